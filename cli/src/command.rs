@@ -1,0 +1,30 @@
+//! The commands, one file each.
+
+mod apply;
+mod check;
+mod explain;
+mod new;
+mod resolve;
+mod seal;
+mod status;
+mod verify;
+
+use crate::arguments::{Arguments, Command};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// Runs the command that was asked for.
+pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Failure> {
+    let common = &arguments.common;
+    match &arguments.command {
+        Command::New(new) => new::run(common, new, output),
+        Command::Seal(seal) => seal::run(common, seal, output),
+        Command::Check(check) => check::run(common, check, output),
+        Command::Apply(apply) => apply::run(common, apply, output),
+        Command::Status(database) => status::run(common, database, output),
+        Command::Verify(verify) => verify::run(common, verify, output),
+        Command::Resolve(resolve) => resolve::run(common, resolve, output),
+        Command::Explain(explain) => explain::run(explain, output),
+    }
+}

@@ -1,0 +1,89 @@
+//! `graven status`: what state each migration is in.
+
+use graven::{MigrationStatus, State, Status};
+
+use crate::arguments::{Common, Database};
+use crate::command::apply::plural;
+use crate::database::block_on;
+use crate::directory::{Demand, load_to_run};
+use crate::embed::embed;
+use crate::exit::{self, Exit};
+use crate::failure::Failure;
+use crate::output::{BAD, BOLD, DIM, GOOD, Output, WARNING};
+
+pub(crate) fn run(common: &Common, database: &Database, output: &Output) -> Result<Exit, Failure> {
+    let set = embed(load_to_run(common, Demand::Any, output)?);
+    let url = database.url()?;
+    let mut migrator = database.migrator(&set);
+    let status = block_on(async {
+        let mut client = graven::connect(url).await?;
+        migrator.status(&mut client).await
+    })?;
+    output.result(&status, || table(&status));
+    Ok(exit::DONE)
+}
+
+fn table(status: &Status) -> String {
+    let mut text = match &status.history {
+        Some(history) => format!("history {BOLD}{history}{BOLD:#}"),
+        None => "no schema in the search path exists".to_owned(),
+    };
+    if !status.namespace.is_empty() {
+        text.push_str(&format!(", namespace {}", status.namespace));
+    }
+    let versions: Vec<String> = status.migrations.iter().map(version).collect();
+    let version_width = width(versions.iter().map(String::as_str));
+    let name_width = width(status.migrations.iter().map(|migration| migration.name.as_str()));
+    for (migration, version) in status.migrations.iter().zip(&versions) {
+        let style = match migration.state {
+            State::Applied => GOOD,
+            State::Pending | State::Future => WARNING,
+            _ => BAD,
+        };
+        text.push_str(&format!(
+            "\n  {version:>version_width$}  {:name_width$}  {style}{:12}{style:#}{DIM}{}{DIM:#}",
+            migration.name,
+            migration.state,
+            origin(migration)
+        ));
+    }
+    for conflict in &status.conflicts {
+        text.push_str(&format!("\n\n{BAD}conflict{BAD:#}: {conflict}\n  remedy: {}", conflict.remedy()));
+    }
+    let counts: Vec<String> = State::ALL
+        .iter()
+        .map(|state| (status.count(*state), state))
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, state)| format!("{count} {state}"))
+        .collect();
+    let counts = if counts.is_empty() { "nothing at all".to_owned() } else { counts.join(", ") };
+    format!("{text}\n\n{}: {counts}", plural(status.migrations.len(), "migration"))
+}
+
+fn version(migration: &MigrationStatus) -> String {
+    migration.version.map_or_else(String::new, |version| version.to_string())
+}
+
+/// When, by whom and how long, as far as it is known.
+fn origin(migration: &MigrationStatus) -> String {
+    let mut parts = Vec::new();
+    if let (Some(done), Some(total)) = (migration.statements_done, migration.statements_total) {
+        parts.push(format!("{done} of {total} statements"));
+    }
+    // To the second, with the time zone: `2026-01-31 12:00:00.123456+00`.
+    if let Some(at) = &migration.applied_at {
+        let (seconds, rest) = at.split_once('.').unwrap_or((at, ""));
+        parts.push(format!("{seconds}{}", rest.trim_start_matches(|c: char| c.is_ascii_digit())));
+    }
+    if let (Some(role), Some(instance)) = (&migration.applied_by, &migration.applied_as) {
+        parts.push(format!("by {role} ({instance})"));
+    }
+    if let Some(seconds) = migration.seconds {
+        parts.push(format!("{:.1?}", std::time::Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or_default()));
+    }
+    parts.join("  ")
+}
+
+fn width<'a>(texts: impl Iterator<Item = &'a str>) -> usize {
+    texts.map(|text| text.chars().count()).max().unwrap_or(0)
+}

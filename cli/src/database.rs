@@ -1,0 +1,42 @@
+//! The database that a command is about.
+
+use std::future::Future;
+
+use graven::{Error, Migrations, Migrator};
+
+use crate::arguments::Database;
+use crate::failure::Failure;
+
+/// Runs what needs a connection.
+pub(crate) fn block_on<T>(future: impl Future<Output = Result<T, Error>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Failed(format!("cannot start: {error}"), "see that the system has resources left".to_owned()))?;
+    Ok(runtime.block_on(future)?)
+}
+
+impl Database {
+    /// The URL, or what to do where none was given.
+    pub(crate) fn url(&self) -> Result<&str, Failure> {
+        self.database_url.as_deref().map(str::trim).filter(|url| !url.is_empty()).ok_or_else(|| {
+            Failure::Usage(
+                "no database was named".to_owned(),
+                "give --database-url postgres://user:password@host:5432/database, or set DATABASE_URL".to_owned(),
+            )
+        })
+    }
+
+    /// The verbs for a set, with what was said about its history.
+    pub(crate) fn migrator(&self, set: &Migrations) -> Migrator {
+        // GRAVEN_MODE is for services: who types `graven apply` has said what to do.
+        let mut migrator = set.migrator().ignore_environment();
+        if let Some(history) = &self.history {
+            migrator = migrator.history(history);
+        }
+        if let Some(namespace) = &self.namespace {
+            migrator = migrator.namespace(namespace);
+        }
+        migrator
+    }
+}

@@ -1,0 +1,90 @@
+//! What the macro does at compile time, done at run time for a directory that an operator names.
+//!
+//! The runtime takes sets that live as long as the program, as embedded ones do. This program loads one, once, and ends:
+//! the set is given to it for good, which no operating system minds.
+
+use graven::Migrations;
+use graven::__private as private;
+use graven_source::directive::{Directives, Transaction};
+use graven_source::set::{Control, Migration, Sealing, Set, Unit};
+use graven_source::statement::StatementKind;
+
+/// A set as the macro would have embedded it.
+pub(crate) fn embed(set: Set) -> Migrations {
+    let directory = leak(set.directory);
+    let migrations: Vec<_> = set.migrations.into_iter().map(migration).collect();
+    private::migrations(migrations.leak(), directory, None, None, "")
+}
+
+fn migration(found: Migration) -> private::Migration {
+    let name = found.name_range();
+    let sealing = match found.sealing {
+        Sealing::Sealed => private::Sealing::Sealed,
+        _ => private::Sealing::Unsealed,
+    };
+    let details = details(&found);
+    private::migration(
+        found.version.value(),
+        leak(found.file),
+        (bound(name.start), bound(name.end)),
+        sealing,
+        leak(found.text),
+        Box::leak(Box::new(*found.checksum.as_bytes())),
+        details,
+    )
+}
+
+fn details(found: &Migration) -> &'static private::Details {
+    let directives = &found.directives;
+    let (absorbed, units): (Vec<_>, Vec<_>) = match &found.control {
+        Control::Absorbed(spans) => (spans.iter().map(|span| (offset(span.start), offset(span.end))).collect(), Vec::new()),
+        Control::Units(units) => (Vec::new(), units.iter().map(unit).collect()),
+        _ => (Vec::new(), Vec::new()),
+    };
+    if *directives == Directives::default() && found.was.is_empty() && absorbed.is_empty() {
+        return &private::DEFAULT;
+    }
+    let transaction = match directives.transaction {
+        Transaction::On => private::Transaction::On,
+        Transaction::Off => private::Transaction::Off,
+    };
+    let was: Vec<[u8; 32]> = found.was.iter().map(|checksum| *checksum.as_bytes()).collect();
+    Box::leak(Box::new(private::details(
+        transaction,
+        directives.lock_timeout,
+        directives.statement_timeout,
+        directives.retries,
+        was.leak(),
+        absorbed.leak(),
+        units.leak(),
+    )))
+}
+
+fn unit(unit: &Unit) -> private::Unit {
+    let effect = match &unit.kind {
+        StatementKind::Session => private::Effect::Session,
+        StatementKind::CreateIndexConcurrently(index) => match &index.table {
+            Some(on) => private::Effect::ConcurrentIndex {
+                name: index.name.clone().map(leak),
+                schema: on.schema.clone().map(leak),
+                table: leak(on.name.clone()),
+            },
+            // Without its table an index cannot be looked for, just as without its name.
+            None => private::Effect::ConcurrentIndex { name: None, schema: None, table: "" },
+        },
+        _ => private::Effect::Ordinary,
+    };
+    private::unit(offset(unit.span.start), offset(unit.span.end), effect)
+}
+
+fn leak(text: String) -> &'static str {
+    text.leak()
+}
+
+fn bound(at: usize) -> u16 {
+    u16::try_from(at).unwrap_or(u16::MAX)
+}
+
+fn offset(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,64 @@
+//! The exit codes. They are a promise to scripts: none is ever given another meaning.
+
+use std::process::ExitCode;
+
+/// How the command ended, as a number for the shell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Exit(u8);
+
+/// It did what it was asked to.
+pub(crate) const DONE: Exit = Exit(0);
+/// It failed in a way that has no code of its own.
+pub(crate) const FAILED: Exit = Exit(1);
+/// It was not understood. clap uses this one, too.
+pub(crate) const USAGE: Exit = Exit(2);
+/// A migration failed; those before it stay applied.
+pub(crate) const MIGRATION_FAILED: Exit = Exit(3);
+/// The directory and the database disagree: modified, orphaned, out of order, incomplete. Nothing was applied.
+pub(crate) const CONFLICTS: Exit = Exit(4);
+/// Another instance was migrating for longer than this one was to wait.
+pub(crate) const LOCK_TIMEOUT: Exit = Exit(5);
+/// The directory breaks a rule. The database was not touched.
+pub(crate) const PROBLEMS: Exit = Exit(6);
+/// No connection could be made.
+pub(crate) const CANNOT_CONNECT: Exit = Exit(7);
+/// `verify`: migrations are pending.
+pub(crate) const NOT_APPLIED: Exit = Exit(8);
+
+/// The codes as `--help` shows them.
+pub(crate) const HELP: &str = "\
+Exit codes:
+  0  done
+  1  failed
+  2  not understood (usage)
+  3  a migration failed; those before it stay applied
+  4  conflicts between the directory and the database; nothing was applied
+  5  another instance held the lock for too long
+  6  problems in the migrations directory
+  7  cannot connect
+  8  verify: migrations are pending";
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        CANNOT_CONNECT, CONFLICTS, DONE, FAILED, HELP, LOCK_TIMEOUT, MIGRATION_FAILED, NOT_APPLIED, PROBLEMS, USAGE,
+    };
+
+    #[test]
+    fn every_code_is_its_own_and_is_documented() {
+        let codes = [
+            DONE, FAILED, USAGE, MIGRATION_FAILED, CONFLICTS, LOCK_TIMEOUT, PROBLEMS, CANNOT_CONNECT, NOT_APPLIED,
+        ];
+        for (expected, code) in codes.iter().enumerate() {
+            assert_eq!(usize::from(code.0), expected);
+            assert!(HELP.contains(&format!("\n  {expected}  ")), "{expected}");
+        }
+        assert_eq!(HELP.lines().count(), codes.len() + 1);
+    }
+}

@@ -1,0 +1,243 @@
+//! What stands in the way of a run: each difference between set and history that must not be passed over, with its remedy.
+
+use std::fmt;
+
+use graven_source::{Checksum, Version};
+
+use crate::history::{Doubt, Progress};
+use crate::migrations::{Migration, Sealing};
+use crate::plan::{Entry, recorded};
+use crate::status::State;
+
+/// A difference between the set and the history that a run refuses.
+///
+/// It displays as one line without the remedy; [`remedy`](Self::remedy) is what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Conflict {
+    /// It was applied with other content than the set has now.
+    Modified {
+        /// Its version.
+        version: Version,
+        /// Its name in the set.
+        name: String,
+        /// Its file.
+        file: String,
+        /// The checksum that the history holds.
+        recorded: Checksum,
+        /// The checksum that the set holds.
+        embedded: Checksum,
+        /// Whether the set has it sealed. If not, the edit was most likely a developer's own.
+        sealing: Sealing,
+    },
+    /// It was applied, and the set does not have it although it has later ones.
+    Orphaned {
+        /// Its version; `None` for a repeatable.
+        version: Option<Version>,
+        /// Its name in the history.
+        name: String,
+    },
+    /// It is pending, but a later one is applied.
+    OutOfOrder {
+        /// Its version.
+        version: Version,
+        /// Its name.
+        name: String,
+        /// Its file.
+        file: String,
+        /// The highest version that is applied.
+        highest: Version,
+    },
+    /// It runs outside of a transaction, and a run that began it never finished.
+    Incomplete {
+        /// Its version.
+        version: Version,
+        /// Its name.
+        name: String,
+        /// Its file.
+        file: String,
+        /// How many statements are recorded as done.
+        done: u32,
+        /// How many statements it has.
+        total: u32,
+        /// Why it is not simply taken up again.
+        reason: IncompleteReason,
+    },
+    /// It was applied, above everything that the set has, and the options refuse that.
+    Future {
+        /// Its version.
+        version: Version,
+        /// Its name in the history.
+        name: String,
+    },
+}
+
+/// Why an incomplete migration is not simply taken up again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum IncompleteReason {
+    /// The statement after the recorded ones may or may not have run.
+    InDoubt {
+        /// The line on which that statement begins, from 1.
+        line: usize,
+        /// Its beginning.
+        statement: String,
+    },
+    /// The file has changed since.
+    Modified,
+}
+
+impl Conflict {
+    /// The conflict that an entry is for the strictest policy, if it is one.
+    pub(crate) fn of(entry: &Entry<'_>) -> Option<Self> {
+        let name = || entry.record.map(|record| record.name.clone()).unwrap_or_default();
+        match (entry.state, entry.migration) {
+            (State::Pending | State::Applied, _) => None,
+            (State::Modified, Some(migration)) => Some(Self::Modified {
+                version: migration.version,
+                name: migration.name().to_owned(),
+                file: migration.file.to_owned(),
+                recorded: recorded(entry.record)?,
+                embedded: migration.checksum(),
+                sealing: migration.sealing,
+            }),
+            (State::OutOfOrder, Some(migration)) => Some(Self::OutOfOrder {
+                version: migration.version,
+                name: migration.name().to_owned(),
+                file: migration.file.to_owned(),
+                highest: entry.highest?,
+            }),
+            (State::Incomplete, Some(migration)) => Self::incomplete(migration, entry),
+            (State::Future, _) => Some(Self::Future { version: entry.version?, name: name() }),
+            (State::Orphaned | State::Modified | State::OutOfOrder | State::Incomplete, _) => {
+                Some(Self::Orphaned { version: entry.version, name: name() })
+            }
+        }
+    }
+
+    fn incomplete(migration: &'static Migration, entry: &Entry<'_>) -> Option<Self> {
+        let record = entry.record?;
+        let Progress::Started { done, total, doubt } = record.progress else { return None };
+        let unit = usize::try_from(done).ok().and_then(|done| migration.details.units.get(done));
+        let reason = match (unit, doubt) {
+            (Some(unit), Doubt::InDoubt) if migration.accepts(&record.checksum) => {
+                let start = unit.start as usize;
+                IncompleteReason::InDoubt {
+                    line: migration.sql.get(..start).map_or(1, |before| before.matches('\n').count() + 1),
+                    statement: first_line(unit.sql(migration)),
+                }
+            }
+            _ => IncompleteReason::Modified,
+        };
+        Some(Self::Incomplete {
+            version: migration.version,
+            name: migration.name().to_owned(),
+            file: migration.file.to_owned(),
+            done,
+            total,
+            reason,
+        })
+    }
+
+    /// The version it is about; `None` for a repeatable.
+    #[must_use]
+    pub fn version(&self) -> Option<Version> {
+        match self {
+            Self::Modified { version, .. }
+            | Self::OutOfOrder { version, .. }
+            | Self::Incomplete { version, .. }
+            | Self::Future { version, .. } => Some(*version),
+            Self::Orphaned { version, .. } => *version,
+        }
+    }
+
+    /// The state that makes it a conflict.
+    #[must_use]
+    pub fn state(&self) -> State {
+        match self {
+            Self::Modified { .. } => State::Modified,
+            Self::Orphaned { .. } => State::Orphaned,
+            Self::OutOfOrder { .. } => State::OutOfOrder,
+            Self::Incomplete { .. } => State::Incomplete,
+            Self::Future { .. } => State::Future,
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn remedy(&self) -> String {
+        match self {
+            Self::Modified { sealing: Sealing::Unsealed, file, .. } => format!(
+                "it is not sealed, so this is most likely your own edit: undo it (`git checkout -- {file}` in the \
+                 migrations directory) and write a new migration, or drop this development database and start again"
+            ),
+            Self::Modified { file, version, .. } => format!(
+                "bring the applied text back (`git log -- {file}` finds it) and put the change into a new migration; \
+                 if the edit was harmless, accept it with `graven seal --accept-edit {version}` before building"
+            ),
+            Self::Orphaned { version: Some(version), .. } => format!(
+                "bring its file back into the set (`git log --diff-filter=D -- '*{version}_*'` finds where it went); \
+                 a binary built from another branch may have applied it"
+            ),
+            Self::Orphaned { version: None, .. } => "bring its file back into the set".to_owned(),
+            Self::OutOfOrder { highest, .. } => format!(
+                "give it a version above {highest}, or allow it with `Migrator::allow_out_of_order` \
+                 (`graven apply --out-of-order`) if no later migration depends on the order"
+            ),
+            Self::Incomplete { version, reason: IncompleteReason::InDoubt { .. }, .. } => format!(
+                "look whether that statement took effect; then `graven resolve {version} --applied` goes on after \
+                 it, `graven resolve {version} --retry` runs it again"
+            ),
+            Self::Incomplete { file, .. } => format!(
+                "bring the text back with which it was begun (`git log -- {file}` finds it), so that it can be \
+                 finished; put any change into a new migration"
+            ),
+            Self::Future { .. } => {
+                "start a binary that has it, or do not ask for `strict` to let an older one start".to_owned()
+            }
+        }
+    }
+}
+
+impl fmt::Display for Conflict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Modified { version, name, recorded, embedded, .. } => write!(
+                f,
+                "{version} {name} is modified: applied as {}, now {}",
+                recorded.short(),
+                embedded.short()
+            ),
+            Self::Orphaned { version: Some(version), name } => {
+                write!(f, "{version} {name} is orphaned: it was applied, and is not in the set")
+            }
+            Self::Orphaned { version: None, name } => {
+                write!(f, "{name} is orphaned: it was applied, and is not in the set")
+            }
+            Self::OutOfOrder { version, name, highest, .. } => {
+                write!(f, "{version} {name} is out of order: {highest} is applied already")
+            }
+            Self::Incomplete { version, name, file, done, total, reason } => {
+                write!(f, "{version} {name} is incomplete: {done} of {total} statements are done, ")?;
+                match reason {
+                    IncompleteReason::InDoubt { line, statement } => {
+                        write!(f, "and the next may or may not have run ({file}:{line}: {statement})")
+                    }
+                    IncompleteReason::Modified => f.write_str("and its file has changed since"),
+                }
+            }
+            Self::Future { version, name } => {
+                write!(f, "{version} {name} is future: a newer binary applied it")
+            }
+        }
+    }
+}
+
+/// The first line of a statement, cut to what fits a message.
+pub(crate) fn first_line(sql: &str) -> String {
+    let line = sql.lines().next().unwrap_or_default().trim_end();
+    match line.char_indices().nth(60) {
+        Some((at, _)) => format!("{}…", line.get(..at).unwrap_or(line)),
+        None => line.to_owned(),
+    }
+}

@@ -1,0 +1,70 @@
+//! What the engine asks of a driver: send a text, hand back rows or the error, and wait. Nothing else.
+
+use std::time::Duration;
+
+use crate::error::ServerError;
+
+/// A connection that migrations can be run on. Sealed: the features of this crate implement it for the drivers.
+///
+/// * `tokio_postgres::Client`, with the feature `tokio-postgres`
+///
+/// A pooled connection serves as well: hand out what it wraps, `&mut **pooled`.
+pub trait Connection: Send + sealed::Sealed {
+    /// Sends a text by the simple query protocol (PostgreSQL manual, 55.2.2): many statements may stand in it, the
+    /// first error ends it, and what had completed before the error is handed back with it.
+    #[doc(hidden)]
+    fn send<'a>(&'a mut self, sql: &'a str) -> impl Future<Output = Reply> + Send + 'a;
+
+    /// Waits, with the connection idle. A blocking driver sleeps.
+    #[doc(hidden)]
+    fn pause(&mut self, duration: Duration) -> impl Future<Output = ()> + Send + '_;
+}
+
+pub(crate) mod sealed {
+    /// Keeps the trait ours to extend.
+    pub trait Sealed {}
+}
+
+/// What came back for one message.
+#[derive(Debug, Default)]
+pub struct Reply {
+    /// The rows of each statement that completed, in order.
+    pub(crate) completed: Vec<Vec<Row>>,
+    /// What ended the message early, if anything did.
+    pub(crate) failure: Option<Failure>,
+}
+
+/// A row: its cells as text, `None` for NULL.
+#[derive(Debug, Default)]
+pub(crate) struct Row(pub(crate) Vec<Option<String>>);
+
+impl Row {
+    /// The text of a cell, empty for NULL or a cell that is not there.
+    pub(crate) fn text(&self, at: usize) -> &str {
+        self.optional(at).unwrap_or_default()
+    }
+
+    /// The text of a cell that may be NULL.
+    pub(crate) fn optional(&self, at: usize) -> Option<&str> {
+        self.0.get(at).and_then(Option::as_deref)
+    }
+
+    /// A boolean cell; NULL is false.
+    pub(crate) fn is_true(&self, at: usize) -> bool {
+        self.text(at) == "t"
+    }
+
+    /// A number, or `None` for NULL and for what is not one.
+    pub(crate) fn number<N: std::str::FromStr>(&self, at: usize) -> Option<N> {
+        self.optional(at)?.parse().ok()
+    }
+}
+
+/// Why a message did not complete.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The server said so.
+    Server(Box<ServerError>),
+    /// The connection is of no more use: whether the message took effect is not known.
+    Connection(Box<dyn std::error::Error + Send + Sync>),
+}

@@ -1,0 +1,11 @@
+//! The drivers: each turns its own types into what the engine asks for, and nothing else.
+
+#[cfg(feature = "tokio-postgres")]
+mod tls;
+#[cfg(feature = "tokio-postgres")]
+mod tokio_postgres;
+#[cfg(feature = "tokio-postgres")]
+mod url;
+
+#[cfg(feature = "tokio-postgres")]
+pub use self::tokio_postgres::connect;

@@ -1,0 +1,244 @@
+//! A connection URL, with the TLS settings that libpq knows and tokio-postgres does not.
+
+use std::path::PathBuf;
+
+use percent_encoding::percent_decode_str;
+use tokio_postgres::Config;
+use tokio_postgres::config::{Host, SslMode};
+
+use crate::error::Error;
+
+/// Where to connect to, and how.
+#[derive(Debug)]
+pub(crate) struct Target {
+    pub(crate) config: Config,
+    pub(crate) tls: Tls,
+}
+
+/// How much of TLS is wanted (PostgreSQL manual, 34.19.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Tls {
+    /// None at all.
+    Off,
+    /// Encrypted, whoever answers. Whether clear text serves too is tokio-postgres's to heed.
+    Unverified,
+    /// Only with whom the authority vouches for.
+    VerifyAuthority { root: Option<PathBuf> },
+    /// Only with whom the authority vouches for under this host name.
+    VerifyFull { root: Option<PathBuf> },
+}
+
+impl Target {
+    pub(crate) fn parse(url: &str) -> Result<Self, Error> {
+        let Settings { rest, ssl_mode, root } = Settings::of(url)?;
+        let mut config: Config = rest.parse().map_err(|error: tokio_postgres::Error| {
+            use std::error::Error as _;
+            let reason = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+            Error::Url { reason }
+        })?;
+        if config.get_application_name().is_none() {
+            config.application_name("graven");
+        }
+        if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
+            return Err(Error::Url { reason: "it names no host".to_owned() });
+        }
+        let root = root.filter(|root| !root.as_os_str().is_empty() && root.as_os_str() != "system");
+        let over_unix = config.get_hosts().iter().all(|host| !matches!(host, Host::Tcp(_)))
+            && config.get_hostaddrs().is_empty();
+        let (mode, tls) = match ssl_mode.as_deref().unwrap_or("prefer") {
+            // A Unix socket never speaks TLS, and libpq then takes no notice of the mode.
+            _ if over_unix => (SslMode::Disable, Tls::Off),
+            "disable" => (SslMode::Disable, Tls::Off),
+            "allow" | "prefer" => (SslMode::Prefer, Tls::Unverified),
+            // With a root certificate `require` means `verify-ca`: so it is in libpq.
+            "require" if root.is_some() => (SslMode::Require, Tls::VerifyAuthority { root }),
+            "require" => (SslMode::Require, Tls::Unverified),
+            "verify-ca" => (SslMode::Require, Tls::VerifyAuthority { root }),
+            "verify-full" => (SslMode::Require, Tls::VerifyFull { root }),
+            other => {
+                return Err(Error::Url {
+                    reason: format!(
+                        "sslmode={other} is none of disable, allow, prefer, require, verify-ca and verify-full"
+                    ),
+                });
+            }
+        };
+        config.ssl_mode(mode);
+        Ok(Self { config, tls })
+    }
+
+    /// Where it leads, for people: never with the password.
+    pub(crate) fn shown(&self) -> String {
+        let ports = self.config.get_ports();
+        let port = |at: usize| ports.get(at).or(ports.first()).copied().unwrap_or(5432);
+        let host = |(at, host): (usize, &Host)| match host {
+            Host::Tcp(name) => format!("{name}:{}", port(at)),
+            #[cfg(unix)]
+            Host::Unix(path) => format!("{}:{}", path.display(), port(at)),
+        };
+        let mut hosts: Vec<String> = self.config.get_hosts().iter().enumerate().map(host).collect();
+        if hosts.is_empty() {
+            hosts = self.config.get_hostaddrs().iter().enumerate().map(|(at, ip)| format!("{ip}:{}", port(at))).collect();
+        }
+        let mut shown = hosts.join(",");
+        if let Some(database) = self.config.get_dbname() {
+            shown.push('/');
+            shown.push_str(database);
+        }
+        shown
+    }
+}
+
+/// What is taken out of a URL before tokio-postgres sees it.
+struct Settings {
+    rest: String,
+    ssl_mode: Option<String>,
+    root: Option<PathBuf>,
+}
+
+impl Settings {
+    fn of(url: &str) -> Result<Self, Error> {
+        let mut settings = Self { rest: String::new(), ssl_mode: None, root: None };
+        let url = url.trim();
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            settings.read_url(url)?;
+        } else if url.contains("://") {
+            return Err(Error::Url { reason: "it does not begin with postgres:// or postgresql://".to_owned() });
+        } else {
+            settings.read_pairs(url)?;
+        }
+        Ok(settings)
+    }
+
+    fn read_url(&mut self, url: &str) -> Result<(), Error> {
+        let Some((head, query)) = url.split_once('?') else {
+            url.clone_into(&mut self.rest);
+            return Ok(());
+        };
+        let mut kept = Vec::new();
+        for pair in query.split('&') {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            if !self.take(key, &percent_decode_str(value).decode_utf8_lossy())? {
+                kept.push(pair);
+            }
+        }
+        head.clone_into(&mut self.rest);
+        if !kept.is_empty() {
+            self.rest.push('?');
+            self.rest.push_str(&kept.join("&"));
+        }
+        Ok(())
+    }
+
+    /// The form `key=value key='va lue'` (PostgreSQL manual, 34.1.1.1).
+    fn read_pairs(&mut self, text: &str) -> Result<(), Error> {
+        let mut left = text.trim_start();
+        while !left.is_empty() {
+            let Some((key, after)) = left.split_once('=') else {
+                return Err(Error::Url { reason: "it is neither a URL nor a list of key=value".to_owned() });
+            };
+            let after = after.trim_start();
+            let (value, raw, rest) = value(after).ok_or_else(|| Error::Url {
+                reason: format!("the quoted value of {} never ends", key.trim()),
+            })?;
+            if !self.take(key.trim(), &value)? {
+                self.rest.push_str(&format!("{}={raw} ", key.trim()));
+            }
+            left = rest.trim_start();
+        }
+        Ok(())
+    }
+
+    /// Whether a setting was taken out.
+    fn take(&mut self, key: &str, value: &str) -> Result<bool, Error> {
+        match key {
+            "sslmode" => self.ssl_mode = Some(value.to_owned()),
+            "sslrootcert" => self.root = Some(PathBuf::from(value)),
+            "sslcert" | "sslkey" | "sslcrl" | "sslpassword" => {
+                return Err(Error::Url {
+                    reason: format!("{key} is not supported: connect yourself and use `run` for client certificates"),
+                });
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+}
+
+/// A value at the head of a text: read, as it stands there, and what follows.
+fn value(text: &str) -> Option<(String, &str, &str)> {
+    let mut read = String::new();
+    let mut escaped = false;
+    let quoted = text.starts_with('\'');
+    for (at, c) in text.char_indices().skip(usize::from(quoted)) {
+        match c {
+            _ if escaped => {
+                read.push(c);
+                escaped = false;
+            }
+            '\\' => escaped = true,
+            '\'' if quoted => return Some((read, text.get(..=at)?, text.get(at + 1..)?)),
+            c if c.is_whitespace() && !quoted => return Some((read, text.get(..at)?, text.get(at..)?)),
+            c => read.push(c),
+        }
+    }
+    (!quoted).then_some((read, text, ""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Target, Tls};
+    use tokio_postgres::config::SslMode;
+
+    #[test]
+    fn sslmode_means_what_it_means_to_libpq() {
+        let root = || Some(std::path::PathBuf::from("/etc/ca.pem"));
+        for (query, mode, tls) in [
+            ("", SslMode::Prefer, Tls::Unverified),
+            ("?sslmode=disable", SslMode::Disable, Tls::Off),
+            ("?sslmode=require", SslMode::Require, Tls::Unverified),
+            ("?sslmode=require&sslrootcert=%2Fetc%2Fca.pem", SslMode::Require, Tls::VerifyAuthority { root: root() }),
+            ("?sslmode=verify-ca", SslMode::Require, Tls::VerifyAuthority { root: None }),
+            ("?sslrootcert=system&sslmode=verify-full", SslMode::Require, Tls::VerifyFull { root: None }),
+        ] {
+            let target = Target::parse(&format!("postgres://u:p@h/d{query}")).expect(query);
+            assert_eq!((target.config.get_ssl_mode(), target.tls), (mode, tls), "{query}");
+        }
+        let target = Target::parse("postgres:///d?host=/run/postgresql&sslmode=verify-full").expect("a Unix socket");
+        assert_eq!(target.tls, Tls::Off);
+    }
+
+    #[test]
+    fn a_list_of_pairs_serves_as_well() {
+        let target = Target::parse(r"host=h port=6432 user='a b' password='it\'s' sslmode=verify-full dbname=d").expect("valid");
+        assert_eq!(target.tls, Tls::VerifyFull { root: None });
+        assert_eq!(target.config.get_user(), Some("a b"));
+        assert_eq!(target.config.get_password(), Some(&b"it's"[..]));
+        assert_eq!(target.shown(), "h:6432/d");
+    }
+
+    #[test]
+    fn what_is_no_url_is_refused_without_the_password() {
+        for (url, reason) in [
+            ("mysql://u:secret@h/d", "it does not begin with postgres:// or postgresql://"),
+            ("postgres://u:secret@h/d?sslmode=maybe", "sslmode=maybe is none of"),
+            ("postgres://u:secret@h:port/d", "port"),
+            ("postgres://u:secret@h/d?nonsense=1", "nonsense"),
+            ("postgres:///d", "it names no host"),
+            ("hello", "neither a URL nor a list"),
+            ("host=h password='secret", "the quoted value of password never ends"),
+            ("postgres://u:secret@h/d?sslcert=x", "sslcert is not supported"),
+        ] {
+            let error = Target::parse(url).expect_err(url).explain();
+            assert!(error.contains(reason), "{url}: {error}");
+            assert!(!error.contains("secret"), "{url}: {error}");
+        }
+    }
+
+    #[test]
+    fn where_it_leads_is_shown_without_the_password() {
+        let target = Target::parse("postgres://u:secret@a:1,b:2/d?target_session_attrs=read-write").expect("valid");
+        assert_eq!(target.shown(), "a:1,b:2/d");
+        assert_eq!(target.config.get_application_name(), Some("graven"));
+    }
+}

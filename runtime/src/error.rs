@@ -1,0 +1,321 @@
+//! What can go wrong, each with what to do about it.
+
+use std::fmt;
+use std::time::Duration;
+
+use graven_source::Version;
+
+pub use crate::conflict::{Conflict, IncompleteReason};
+pub use crate::failed::{Cause, MigrationFailed};
+pub use crate::server_error::ServerError;
+
+use crate::lock::Holder;
+use crate::report::Applied;
+
+/// Why a verb did not do what it was asked to.
+///
+/// It displays as one line; [`hint`](Self::hint) is what to do, [`source`](std::error::Error::source) the cause, and
+/// [`explain`](Self::explain) the whole page. `Debug` shows that page too, so that a `main` which returns this error
+/// prints something to act on.
+#[derive(thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The set and the history disagree. Nothing was applied.
+    #[error("{}", conflicts_line(.conflicts))]
+    Conflicts {
+        /// All of them, ascending by version.
+        conflicts: Vec<Conflict>,
+        /// The history table.
+        history: String,
+    },
+
+    /// Asked to verify, and not everything is applied.
+    #[error("{} not applied: {}", count(.pending.len(), "migration is", "migrations are"), listed(.pending))]
+    NotApplied {
+        /// What is pending.
+        pending: Vec<Pending>,
+    },
+
+    /// A migration failed. Those before it stay applied.
+    #[error(transparent)]
+    MigrationFailed(Box<MigrationFailed>),
+
+    /// Another instance held the lock for longer than this one was to wait.
+    #[error("gave up after {waited:.1?} waiting for another instance that is migrating{}", held_by(.holder.as_deref()))]
+    LockTimeout {
+        /// How long it waited.
+        waited: Duration,
+        /// Who held it, where that could be seen.
+        holder: Option<Box<Holder>>,
+    },
+
+    /// Migrations are pending, and the server is a standby: it cannot write, and its advisory locks exclude nobody.
+    #[error("{} pending, and this server is a read-only standby", count(.pending.len(), "migration is", "migrations are"))]
+    Standby {
+        /// What is pending.
+        pending: Vec<Pending>,
+    },
+
+    /// A first run into a schema that already holds tables.
+    #[error("schema {schema} has no migration history, yet it holds tables: {}", .tables.join(", "))]
+    NotEmpty {
+        /// The schema.
+        schema: String,
+        /// The first few of its tables.
+        tables: Vec<String>,
+        /// Where the history would be.
+        history: String,
+    },
+
+    /// A first run, while another schema of the search path has a history.
+    #[error("there is no history table {history}, but there is {found}")]
+    HistoryElsewhere {
+        /// Where the history would be: in the first schema of the search path.
+        history: String,
+        /// The one further along the search path.
+        found: String,
+    },
+
+    /// None of the schemas in the search path exists.
+    #[error("no schema in the search path exists")]
+    NoSchema,
+
+    /// The schema that was named for the history table does not exist.
+    #[error("schema {schema} for the history table does not exist")]
+    SchemaAbsent {
+        /// The schema.
+        schema: String,
+    },
+
+    /// The role must not create the history table.
+    #[error("role {role} may not create the history table {history}")]
+    MayNotCreate {
+        /// The role.
+        role: String,
+        /// The schema.
+        schema: String,
+        /// The history table.
+        history: String,
+    },
+
+    /// The history table holds something that this version of graven cannot read.
+    #[error("the history table {history} cannot be read: {reason}")]
+    HistoryUnreadable {
+        /// The history table.
+        history: String,
+        /// What about it.
+        reason: String,
+    },
+
+    /// The connection is in the middle of a transaction, which migrations must not become part of.
+    #[error("the connection has an open transaction")]
+    InTransaction,
+
+    /// There is no incomplete migration of that version to resolve.
+    #[error("migration {version} is not incomplete: there is nothing to resolve")]
+    NotIncomplete {
+        /// The version that was asked for.
+        version: i64,
+    },
+
+    /// An environment variable says something that is not understood.
+    #[error("{variable} is {value:?}, which is not {expected}")]
+    Environment {
+        /// The variable.
+        variable: &'static str,
+        /// Its value.
+        value: String,
+        /// What it may be.
+        expected: &'static str,
+    },
+
+    /// A name given for the history table is not one.
+    #[error("{name:?} does not name a history table")]
+    HistoryName {
+        /// What was given.
+        name: String,
+    },
+
+    /// A dev build does not know of a file that lies in its migrations directory, or knows one that is gone.
+    #[error("this binary was built before {file} was {change}")]
+    StaleBuild {
+        /// The file.
+        file: String,
+        /// `added` or `removed`.
+        change: &'static str,
+        /// The migrations directory.
+        directory: String,
+    },
+
+    /// The connection URL is not one.
+    #[error("the connection URL is not valid: {reason}")]
+    Url {
+        /// What about it. Never holds the password.
+        reason: String,
+    },
+
+    /// No connection could be made.
+    #[error("cannot connect to {target}")]
+    Connect {
+        /// Where to: hosts, ports and database, without the password.
+        target: String,
+        /// Why not.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+
+    /// The connection ended during a message of graven's own.
+    #[error("the connection was lost {doing}")]
+    ConnectionLost {
+        /// What was being done.
+        doing: &'static str,
+        /// What the driver says.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+
+    /// The server refused a statement of graven's own.
+    #[error("the server refused {doing}")]
+    Server {
+        /// What was being done.
+        doing: &'static str,
+        /// What the server says.
+        source: Box<ServerError>,
+    },
+}
+
+/// A migration that is pending, by version and name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Pending {
+    /// Its version.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::report::serialize_version"))]
+    pub version: Version,
+    /// Its name.
+    pub name: String,
+}
+
+impl fmt::Display for Pending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.version, self.name)
+    }
+}
+
+impl Error {
+    /// What this run had applied before it failed. It stays applied.
+    #[must_use]
+    pub fn applied(&self) -> &[Applied] {
+        match self {
+            Self::MigrationFailed(failed) => &failed.applied,
+            _ => &[],
+        }
+    }
+
+    /// What to do about it, where there is more to say than the error itself says.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Conflicts { .. } => Some("nothing was applied; each conflict names its remedy".to_owned()),
+            Self::NotApplied { .. } => Some(
+                "apply them first: run this binary with GRAVEN_MODE=apply, or `graven apply`".to_owned(),
+            ),
+            Self::MigrationFailed(failed) => Some(failed.hint()),
+            Self::LockTimeout { holder, .. } => Some(match holder {
+                Some(holder) => format!(
+                    "let it finish and start again, or wait longer (GRAVEN_LOCK_TIMEOUT=5min); if it hangs, \
+                     `SELECT pg_terminate_backend({})` ends it",
+                    holder.pid
+                ),
+                None => "start again, or wait longer (GRAVEN_LOCK_TIMEOUT=5min)".to_owned(),
+            }),
+            Self::Standby { .. } => Some(
+                "connect to the primary: name all hosts in the URL with target_session_attrs=read-write".to_owned(),
+            ),
+            Self::NotEmpty { .. } => Some(
+                "if these tables are none of the migrations' business, allow it once with `Migrator::into_existing` \
+                 (`graven apply --into-existing`); if the URL is the wrong database, correct it"
+                    .to_owned(),
+            ),
+            Self::HistoryElsewhere { found, history } => Some(format!(
+                "say which one is meant: `history = \"{found}\"` goes on with that one, `history = \"{history}\"` \
+                 begins a new one"
+            )),
+            Self::NoSchema => Some("create a schema, or set the role's search_path to one that exists".to_owned()),
+            Self::SchemaAbsent { schema } => {
+                Some(format!("graven creates no schema of its own accord: `CREATE SCHEMA {schema}`"))
+            }
+            Self::MayNotCreate { role, schema, .. } => Some(format!("`GRANT CREATE ON SCHEMA {schema} TO {role}`")),
+            Self::HistoryUnreadable { .. } => {
+                Some("a newer graven may have written it, or it is not graven's: nothing was changed".to_owned())
+            }
+            Self::InTransaction => Some("commit or roll it back before running migrations".to_owned()),
+            Self::HistoryName { .. } => Some("write `table` or `schema.table`, each part at most 63 bytes".to_owned()),
+            Self::StaleBuild { directory, .. } => {
+                Some(format!("build again after `touch {directory}/seal.lock`, or add files with `graven new`"))
+            }
+            Self::Url { .. } => Some("write it as postgres://user:password@host:5432/database".to_owned()),
+            Self::Connect { .. } => Some("see that the server runs there and that the URL is right".to_owned()),
+            Self::ConnectionLost { .. } => Some("start again: what had committed stays, and is not repeated".to_owned()),
+            Self::Server { source, .. } => source.remedy(),
+            Self::NotIncomplete { .. } => Some("`graven status` lists the incomplete ones".to_owned()),
+            Self::Environment { .. } => None,
+        }
+    }
+
+    /// The whole page about it: what, where, why, what had been applied before, and what to do.
+    #[must_use]
+    pub fn explain(&self) -> String {
+        let mut page = self.to_string();
+        match self {
+            Self::Conflicts { conflicts, .. } => {
+                page.push('\n');
+                for conflict in conflicts {
+                    page.push_str(&format!("\n  {conflict}\n    remedy: {}\n", conflict.remedy()));
+                }
+            }
+            Self::MigrationFailed(failed) => page.push_str(&failed.page()),
+            Self::LockTimeout { holder: Some(holder), .. } => page.push_str(&format!("\n\n  {holder}\n")),
+            _ => {
+                let mut source = std::error::Error::source(self);
+                while let Some(cause) = source {
+                    page.push_str(&format!("\n  cause: {cause}"));
+                    source = cause.source();
+                }
+            }
+        }
+        if let Some(hint) = self.hint() {
+            page.push_str(&format!("\n  hint: {hint}"));
+        }
+        page
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.explain())
+    }
+}
+
+fn conflicts_line(conflicts: &[Conflict]) -> String {
+    match conflicts {
+        [only] => only.to_string(),
+        several => format!("{} conflicts between the embedded migrations and the database", several.len()),
+    }
+}
+
+fn held_by(holder: Option<&Holder>) -> String {
+    holder.map(|holder| format!(" (pid {}, {})", holder.pid, holder.name())).unwrap_or_default()
+}
+
+pub(crate) fn count(number: usize, one: &str, several: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { several })
+}
+
+/// The first few of a list, and how many more there are.
+fn listed(pending: &[Pending]) -> String {
+    const SHOWN: usize = 3;
+    let mut text = pending.iter().take(SHOWN).map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    if pending.len() > SHOWN {
+        text.push_str(&format!(" and {} more", pending.len() - SHOWN));
+    }
+    text
+}

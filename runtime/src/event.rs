@@ -1,0 +1,157 @@
+//! What a run tells while it is under way: typed events, given to an observer and to `tracing`.
+
+use std::time::Duration;
+
+use graven_source::Version;
+
+use crate::error::ServerError;
+use crate::lock::Holder;
+
+/// Something that a run does or finds, told as it happens.
+///
+/// An observer given to [`Migrator::observe`](crate::Migrator::observe) gets each; `tracing` gets them all as well, with
+/// the target `graven`, mostly at the level INFO.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// The history was read, and this is what is to be done.
+    Looked {
+        /// The history table.
+        history: &'a str,
+        /// How many migrations of the set are applied.
+        applied: usize,
+        /// How many are to be run.
+        pending: usize,
+    },
+    /// The history knows versions above the set's head: a newer binary has run here.
+    Future {
+        /// Those versions.
+        versions: &'a [Version],
+    },
+    /// Another instance holds the lock.
+    LockWaiting {
+        /// Who holds it, where that can be seen.
+        holder: Option<&'a Holder>,
+        /// How long this run is ready to wait altogether.
+        timeout: Duration,
+    },
+    /// The lock is held by this run.
+    LockAcquired {
+        /// How long that took.
+        waited: Duration,
+    },
+    /// Another instance has applied everything meanwhile.
+    AppliedElsewhere {
+        /// How long this run waited for it.
+        waited: Duration,
+    },
+    /// A migration begins.
+    Applying {
+        /// Its version.
+        version: Version,
+        /// Its name.
+        name: &'a str,
+        /// Which of the pending ones it is, from 1.
+        number: usize,
+        /// How many there are.
+        of: usize,
+    },
+    /// A statement of a non-transactional migration begins.
+    Statement {
+        /// The migration's version.
+        version: Version,
+        /// Which statement it is, from 1.
+        number: usize,
+        /// How many there are.
+        of: usize,
+        /// Its beginning.
+        sql: &'a str,
+    },
+    /// A migration failed on something that may pass, and is tried again.
+    Retrying {
+        /// Its version.
+        version: Version,
+        /// Its name.
+        name: &'a str,
+        /// Which attempt comes next, from 2.
+        attempt: u32,
+        /// How long until then.
+        pause: Duration,
+        /// What it failed on.
+        error: &'a ServerError,
+    },
+    /// A migration is applied and committed.
+    Applied {
+        /// Its version.
+        version: Version,
+        /// Its name.
+        name: &'a str,
+        /// How long it took.
+        duration: Duration,
+    },
+    /// The run is over, and everything is applied.
+    Done {
+        /// How many migrations this run applied.
+        applied: usize,
+        /// How long the run took.
+        duration: Duration,
+    },
+}
+
+/// Whoever wants to hear of events.
+pub(crate) struct Observers<'a> {
+    /// Who applies, for the log: application name and host.
+    pub(crate) instance: String,
+    pub(crate) observer: Option<&'a mut (dyn FnMut(&Event<'_>) + Send)>,
+}
+
+impl Observers<'_> {
+    pub(crate) fn tell(&mut self, event: &Event<'_>) {
+        event.trace(&self.instance);
+        if let Some(observer) = &mut self.observer {
+            observer(event);
+        }
+    }
+}
+
+impl Event<'_> {
+    fn trace(&self, instance: &str) {
+        match self {
+            Self::Looked { history, applied, pending } => {
+                tracing::info!(target: "graven", instance, history, applied, pending, "looked at the history");
+            }
+            Self::Future { versions } => tracing::warn!(
+                target: "graven", instance, versions = ?versions.iter().map(|version| version.value()).collect::<Vec<_>>(),
+                "the database has migrations that this older binary does not know"
+            ),
+            Self::LockWaiting { holder: Some(holder), timeout } => tracing::info!(
+                target: "graven", instance, holder = %holder, timeout = ?timeout,
+                "another instance is migrating: waiting for its lock"
+            ),
+            Self::LockWaiting { holder: None, timeout } => tracing::info!(
+                target: "graven", instance, timeout = ?timeout, "another instance is migrating: waiting for its lock"
+            ),
+            Self::LockAcquired { waited } => {
+                tracing::info!(target: "graven", instance, waited = ?waited, "acquired the lock");
+            }
+            Self::AppliedElsewhere { waited } => tracing::info!(
+                target: "graven", instance, waited = ?waited, "another instance has applied everything"
+            ),
+            Self::Applying { version, name, number, of } => {
+                tracing::debug!(target: "graven", instance, %version, name, number, of, "applying");
+            }
+            Self::Statement { version, number, of, sql } => {
+                tracing::info!(target: "graven", instance, %version, number, of, sql, "running a statement");
+            }
+            Self::Retrying { version, name, attempt, pause, error } => tracing::warn!(
+                target: "graven", instance, %version, name, attempt, pause = ?pause, error = %error, "trying again"
+            ),
+            Self::Applied { version, name, duration } => {
+                tracing::info!(target: "graven", instance, %version, name, duration = ?duration, "applied");
+            }
+            Self::Done { applied, duration } => {
+                tracing::info!(target: "graven", instance, applied, duration = ?duration, "done");
+            }
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! The error of a migration that failed: which, where in its file, why, and what is left of it.
+
+use std::fmt;
+use std::ops::Range;
+
+use graven_source::Version;
+use graven_source::snippet::{Excerpt, Style};
+
+use crate::connection::Failure;
+use crate::error::count;
+use crate::migrations::{Migration, Migrations};
+use crate::report::Applied;
+use crate::server_error::ServerError;
+
+/// A migration that failed. Those before it stay applied.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct MigrationFailed {
+    /// Its version.
+    pub version: Version,
+    /// Its name.
+    pub name: String,
+    /// Its file, with the directory, relative to the package.
+    pub file: String,
+    /// The line of the error, from 1, where it could be told.
+    pub line: Option<usize>,
+    /// The column of the error in characters, from 1, where it could be told.
+    pub column: Option<usize>,
+    /// Why it failed.
+    pub cause: Cause,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// What this run had applied before it.
+    pub applied: Vec<Applied>,
+    pub(crate) excerpt: Option<Excerpt>,
+    pub(crate) left: Left,
+}
+
+/// Why a migration failed.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Cause {
+    /// The server refused a statement.
+    Server(Box<ServerError>),
+    /// The connection was lost: what was under way has committed whole or not at all.
+    ConnectionLost(Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// What is left of a migration that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Left {
+    /// Nothing: its transaction was rolled back, or none of it had run.
+    Nothing,
+    /// Its first statements, and the next run goes on after them.
+    Statements { done: u32, total: u32 },
+    /// Its first statements, and whether the next one ran is not known.
+    InDoubt { done: u32, total: u32 },
+}
+
+impl MigrationFailed {
+    pub(crate) fn new(
+        set: Migrations,
+        migration: &Migration,
+        failure: Failure,
+        place: Option<Range<usize>>,
+        left: Left,
+    ) -> Box<Self> {
+        let file = format!("{}/{}", set.directory, migration.file);
+        let cause = match failure {
+            Failure::Server(error) => Cause::Server(error),
+            Failure::Connection(error) => Cause::ConnectionLost(error),
+        };
+        let label = match &cause {
+            Cause::Server(error) => error.message.clone(),
+            Cause::ConnectionLost(_) => "the connection was lost here".to_owned(),
+        };
+        let excerpt = place.map(|place| Excerpt::cut(migration.sql, place, &label));
+        Box::new(Self {
+            version: migration.version,
+            name: migration.name().to_owned(),
+            file,
+            line: excerpt.as_ref().map(Excerpt::line),
+            column: excerpt.as_ref().map(Excerpt::column),
+            cause,
+            attempts: 1,
+            applied: Vec::new(),
+            excerpt,
+            left,
+        })
+    }
+
+    /// The line of the file that it is about, with a caret under the place, where that could be told.
+    #[must_use]
+    pub fn excerpt(&self) -> Option<String> {
+        Some(self.excerpt.as_ref()?.render(&self.file, Style::Plain))
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        let correct = match &self.cause {
+            Cause::ConnectionLost(_) => "start again: what had committed is in the history and does not run twice",
+            Cause::Server(error) if error.sqlstate == "55P03" => {
+                "another session held a lock on what the migration changes, and waiting on would have held up everybody \
+                 behind it: start again when that session is done, or let this file wait longer with `-- graven: \
+                 lock_timeout = 1min`"
+            }
+            Cause::Server(error) if error.is_transient() => "another session was in the way: start again",
+            Cause::Server(error) if error.sqlstate == "57014" => {
+                "if a timeout cut it short, give this file more with `-- graven: statement_timeout = 10min`; then \
+                 start again"
+            }
+            Cause::Server(error) if error.sqlstate == "42501" => {
+                "run migrations with the role that owns these objects, or grant it the right"
+            }
+            Cause::Server(error) if error.sqlstate == "25001" => {
+                "give the statement a file of its own with `-- graven: transaction = off` as its first line"
+            }
+            Cause::Server(_) => "correct the file and start again",
+        };
+        match self.left {
+            Left::InDoubt { .. } => format!(
+                "look whether the statement took effect; then `graven resolve {0} --applied` goes on after it, \
+                 `graven resolve {0} --retry` runs it again",
+                self.version
+            ),
+            Left::Nothing => correct.to_owned(),
+            Left::Statements { .. } => match self.cause {
+                Cause::ConnectionLost(_) => correct.to_owned(),
+                Cause::Server(_) => format!(
+                    "{}; the file itself must stay as it is, since its first statements are recorded under its checksum",
+                    match correct {
+                        "correct the file and start again" => "remove the cause in the database and start again",
+                        other => other,
+                    }
+                ),
+            },
+        }
+    }
+
+    /// What follows the first line of the page about it.
+    pub(crate) fn page(&self) -> String {
+        let mut page = String::new();
+        if let Some(excerpt) = self.excerpt() {
+            page.push_str("\n\n");
+            page.push_str(&excerpt);
+            page.push('\n');
+        }
+        if let Cause::Server(error) = &self.cause {
+            let parts = [("detail", &error.detail), ("server's hint", &error.hint), ("context", &error.context)];
+            for (label, text) in parts {
+                if let Some(text) = text {
+                    page.push_str(&format!("\n  {label}: {}", text.replace('\n', "\n    ")));
+                }
+            }
+        }
+        page.push_str(&format!("\n  left behind: {}", self.left));
+        let applied = match self.applied.as_slice() {
+            [] => "nothing".to_owned(),
+            [one] => format!("{} {}", one.version, one.name),
+            [first, .., last] => {
+                format!("{} migrations, {} {} to {} {}", self.applied.len(), first.version, first.name, last.version, last.name)
+            }
+        };
+        page.push_str(&format!("\n  applied before it in this run: {applied}"));
+        page
+    }
+}
+
+impl fmt::Display for MigrationFailed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "migration {} {} failed at {}", self.version, self.name, self.file)?;
+        if let (Some(line), Some(column)) = (self.line, self.column) {
+            write!(f, ":{line}:{column}")?;
+        }
+        if self.attempts > 1 {
+            write!(f, " after {}", count(self.attempts as usize, "attempt", "attempts"))?;
+        }
+        match &self.cause {
+            Cause::Server(error) => write!(f, ": {error}"),
+            Cause::ConnectionLost(error) => write!(f, ": the connection was lost: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for MigrationFailed {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.cause {
+            Cause::Server(error) => Some(error),
+            Cause::ConnectionLost(error) => Some(error.as_ref()),
+        }
+    }
+}
+
+impl fmt::Display for Left {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nothing => f.write_str("nothing of this migration"),
+            Self::Statements { done, total } => {
+                write!(f, "the first {done} of its {total} statements; the next run goes on after them")
+            }
+            Self::InDoubt { done, total } => write!(
+                f,
+                "the first {done} of its {total} statements, and perhaps statement {}: the server could not say",
+                done + 1
+            ),
+        }
+    }
+}

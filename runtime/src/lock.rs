@@ -1,0 +1,167 @@
+//! The advisory lock: polled, never waited for inside the server, and held for as short as can be.
+//!
+//! It is for politeness: the claim in the history is what makes a migration run exactly once.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use crate::connection::{Connection, Row};
+use crate::error::Error;
+use crate::history::Table;
+use crate::session::Session;
+
+/// The first pause between two tries.
+const FIRST_PAUSE: Duration = Duration::from_millis(5);
+/// The longest.
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+
+/// The statement that tries to take the lock and says whether it did.
+///
+/// Never `pg_advisory_lock`: who waits in it holds a snapshot, and `CREATE INDEX CONCURRENTLY` in the holder waits for
+/// all older snapshots to end (PostgreSQL manual, CREATE INDEX): each would wait for the other for ever.
+pub(crate) fn attempt(table: &Table) -> String {
+    format!("SELECT pg_catalog.pg_try_advisory_lock({})", table.lock_key())
+}
+
+/// Gives the lock back. A connection that is lost has given it back already.
+pub(crate) async fn release<C: Connection>(session: &mut Session<'_, C>, table: &Table) -> Result<(), Error> {
+    let sql = format!("SELECT pg_catalog.pg_advisory_unlock({})", table.lock_key());
+    let results = session.expect("giving back the lock", &sql).await?;
+    if !results.first().and_then(|rows| rows.first()).is_some_and(|row| row.is_true(0)) {
+        tracing::warn!(
+            target: "graven",
+            "the lock was not held any more: a pooler in transaction mode stands between; each migration still ran \
+             once, by its claim"
+        );
+    }
+    Ok(())
+}
+
+/// Growing pauses with jitter, so that a fleet that starts at once does not ask in step.
+pub(crate) struct Backoff {
+    next: Duration,
+}
+
+impl Backoff {
+    pub(crate) fn new() -> Self {
+        Self { next: FIRST_PAUSE }
+    }
+
+    /// The next pause, at most `left`.
+    pub(crate) fn pause(&mut self, left: Duration) -> Duration {
+        let pause = self.next.mul_f64(0.5 + fastrand::f64() / 2.0);
+        self.next = (self.next * 2).min(LONGEST_PAUSE);
+        pause.min(left)
+    }
+}
+
+/// Keeps count while a run waits for the lock.
+pub(crate) struct Waiting {
+    pub(crate) began: Instant,
+    pub(crate) timeout: Duration,
+    pub(crate) backoff: Backoff,
+    /// Whether the log has been told that this run waits.
+    pub(crate) announced: bool,
+}
+
+impl Waiting {
+    pub(crate) fn new(timeout: Duration) -> Self {
+        Self { began: Instant::now(), timeout, backoff: Backoff::new(), announced: false }
+    }
+}
+
+/// Who holds the lock.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Holder {
+    /// The server process of that connection.
+    pub pid: i32,
+    /// Its role, if this one may see it.
+    pub role: Option<String>,
+    /// Its `application_name`, if this role may see it.
+    pub application_name: Option<String>,
+    /// Its address; `None` for a Unix socket, too.
+    pub client: Option<String>,
+    /// How long it has been connected.
+    pub connected_for: Option<Duration>,
+    /// How long its current or latest statement has been going or was begun ago.
+    pub statement_for: Option<Duration>,
+    /// The beginning of its current or latest statement, if this role may see it.
+    pub statement: Option<String>,
+}
+
+impl Holder {
+    /// Its application name, or what there is instead.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.application_name.as_deref().filter(|name| !name.is_empty()).unwrap_or("unnamed application")
+    }
+
+    fn parse(row: &Row) -> Option<Self> {
+        let seconds = |at| row.number::<f64>(at).and_then(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).ok());
+        Some(Self {
+            pid: row.number(0)?,
+            role: row.optional(1).map(str::to_owned),
+            application_name: row.optional(2).map(str::to_owned),
+            client: row.optional(3).map(str::to_owned),
+            connected_for: seconds(4),
+            statement_for: seconds(5),
+            statement: row.optional(6).map(str::to_owned),
+        })
+    }
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "pid {} ({}", self.pid, self.name())?;
+        if let Some(role) = &self.role {
+            write!(f, ", role {role}")?;
+        }
+        if let Some(client) = &self.client {
+            write!(f, ", from {client}")?;
+        }
+        if let Some(age) = self.connected_for {
+            write!(f, ", connected for {age:.1?}")?;
+        }
+        f.write_str(")")?;
+        if let (Some(statement), Some(age)) = (&self.statement, self.statement_for) {
+            write!(f, ", since {age:.1?} in: {statement}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Who holds the lock, where that can be seen. Never fails: it only serves a message.
+pub(crate) async fn holder<C: Connection>(session: &mut Session<'_, C>, table: &Table) -> Option<Holder> {
+    // A bigint key is shown as its two halves, with objsubid 1 (PostgreSQL manual, 54.12).
+    let sql = format!(
+        "SELECT l.pid, a.usename, a.application_name, pg_catalog.host(a.client_addr), \
+         EXTRACT(epoch FROM pg_catalog.clock_timestamp() - a.backend_start)::float8::text, \
+         EXTRACT(epoch FROM pg_catalog.clock_timestamp() - a.query_start)::float8::text, \
+         pg_catalog.regexp_replace(pg_catalog.left(a.query, 200), '\\s+', ' ', 'g') \
+         FROM (SELECT {key} AS key) k \
+         JOIN pg_catalog.pg_locks l ON l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted \
+         AND l.classid = ((k.key >> 32) & 4294967295)::oid AND l.objid = (k.key & 4294967295)::oid \
+         AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d \
+         WHERE d.datname = pg_catalog.current_database()) \
+         LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid",
+        key = table.lock_key()
+    );
+    let reply = session.send(&sql).await;
+    reply.completed.first()?.first().and_then(Holder::parse)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Backoff, FIRST_PAUSE, LONGEST_PAUSE};
+    use std::time::Duration;
+
+    #[test]
+    fn pauses_grow_to_a_cap_and_never_pass_the_deadline() {
+        let mut backoff = Backoff::new();
+        let pauses: Vec<Duration> = (0..20).map(|_| backoff.pause(Duration::MAX)).collect();
+        assert!(pauses.iter().all(|pause| *pause >= FIRST_PAUSE / 2 && *pause <= LONGEST_PAUSE), "{pauses:?}");
+        assert!(pauses.last() >= Some(&(LONGEST_PAUSE / 2)), "{pauses:?}");
+        assert_eq!(backoff.pause(Duration::from_millis(1)), Duration::from_millis(1));
+    }
+}

@@ -1,0 +1,155 @@
+//! Looking: one message that asks for the server's state and the history, and what must be refused on seeing them.
+
+use crate::connection::{Connection, Failure, Reply};
+use crate::error::Error;
+use crate::history::{self, Detail, FORMAT, Record, Server, Table, Wanted};
+use crate::session::Session;
+
+/// What one look has seen.
+#[derive(Debug, Default)]
+pub(crate) struct Look {
+    pub(crate) server: Server,
+    /// Empty also where there is no history table.
+    pub(crate) records: Vec<Record>,
+}
+
+/// Which history to look at, and how closely.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Question<'a> {
+    pub(crate) wanted: &'a Wanted,
+    pub(crate) namespace: &'a str,
+    pub(crate) detail: Detail,
+}
+
+/// Looks, in one round trip.
+pub(crate) async fn look<C: Connection>(
+    session: &mut Session<'_, C>,
+    question: Question<'_>,
+) -> Result<Look, Error> {
+    let sql = history::look(question.wanted, question.namespace, question.detail);
+    let reply = session.send(&sql).await;
+    understand(question, reply, 0)
+}
+
+/// Tries for the lock and looks, in one round trip: what is seen was read after the lock was taken, as each statement
+/// of a read-committed transaction sees what was committed before it (PostgreSQL manual, 13.2.1).
+pub(crate) async fn try_lock_and_look<C: Connection>(
+    session: &mut Session<'_, C>,
+    question: Question<'_>,
+    table: &Table,
+    seen: &Look,
+) -> Result<(Locked, Look), Error> {
+    let attempt = crate::lock::attempt(table);
+    // Asking a table that is not there for its rows would write an error into the server's log at each try.
+    let sql = if seen.server.table_exists {
+        format!("{attempt};\n{}", history::look(question.wanted, question.namespace, question.detail))
+    } else {
+        format!("{attempt};\n{}", history::state(question.wanted))
+    };
+    let reply = session.send(&sql).await;
+    let locked = match reply.completed.first().and_then(|rows| rows.first()) {
+        Some(row) if row.is_true(0) => Locked::Yes,
+        _ => Locked::No,
+    };
+    let now = match understand(question, reply, 1) {
+        // It was only asked whether the table is there, and it has come to be.
+        Ok(now) if now.server.table_exists && !seen.server.table_exists => look(session, question).await,
+        other => other,
+    };
+    if now.is_err() && locked == Locked::Yes {
+        // The error is what the caller must hear of; a connection that is lost has given the lock back.
+        let _ = crate::lock::release(session, table).await;
+    }
+    Ok((locked, now?))
+}
+
+/// Whether the lock is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Locked {
+    Yes,
+    No,
+}
+
+/// Reads the reply to a look whose first `skipped` results are something else.
+fn understand(question: Question<'_>, reply: Reply, skipped: usize) -> Result<Look, Error> {
+    const DOING: &str = "looking at the migration history";
+    let mut results = reply.completed.into_iter().skip(skipped);
+    let Some(server) = results.next().and_then(|rows| rows.first().map(Server::parse)) else {
+        return Err(match reply.failure {
+            Some(failure) => Error::from_failure(DOING, failure),
+            None => unreadable("the server sent no answer", question, None),
+        });
+    };
+    if server.in_transaction {
+        return Err(Error::InTransaction);
+    }
+    match reply.failure {
+        None => {}
+        // undefined_table: it is not there, as the first answer says as well.
+        Some(Failure::Server(error)) if error.sqlstate == "42P01" && !server.table_exists => {}
+        Some(failure) => return Err(Error::from_failure(DOING, failure)),
+    }
+    if !server.table_exists {
+        return Ok(Look { server, records: Vec::new() });
+    }
+    let mut records = Vec::new();
+    for row in results.next_back().unwrap_or_default() {
+        let record = Record::parse(&row, question.detail)
+            .map_err(|cell| unreadable(&format!("its column {cell} holds {row:?}"), question, Some(&server)))?;
+        if record.format > FORMAT {
+            let reason = format!("it has format {}, and this version of graven knows {FORMAT}", record.format);
+            return Err(unreadable(&reason, question, Some(&server)));
+        }
+        records.push(record);
+    }
+    Ok(Look { server, records })
+}
+
+fn unreadable(reason: &str, question: Question<'_>, server: Option<&Server>) -> Error {
+    let history = match server.and_then(|server| table(question, server)) {
+        Some(table) => table.shown(),
+        None => question.wanted.name.clone(),
+    };
+    Error::HistoryUnreadable { history, reason: reason.to_owned() }
+}
+
+/// The history table, now that the server has said which schema is meant.
+pub(crate) fn table(question: Question<'_>, server: &Server) -> Option<Table> {
+    Some(Table {
+        schema: server.schema.clone()?,
+        name: question.wanted.name.clone(),
+        namespace: question.namespace.to_owned(),
+    })
+}
+
+/// Whether a first run may begin in a schema that holds tables.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum IntoExisting {
+    /// No: they may be another application's, or this one's from before graven.
+    #[default]
+    Refuse,
+    /// Yes, the operator said so.
+    Allow,
+}
+
+/// Refuses a first run that must not be, and hands back the history table.
+pub(crate) fn admit(question: Question<'_>, server: &Server, into_existing: IntoExisting) -> Result<Table, Error> {
+    let table = table(question, server).ok_or(Error::NoSchema)?;
+    if server.table_exists {
+        return Ok(table);
+    }
+    if !server.schema_exists {
+        return Err(Error::SchemaAbsent { schema: table.schema });
+    }
+    let history = table.shown();
+    if let Some(found) = &server.elsewhere {
+        return Err(Error::HistoryElsewhere { history, found: found.clone() });
+    }
+    if !server.tables.is_empty() && into_existing == IntoExisting::Refuse {
+        return Err(Error::NotEmpty { schema: table.schema, tables: server.tables.clone(), history });
+    }
+    if !server.may_create {
+        return Err(Error::MayNotCreate { role: server.user.clone(), schema: table.schema, history });
+    }
+    Ok(table)
+}

@@ -1,0 +1,297 @@
+//! The static set: what `embed_migrations!` carves into the binary. It is read, never computed.
+
+use std::time::Duration;
+
+use graven_source::{Checksum, Kind, Version};
+
+use crate::connection::Connection;
+use crate::error::Error;
+use crate::health::Health;
+use crate::migrator::Migrator;
+use crate::report::Report;
+use crate::status::Status;
+
+/// A set of migrations, embedded at compile time by [`embed_migrations!`](crate::embed_migrations).
+///
+/// It is plain static data, ascending by version: making one allocates, parses, hashes and reads nothing.
+///
+/// ```
+/// static MIGRATIONS: graven::Migrations = graven::embed_migrations!("../migrations");
+///
+/// assert!(MIGRATIONS.len() > 12);
+/// let first = MIGRATIONS.iter().next().expect("there are some");
+/// assert_eq!(MIGRATIONS.by_version(first.version().value()), Some(first));
+/// println!("{} {} {}", first.version(), first.name(), first.checksum());
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Migrations {
+    pub(crate) migrations: &'static [Migration],
+    /// How the directory is shown: relative to the package.
+    pub(crate) directory: &'static str,
+    /// Where the directory lies on the machine that built this. Dev builds only: it serves the guard.
+    pub(crate) built_from: Option<&'static str>,
+    pub(crate) history: Option<&'static str>,
+    pub(crate) namespace: &'static str,
+}
+
+impl Migrations {
+    /// The migrations, ascending by version.
+    pub fn iter(&self) -> std::slice::Iter<'static, Migration> {
+        self.migrations.iter()
+    }
+
+    /// The migration of that version, if the set has it.
+    #[must_use]
+    pub fn by_version(&self, version: i64) -> Option<&'static Migration> {
+        let at = self.migrations.binary_search_by_key(&version, |migration| migration.version.value()).ok()?;
+        self.migrations.get(at)
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.migrations.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.migrations.is_empty()
+    }
+
+    /// The highest version of the set: a row of the history above it was written by a newer binary.
+    #[must_use]
+    pub fn head(&self) -> Option<Version> {
+        self.migrations.last().map(Migration::version)
+    }
+
+    /// The verbs with options, starting from the defaults and from what the macro was given.
+    #[must_use]
+    pub fn migrator(&self) -> Migrator {
+        Migrator::new(*self)
+    }
+
+    /// Applies what is pending, in order, under an advisory lock, exactly once.
+    ///
+    /// With nothing pending this costs one round trip, takes no lock, writes nothing and needs no other right than to
+    /// read the history table. `GRAVEN_MODE` and `GRAVEN_LOCK_TIMEOUT` in the environment are heeded: see
+    /// [`Migrator::run`], which this is with the default options.
+    ///
+    /// # Errors
+    ///
+    /// Every conflict between the set and the history at once, before anything is applied; or the migration that
+    /// failed, with the place in its file. [`Error::applied`] says what had been applied before.
+    ///
+    /// # Transactions
+    ///
+    /// Each migration and its row in the history are one transaction, unless its file says `-- graven: transaction =
+    /// off`. A migration that fails leaves nothing behind, and those before it stay applied.
+    ///
+    /// # Cancellation
+    ///
+    /// A dropped future stops between two messages to the server. The migration under way is committed whole or not
+    /// at all; the advisory lock is the connection's and ends with it, so drop the connection too.
+    pub async fn run<C: Connection>(&self, connection: &mut C) -> Result<Report, Error> {
+        self.migrator().run(connection).await
+    }
+
+    /// [`run`](Self::run) on a connection of its own, made from a connection URL and closed at the end.
+    ///
+    /// TLS is by rustls and `sslmode` means what it means to libpq (PostgreSQL manual, 34.19.1): `prefer` (the default)
+    /// and `require` encrypt without checking who answers, `verify-ca` and `verify-full` check it, against
+    /// `sslrootcert` or the system's certificates.
+    ///
+    /// # Errors
+    ///
+    /// As for [`run`](Self::run), and where no connection can be made. No error shows the URL's password.
+    #[cfg(feature = "tokio-postgres")]
+    pub async fn run_url(&self, url: &str) -> Result<Report, Error> {
+        self.migrator().run_url(url).await
+    }
+
+    /// Succeeds only if everything is applied and nothing conflicts. One round trip, never writes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotApplied`] with what is pending, or [`Error::Conflicts`].
+    pub async fn verify<C: Connection>(&self, connection: &mut C) -> Result<Report, Error> {
+        self.migrator().verify(connection).await
+    }
+
+    /// What state each migration is in. One round trip, never writes.
+    ///
+    /// # Errors
+    ///
+    /// Only where the history cannot be read. A conflict is not an error here: it is shown.
+    pub async fn status<C: Connection>(&self, connection: &mut C) -> Result<Status, Error> {
+        self.migrator().status(connection).await
+    }
+
+    /// Whether a service may take traffic on this database, cheap enough for every probe. One round trip.
+    ///
+    /// # Errors
+    ///
+    /// Only where the history cannot be read.
+    pub async fn health<C: Connection>(&self, connection: &mut C) -> Result<Health, Error> {
+        self.migrator().health(connection).await
+    }
+}
+
+impl<'a> IntoIterator for &'a Migrations {
+    type Item = &'static Migration;
+    type IntoIter = std::slice::Iter<'static, Migration>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+/// One embedded migration.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Migration {
+    pub(crate) version: Version,
+    pub(crate) file: &'static str,
+    /// Where in `file` the name stands.
+    pub(crate) name: (u16, u16),
+    pub(crate) sealing: Sealing,
+    pub(crate) sql: &'static str,
+    pub(crate) checksum: &'static [u8; 32],
+    /// What few migrations have; all others share one.
+    pub(crate) details: &'static Details,
+}
+
+impl Migration {
+    /// Its version.
+    #[must_use]
+    pub const fn version(&self) -> Version {
+        self.version
+    }
+
+    /// Its name: of `0001_create_users.sql`, `create_users`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.file.get(usize::from(self.name.0)..usize::from(self.name.1)).unwrap_or(self.file)
+    }
+
+    /// Its file's name, without the directory.
+    #[must_use]
+    pub const fn file(&self) -> &'static str {
+        self.file
+    }
+
+    /// What kind of migration it is.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        Kind::Versioned
+    }
+
+    /// Its text, normalised: no byte order mark, LF line ends.
+    #[must_use]
+    pub const fn sql(&self) -> &'static str {
+        self.sql
+    }
+
+    /// The SHA-256 of its text.
+    #[must_use]
+    pub const fn checksum(&self) -> Checksum {
+        Checksum::from_bytes(*self.checksum)
+    }
+
+    /// Whether the seal file vouched for it when the binary was built.
+    #[must_use]
+    pub const fn sealing(&self) -> Sealing {
+        self.sealing
+    }
+
+    /// Whether it runs in a transaction of its own.
+    #[must_use]
+    pub const fn transaction(&self) -> Transaction {
+        self.details.transaction
+    }
+
+    /// Whether a database that holds this checksum has this migration: the present text or one accepted before.
+    pub(crate) fn accepts(&self, checksum: &Checksum) -> bool {
+        self.checksum == checksum.as_bytes() || self.details.was.iter().any(|was| was == checksum.as_bytes())
+    }
+}
+
+/// Whether a migration is sealed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Sealing {
+    /// The seal file holds its checksum: it must not change any more.
+    Sealed,
+    /// It may still be edited; a release build refuses it unless told otherwise.
+    Unsealed,
+}
+
+/// Whether a migration runs in a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Transaction {
+    /// The whole file and its row in the history are one transaction. The default.
+    On,
+    /// Statement by statement, for what PostgreSQL refuses inside a transaction block.
+    Off,
+}
+
+/// What most migrations have in common, so that they share one static of it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Details {
+    pub(crate) transaction: Transaction,
+    pub(crate) lock_timeout: Option<Duration>,
+    pub(crate) statement_timeout: Option<Duration>,
+    pub(crate) retries: Option<u32>,
+    /// Older checksums that a database may still hold.
+    pub(crate) was: &'static [[u8; 32]],
+    /// Byte ranges of the file's own BEGIN and COMMIT, which are sent as spaces.
+    pub(crate) absorbed: &'static [(u32, u32)],
+    /// With the transaction off: what is sent one by one.
+    pub(crate) units: &'static [Unit],
+}
+
+impl Details {
+    /// What a migration without directives has.
+    pub(crate) const DEFAULT: Self = Self {
+        transaction: Transaction::On,
+        lock_timeout: None,
+        statement_timeout: None,
+        retries: None,
+        was: &[],
+        absorbed: &[],
+        units: &[],
+    };
+}
+
+/// A part of a non-transactional migration that is sent whole: a statement, or a `BEGIN … COMMIT` of the file's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unit {
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+    pub(crate) effect: Effect,
+}
+
+impl Unit {
+    /// Its SQL.
+    pub(crate) fn sql(self, migration: &Migration) -> &'static str {
+        migration.sql.get(self.start as usize..self.end as usize).unwrap_or_default()
+    }
+}
+
+/// What a run that resumes must know of a unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Nothing in particular: whether it took effect cannot be seen from outside.
+    Ordinary,
+    /// It changes only the session, and is said again when a run resumes after it.
+    Session,
+    /// `CREATE INDEX CONCURRENTLY`: leaves an invalid index behind when it fails.
+    ConcurrentIndex {
+        /// The index's name as PostgreSQL folds it, unless PostgreSQL chooses it.
+        name: Option<&'static str>,
+        /// The table's schema, where the statement says it.
+        schema: Option<&'static str>,
+        /// The table's name as PostgreSQL folds it.
+        table: &'static str,
+    },
+}

@@ -1,0 +1,235 @@
+//! The verbs with their options.
+
+use std::time::Duration;
+
+use crate::connection::Connection;
+use crate::error::Error;
+use crate::event::{Event, Observers};
+use crate::guard;
+use crate::health::Health;
+use crate::look::IntoExisting;
+use crate::migrations::Migrations;
+use crate::options::{Environment, Mode, Options, parse_history};
+use crate::plan::{Future, OutOfOrder};
+use crate::report::{Outcome, Report};
+use crate::resolve::{Resolution, Resolved};
+use crate::run::Run;
+use crate::status::Status;
+
+type Observer = Box<dyn FnMut(&Event<'_>) + Send>;
+
+/// A set of migrations and the options with which its verbs run. Made by [`Migrations::migrator`].
+///
+/// ```no_run
+/// # static MIGRATIONS: graven::Migrations = graven::embed_migrations!("../migrations");
+/// # async fn start(client: &mut tokio_postgres::Client) -> Result<(), graven::Error> {
+/// use std::time::Duration;
+///
+/// let report = MIGRATIONS.migrator().lock_timeout(Duration::from_secs(120)).strict().run(client).await?;
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "options do nothing until a verb such as `run` is called"]
+pub struct Migrator {
+    set: Migrations,
+    options: Options,
+    history: Option<String>,
+    observer: Option<Observer>,
+}
+
+impl Migrator {
+    pub(crate) fn new(set: Migrations) -> Self {
+        let options = Options { namespace: set.namespace.to_owned(), ..Options::default() };
+        Self { set, options, history: set.history.map(str::to_owned), observer: None }
+    }
+
+    /// What [`run`](Self::run) does: apply (the default), verify or skip. `GRAVEN_MODE` in the environment overrides it.
+    pub fn mode(mut self, mode: Mode) -> Self {
+        self.options.mode = mode;
+        self
+    }
+
+    /// How long to wait for another instance that is migrating: 30 s unless said. `GRAVEN_LOCK_TIMEOUT` in the
+    /// environment overrides it. Zero tries once.
+    pub fn lock_timeout(mut self, timeout: Duration) -> Self {
+        self.options.lock_timeout = timeout;
+        self
+    }
+
+    /// How long a statement of a transactional migration may wait for a table that somebody else has locked: 5 s unless
+    /// said, since everybody who comes after it waits behind it. Zero waits for ever. A file's own
+    /// `-- graven: lock_timeout = …` goes before it.
+    pub fn table_lock_timeout(mut self, timeout: Duration) -> Self {
+        self.options.table_lock_timeout = Some(timeout);
+        self
+    }
+
+    /// How long a statement of a migration may take: no limit unless said, whatever the role's own setting is. A file's
+    /// own `-- graven: statement_timeout = …` goes before it.
+    pub fn statement_timeout(mut self, timeout: Duration) -> Self {
+        self.options.statement_timeout = Some(timeout);
+        self
+    }
+
+    /// How often a migration is tried again after a lock timeout, a deadlock or a serialization failure: 5 times unless
+    /// said. A file's own `-- graven: retries = …` goes before it.
+    pub fn retries(mut self, retries: u32) -> Self {
+        self.options.retries = retries;
+        self
+    }
+
+    /// Where the history is kept: `table`, in the first schema of the search path that exists, or `schema.table`.
+    /// `graven_history` unless said. Names are read as PostgreSQL reads them: quote what is not lower case.
+    pub fn history(mut self, history: impl Into<String>) -> Self {
+        self.history = Some(history.into());
+        self
+    }
+
+    /// Keeps this set apart from others in the same history table. Empty unless said.
+    pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
+        self.options.namespace = namespace.into();
+        self
+    }
+
+    /// Refuses to run where the history has versions above the set's head: an older binary then does not start.
+    pub fn strict(mut self) -> Self {
+        self.options.policy.future = Future::Refuse;
+        self
+    }
+
+    /// Applies a pending migration although one with a higher version is applied already.
+    pub fn allow_out_of_order(mut self) -> Self {
+        self.options.policy.out_of_order = OutOfOrder::Allow;
+        self
+    }
+
+    /// Begins a history in a schema that already holds tables, and applies every migration beside them.
+    pub fn into_existing(mut self) -> Self {
+        self.options.into_existing = IntoExisting::Allow;
+        self
+    }
+
+    /// Does not heed `GRAVEN_MODE` and `GRAVEN_LOCK_TIMEOUT`.
+    pub fn ignore_environment(mut self) -> Self {
+        self.options.environment = Environment::Ignored;
+        self
+    }
+
+    /// Calls the observer for each [`Event`] as it happens. `tracing` gets the events in any case.
+    pub fn observe(mut self, observer: impl FnMut(&Event<'_>) + Send + 'static) -> Self {
+        self.observer = Some(Box::new(observer));
+        self
+    }
+
+    /// Does what the mode says; by default, applies what is pending. See [`Migrations::run`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Migrations::run`]; in mode verify, as for [`Migrations::verify`].
+    pub async fn run<C: Connection>(&mut self, connection: &mut C) -> Result<Report, Error> {
+        let options = self.options()?.with_environment()?;
+        if options.mode == Mode::Skip {
+            return Ok(self.skipped());
+        }
+        guard::check(&self.set)?;
+        match options.mode {
+            Mode::Verify => self.over(connection, &options).verify().await,
+            Mode::Apply | Mode::Skip => self.over(connection, &options).apply().await,
+        }
+    }
+
+    /// [`run`](Self::run) on a connection of its own. See [`Migrations::run_url`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`run`](Self::run), and where no connection can be made.
+    #[cfg(feature = "tokio-postgres")]
+    pub async fn run_url(&mut self, url: &str) -> Result<Report, Error> {
+        if self.options()?.with_environment()?.mode == Mode::Skip {
+            return Ok(self.skipped());
+        }
+        let mut client = crate::driver::connect(url).await?;
+        self.run(&mut client).await
+    }
+
+    /// Succeeds only if everything is applied. See [`Migrations::verify`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Migrations::verify`].
+    pub async fn verify<C: Connection>(&mut self, connection: &mut C) -> Result<Report, Error> {
+        let options = self.options()?;
+        guard::check(&self.set)?;
+        self.over(connection, &options).verify().await
+    }
+
+    /// What state each migration is in. See [`Migrations::status`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Migrations::status`].
+    pub async fn status<C: Connection>(&mut self, connection: &mut C) -> Result<Status, Error> {
+        let options = self.options()?;
+        self.over(connection, &options).status().await
+    }
+
+    /// Whether a service may take traffic. See [`Migrations::health`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Migrations::health`].
+    pub async fn health<C: Connection>(&mut self, connection: &mut C) -> Result<Health, Error> {
+        Ok(Health::of(&self.status(connection).await?))
+    }
+
+    /// Says what became of the statement at which an incomplete migration was cut off, so that the next run goes on.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotIncomplete`] where there is nothing to resolve, [`Error::LockTimeout`] while another instance is
+    /// migrating.
+    ///
+    /// # Transactions
+    ///
+    /// One statement changes one row of the history; nothing of the migration is run.
+    pub async fn resolve<C: Connection>(
+        &mut self,
+        connection: &mut C,
+        version: i64,
+        resolution: Resolution,
+    ) -> Result<Resolved, Error> {
+        let options = self.options()?.with_environment()?;
+        self.over(connection, &options).resolve(version, resolution).await
+    }
+
+    fn options(&self) -> Result<Options, Error> {
+        let mut options = self.options.clone();
+        if let Some(history) = &self.history {
+            options.wanted = parse_history(history)?;
+        }
+        Ok(options)
+    }
+
+    fn over<'r, 'c, C: Connection>(&'r mut self, connection: &'c mut C, options: &'r Options) -> Run<'r, 'c, C> {
+        let observer = self.observer.as_mut().map(|observer| observer as &mut (dyn FnMut(&Event<'_>) + Send));
+        Run::new(connection, self.set, options, Observers { instance: String::new(), observer })
+    }
+
+    fn skipped(&self) -> Report {
+        tracing::info!(target: "graven", migrations = self.set.len(), "migrations are skipped: the mode says so");
+        Report {
+            outcome: Outcome::Skipped,
+            applied: Vec::new(),
+            total: self.set.len(),
+            future: Vec::new(),
+            waited: Duration::ZERO,
+            duration: Duration::ZERO,
+        }
+    }
+}
+
+impl std::fmt::Debug for Migrator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Migrator").field("set", &self.set).field("options", &self.options).finish_non_exhaustive()
+    }
+}

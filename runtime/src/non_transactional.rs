@@ -1,0 +1,205 @@
+//! Migrations outside of a transaction: statement by statement, with progress recorded after each.
+
+use crate::apply::{Applying, Claim, Outcome, Retries, failure};
+use crate::connection::{Connection, Failure};
+use crate::error::Error;
+use crate::event::Event;
+use crate::conflict::first_line;
+use crate::failed::{Left, MigrationFailed};
+use crate::history::{self, Doubt};
+use crate::index::{Index, index};
+use crate::locate::Sent;
+use crate::migrations::{Effect, Migration, Unit};
+use crate::plan::{Start, Step};
+use crate::run::Run;
+use crate::sql::milliseconds;
+
+const CLAIMING: &str = "claiming a migration in the history";
+const RECORDING: &str = "recording progress in the history";
+
+impl Applying<'_> {
+    /// Runs the statements that are not recorded as done.
+    pub(crate) async fn statement_by_statement<C: Connection>(
+        self,
+        run: &mut Run<'_, '_, C>,
+        step: &Step,
+    ) -> Result<Outcome, Error> {
+        if let Some(taken) = self.begin(run, step).await? {
+            return Ok(taken);
+        }
+        let outcome = self.statements(run, step).await;
+        // What the file has set must not reach the next migration or the caller, however it ended.
+        let restored = run.session.expect("putting the session's settings back", self.state.restore()).await;
+        outcome?;
+        restored?;
+        Ok(Outcome::Applied)
+    }
+
+    /// Claims the migration, or takes over what an earlier run left.
+    async fn begin<C: Connection>(self, run: &mut Run<'_, '_, C>, step: &Step) -> Result<Option<Outcome>, Error> {
+        let migration = step.migration;
+        let claim = match &step.start {
+            Start::Fresh => history::claim_started(self.table, migration, self.claimant),
+            Start::Resume { done, started_by, .. } => {
+                history::take_over(self.table, migration.version, self.claimant, *done, started_by)
+            }
+        };
+        let reply = run.session.send(&claim).await;
+        let claimed = reply.completed.first().map(Vec::len);
+        match failure(reply) {
+            Some(failure) => match (self.claim_failure(run, &failure), failure) {
+                (Some(Claim::Taken), _) => return Ok(Some(Outcome::ClaimedElsewhere)),
+                (_, failure) => return Err(Error::from_failure(CLAIMING, failure)),
+            },
+            None if step.start != Start::Fresh && claimed == Some(0) => return Ok(Some(Outcome::ClaimedElsewhere)),
+            None => {}
+        }
+        let timeouts = format!(
+            "SET lock_timeout = {};\nSET statement_timeout = {}",
+            milliseconds(migration.details.lock_timeout.unwrap_or_default()),
+            milliseconds(migration.details.statement_timeout.or(self.options.statement_timeout).unwrap_or_default()),
+        );
+        run.session.expect("setting the timeouts", &timeouts).await?;
+        Ok(None)
+    }
+
+    async fn statements<C: Connection>(self, run: &mut Run<'_, '_, C>, step: &Step) -> Result<(), Error> {
+        let migration = step.migration;
+        let units = migration.details.units;
+        let (first, mut doubt) = match &step.start {
+            Start::Fresh => (0, None),
+            Start::Resume { done, doubt, .. } => (*done as usize, Some(*doubt)),
+        };
+        for unit in units.iter().take(first).filter(|unit| unit.effect == Effect::Session) {
+            run.session.expect("setting again what the migration had set", unit.sql(migration)).await?;
+        }
+        for (at, unit) in units.iter().enumerate().skip(first) {
+            let (version, number, of) = (migration.version, at + 1, units.len());
+            run.observers.tell(&Event::Statement { version, number, of, sql: &first_line(unit.sql(migration)) });
+            self.unit(run, migration, *unit, at, doubt.take()).await?;
+            let done = u32::try_from(number).unwrap_or(u32::MAX);
+            let record = if number == of {
+                history::complete(self.table, version)
+            } else {
+                history::progress(self.table, version, done)
+            };
+            run.session.expect(RECORDING, &record).await?;
+        }
+        if first >= units.len() {
+            run.session.expect(RECORDING, &history::complete(self.table, migration.version)).await?;
+        }
+        Ok(())
+    }
+
+    /// Runs one unit until it has taken effect or failed for good.
+    async fn unit<C: Connection>(
+        self,
+        run: &mut Run<'_, '_, C>,
+        migration: &'static Migration,
+        unit: Unit,
+        at: usize,
+        doubt: Option<Doubt>,
+    ) -> Result<(), Error> {
+        if let Some(doubt) = doubt {
+            match index(&mut run.session, unit.effect).await? {
+                // It serves no query, every write pays for it, and the name is taken.
+                Index::Invalid(index) => {
+                    let dropping = "dropping an index that an earlier run left invalid";
+                    run.session.expect(dropping, &drop_index(&index)).await?;
+                }
+                // The earlier run had finished it, and was cut off before it could say so.
+                Index::Valid if doubt == Doubt::InDoubt => return Ok(()),
+                Index::Valid | Index::Absent => {}
+            }
+        }
+        let mut retries = Retries::new(self.options, migration);
+        loop {
+            let sent = Sent::part(migration, unit.start as usize..unit.end as usize);
+            let reply = run.session.send(&sent.text).await;
+            let completed = reply.completed.len();
+            let Some(failure) = failure(reply) else { return Ok(()) };
+            if completed > 0 {
+                // A BEGIN of the file's own is open and aborted.
+                let _ = run.session.send("ROLLBACK").await;
+            }
+            let left = self.settle(run, migration, unit, at, &failure).await;
+            let place = sent.locate(migration, &failure, completed);
+            let failed = MigrationFailed::new(run.set, migration, failure, place, left);
+            if matches!(left, Left::InDoubt { .. }) {
+                return Err(Error::MigrationFailed(failed));
+            }
+            let taken_back = left == Left::Nothing;
+            retries.pause_or_give_up(run, migration, failed).await?;
+            self.doubt_again(run, migration, at, taken_back).await?;
+        }
+    }
+
+    /// Cleans up after a unit that failed, and records how things stand.
+    async fn settle<C: Connection>(
+        self,
+        run: &mut Run<'_, '_, C>,
+        migration: &'static Migration,
+        unit: Unit,
+        at: usize,
+        failure: &Failure,
+    ) -> Left {
+        let done = u32::try_from(at).unwrap_or(u32::MAX);
+        let total = u32::try_from(migration.details.units.len()).unwrap_or(u32::MAX);
+        let in_doubt = Left::InDoubt { done, total };
+        let Failure::Server(error) = failure else {
+            // A named index can be looked for, and a setting made again: the next run needs nobody's word.
+            return match unit.effect {
+                Effect::ConcurrentIndex { name: Some(_), .. } | Effect::Session => Left::Statements { done, total },
+                _ => in_doubt,
+            };
+        };
+        match unit.effect {
+            Effect::ConcurrentIndex { name: None, .. } => return in_doubt,
+            // duplicate_table: an index of that name was there before, and is none of this migration's business.
+            Effect::ConcurrentIndex { .. } if error.sqlstate != "42P07" => {
+                if self.drop_invalid(run, unit).await.is_err() {
+                    return Left::Statements { done, total };
+                }
+            }
+            _ => {}
+        }
+        let record = if at == 0 {
+            history::unclaim(self.table, migration.version)
+        } else {
+            history::settle(self.table, migration.version, done)
+        };
+        match run.session.send(&record).await.failure {
+            Some(_) => in_doubt,
+            None if at == 0 => Left::Nothing,
+            None => Left::Statements { done, total },
+        }
+    }
+
+    /// Drops the invalid index that a failed build leaves behind (PostgreSQL manual, CREATE INDEX).
+    async fn drop_invalid<C: Connection>(self, run: &mut Run<'_, '_, C>, unit: Unit) -> Result<(), Error> {
+        if let Index::Invalid(index) = index(&mut run.session, unit.effect).await? {
+            run.session.expect("dropping the invalid index", &drop_index(&index)).await?;
+        }
+        Ok(())
+    }
+
+    /// Records, before another try, that the unit may run again; with the claim itself where that was given back.
+    async fn doubt_again<C: Connection>(
+        self,
+        run: &mut Run<'_, '_, C>,
+        migration: &'static Migration,
+        at: usize,
+        taken_back: bool,
+    ) -> Result<(), Error> {
+        let record = if taken_back {
+            history::claim_started(self.table, migration, self.claimant)
+        } else {
+            history::unsettle(self.table, migration.version, u32::try_from(at).unwrap_or(u32::MAX))
+        };
+        run.session.expect(RECORDING, &record).await.map(drop)
+    }
+}
+
+fn drop_index(qualified: &str) -> String {
+    format!("DROP INDEX CONCURRENTLY IF EXISTS {qualified}")
+}

@@ -1,0 +1,70 @@
+//! What a run did.
+
+use std::time::Duration;
+
+use graven_source::Version;
+
+/// What a run did, or found done already.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Report {
+    /// What came of it.
+    pub outcome: Outcome,
+    /// What this run applied, in order. Empty where another instance did, or nothing was pending.
+    pub applied: Vec<Applied>,
+    /// How many migrations of the set are applied now.
+    pub total: usize,
+    /// Versions that only the history knows, above the set's head: a newer binary has run here.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_versions"))]
+    pub future: Vec<Version>,
+    /// How long it waited for another instance.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_seconds", rename = "waited_seconds"))]
+    pub waited: Duration,
+    /// How long it took altogether, waiting included.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_seconds", rename = "seconds"))]
+    pub duration: Duration,
+}
+
+/// What came of a run that succeeded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "kebab-case"))]
+#[non_exhaustive]
+pub enum Outcome {
+    /// This run applied what was pending.
+    Applied,
+    /// Nothing was pending, or another instance applied it meanwhile.
+    UpToDate,
+    /// Mode `skip`: the database was not looked at.
+    Skipped,
+}
+
+/// One migration that a run applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Applied {
+    /// Its version.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_version"))]
+    pub version: Version,
+    /// Its name.
+    pub name: String,
+    /// How long it took, as this client saw it.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_seconds", rename = "seconds"))]
+    pub duration: Duration,
+}
+
+#[cfg(feature = "serde")]
+pub(crate) fn serialize_version<S: serde::Serializer>(version: &Version, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_i64(version.value())
+}
+
+#[cfg(feature = "serde")]
+fn serialize_versions<S: serde::Serializer>(versions: &[Version], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(versions.iter().map(|version| version.value()))
+}
+
+#[cfg(feature = "serde")]
+fn serialize_seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(duration.as_secs_f64())
+}

@@ -1,0 +1,99 @@
+//! The verb `resolve`: an operator says what became of the statement at which a migration was cut off.
+
+use graven_source::Version;
+
+use crate::connection::Connection;
+use crate::error::Error;
+use crate::history::{self, Detail, Progress, Table};
+use crate::lock::{self, Waiting};
+use crate::look::{Locked, Look, table, try_lock_and_look};
+use crate::run::Run;
+
+/// What became of the statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Resolution {
+    /// It took effect: the next run goes on after it.
+    Applied,
+    /// It did not: the next run runs it again.
+    Retry,
+}
+
+/// How an incomplete migration stands after it was resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Resolved {
+    /// Its version.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::report::serialize_version"))]
+    pub version: Version,
+    /// Its name.
+    pub name: String,
+    /// How many of its statements are recorded as done. The next run goes on after them.
+    pub statements_done: u32,
+    /// How many it has. Where all are done it is applied now.
+    pub statements_total: u32,
+}
+
+impl<C: Connection> Run<'_, '_, C> {
+    /// The verb `resolve`.
+    pub(crate) async fn resolve(mut self, version: i64, resolution: Resolution) -> Result<Resolved, Error> {
+        let mut seen = self.first_look().await?;
+        let table = table(self.question(Detail::Plan), &seen.server).ok_or(Error::NoSchema)?;
+        let mut waiting = Waiting::new(self.options.lock_timeout);
+        loop {
+            // What cannot be resolved is said at once, without waiting for the lock.
+            find(&seen, version)?;
+            let question = self.question(Detail::Plan);
+            let (locked, now) = try_lock_and_look(&mut self.session, question, &table, &seen).await?;
+            if locked == Locked::Yes {
+                let outcome = self.record(&table, &now, version, resolution).await;
+                let released = lock::release(&mut self.session, &table).await;
+                return outcome.and_then(|resolved| released.map(|()| resolved));
+            }
+            seen = now;
+            self.wait(&table, &mut waiting).await?;
+        }
+    }
+
+    async fn record(
+        &mut self,
+        table: &Table,
+        seen: &Look,
+        version: i64,
+        resolution: Resolution,
+    ) -> Result<Resolved, Error> {
+        let mut resolved = find(seen, version)?;
+        if resolution == Resolution::Applied {
+            resolved.statements_done = (resolved.statements_done + 1).min(resolved.statements_total);
+        }
+        let record = if resolved.statements_done == resolved.statements_total {
+            history::complete(table, resolved.version)
+        } else {
+            history::settle(table, resolved.version, resolved.statements_done)
+        };
+        self.session.expect("resolving an incomplete migration", &record).await?;
+        tracing::info!(
+            target: "graven", instance = self.observers.instance, version = %resolved.version, ?resolution,
+            done = resolved.statements_done, of = resolved.statements_total, "resolved"
+        );
+        Ok(resolved)
+    }
+}
+
+/// The row of an incomplete migration.
+fn find(seen: &Look, version: i64) -> Result<Resolved, Error> {
+    seen.records
+        .iter()
+        .filter(|record| record.version.is_some_and(|found| found.value() == version))
+        .find_map(|record| match record.progress {
+            Progress::Started { done, total, .. } => Some(Resolved {
+                version: record.version?,
+                name: record.name.clone(),
+                statements_done: done,
+                statements_total: total,
+            }),
+            Progress::Applied => None,
+        })
+        .ok_or(Error::NotIncomplete { version })
+}

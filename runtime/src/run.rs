@@ -1,0 +1,291 @@
+//! The engine: look, lock, look again, apply, unlock. Written once, for every driver.
+
+use std::time::{Duration, Instant};
+
+use crate::apply::{Applying, Outcome as StepOutcome};
+use crate::connection::Connection;
+use crate::error::{Conflict, Error, Pending};
+use crate::event::{Event, Observers};
+use crate::history::{self, Claimant, Detail, Table};
+use crate::lock::{self, Waiting};
+use crate::look::{Locked, Look, Question, admit, look, table, try_lock_and_look};
+use crate::migrations::Migrations;
+use crate::options::Options;
+use crate::plan::{Plan, plan};
+use crate::report::{Applied, Outcome, Report};
+use crate::session::Session;
+use crate::state::SessionState;
+use crate::status::Status;
+
+/// How often a run starts over because another one applied, without the lock, what this one was about to.
+///
+/// Each time at least one migration was applied, so that this bounds nothing that makes progress but a bug.
+const MOST_ROUNDS: usize = 10_000;
+
+/// One verb's run over one connection.
+pub(crate) struct Run<'r, 'c, C> {
+    pub(crate) session: Session<'c, C>,
+    pub(crate) set: Migrations,
+    pub(crate) options: &'r Options,
+    pub(crate) observers: Observers<'r>,
+    pub(crate) started: Instant,
+    waited: Duration,
+}
+
+impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
+    pub(crate) fn new(
+        connection: &'c mut C,
+        set: Migrations,
+        options: &'r Options,
+        observers: Observers<'r>,
+    ) -> Self {
+        Self {
+            session: Session::new(connection),
+            set,
+            options,
+            observers,
+            started: Instant::now(),
+            waited: Duration::ZERO,
+        }
+    }
+
+    pub(crate) fn question(&self, detail: Detail) -> Question<'r> {
+        self.options.question(detail)
+    }
+
+    /// The verb `run`.
+    pub(crate) async fn apply(mut self) -> Result<Report, Error> {
+        let seen = self.first_look().await?;
+        match self.plan(&seen) {
+            Ok(plan) if plan.steps.is_empty() => return Ok(self.report(Outcome::UpToDate, Vec::new(), plan)),
+            Ok(plan) if seen.server.in_recovery => return Err(Error::Standby { pending: pending(&plan) }),
+            Ok(_) => {}
+            // Incomplete may only mean that another instance is at it right now: the lock will tell.
+            Err(conflicts) if seen.server.in_recovery || !conflicts.iter().any(is_incomplete) => {
+                return Err(self.conflicts(&seen, conflicts));
+            }
+            Err(_) => {}
+        }
+        let table = admit(self.question(Detail::Plan), &seen.server, self.options.into_existing)?;
+        match self.acquire(&table, seen).await? {
+            Acquired::Elsewhere(plan) => {
+                self.observers.tell(&Event::AppliedElsewhere { waited: self.waited });
+                Ok(self.report(Outcome::UpToDate, Vec::new(), plan))
+            }
+            Acquired::Lock(seen) => {
+                let outcome = self.locked(&table, seen).await;
+                // On every path: an error must not leave the lock with a connection that goes back to a pool.
+                let released = lock::release(&mut self.session, &table).await;
+                let report = outcome?;
+                released?;
+                Ok(report)
+            }
+        }
+    }
+
+    /// The verb `verify`.
+    pub(crate) async fn verify(mut self) -> Result<Report, Error> {
+        let seen = self.first_look().await?;
+        let plan = self.plan(&seen).map_err(|conflicts| self.conflicts(&seen, conflicts))?;
+        if plan.steps.is_empty() {
+            return Ok(self.report(Outcome::UpToDate, Vec::new(), plan));
+        }
+        Err(Error::NotApplied { pending: pending(&plan) })
+    }
+
+    pub(crate) async fn first_look(&mut self) -> Result<Look, Error> {
+        let question = self.question(Detail::Plan);
+        let seen = look(&mut self.session, question).await?;
+        if self.observers.instance.is_empty() {
+            self.observers.instance = instance(&seen.server.application);
+        }
+        Ok(seen)
+    }
+
+    /// The verb `status`.
+    pub(crate) async fn status(mut self) -> Result<Status, Error> {
+        let question = self.question(Detail::Full);
+        let seen = look(&mut self.session, question).await?;
+        let history = table(question, &seen.server).map(|table| table.shown());
+        Ok(Status::new(history, &self.options.namespace, self.set.migrations, &seen.records))
+    }
+
+    /// Waits for the lock, looking again at each try.
+    async fn acquire(&mut self, table: &Table, mut seen: Look) -> Result<Acquired, Error> {
+        let mut waiting = Waiting::new(self.options.lock_timeout);
+        loop {
+            let question = self.question(Detail::Plan);
+            let (locked, now) = try_lock_and_look(&mut self.session, question, table, &seen).await?;
+            self.waited = waiting.began.elapsed();
+            if locked == Locked::Yes {
+                self.observers.tell(&Event::LockAcquired { waited: self.waited });
+                return Ok(Acquired::Lock(now));
+            }
+            if let Ok(plan) = self.plan(&now)
+                && plan.steps.is_empty()
+            {
+                return Ok(Acquired::Elsewhere(plan));
+            }
+            seen = now;
+            self.wait(table, &mut waiting).await?;
+        }
+    }
+
+    /// Waits until the next try for the lock, or gives up.
+    pub(crate) async fn wait(&mut self, table: &Table, waiting: &mut Waiting) -> Result<(), Error> {
+        let waited = waiting.began.elapsed();
+        let left = waiting.timeout.saturating_sub(waited);
+        if left.is_zero() {
+            let holder = lock::holder(&mut self.session, table).await.map(Box::new);
+            return Err(Error::LockTimeout { waited, holder });
+        }
+        if !waiting.announced {
+            waiting.announced = true;
+            let holder = lock::holder(&mut self.session, table).await;
+            self.observers.tell(&Event::LockWaiting { holder: holder.as_ref(), timeout: waiting.timeout });
+        }
+        self.session.pause(waiting.backoff.pause(left)).await;
+        Ok(())
+    }
+
+    /// Everything that happens under the lock.
+    async fn locked(&mut self, table: &Table, mut seen: Look) -> Result<Report, Error> {
+        let mut applied = Vec::new();
+        let mut state = None;
+        for _ in 0..MOST_ROUNDS {
+            let plan = self.plan(&seen).map_err(|conflicts| self.conflicts(&seen, conflicts))?;
+            if plan.steps.is_empty() {
+                let outcome = if applied.is_empty() { Outcome::UpToDate } else { Outcome::Applied };
+                return Ok(self.report(outcome, applied, plan));
+            }
+            admit(self.question(Detail::Plan), &seen.server, self.options.into_existing)?;
+            self.observers.tell(&Event::Looked {
+                history: &table.shown(),
+                applied: plan.applied,
+                pending: plan.steps.len(),
+            });
+            if !seen.server.table_exists {
+                self.create(table).await?;
+            }
+            let state = match &state {
+                Some(state) => state,
+                None => state.insert(SessionState::capture(&mut self.session).await?),
+            };
+            let claimant =
+                Claimant { run: seen.server.run.clone(), applied_as: self.observers.instance.clone() };
+            let applying = Applying { table, claimant: &claimant, state, options: self.options };
+            match self.steps(applying, &plan, &mut applied).await? {
+                Round::Finished => return Ok(self.report(Outcome::Applied, applied, plan)),
+                Round::Overtaken => {
+                    let question = self.question(Detail::Plan);
+                    seen = look(&mut self.session, question).await?;
+                }
+            }
+        }
+        Err(Error::HistoryUnreadable {
+            history: table.shown(),
+            reason: "its rows change faster than they can be read".to_owned(),
+        })
+    }
+
+    /// Makes the history table, which another run may be making at this very moment where no lock holds.
+    async fn create(&mut self, table: &Table) -> Result<(), Error> {
+        let result = self.session.expect("creating the history table", &history::create(table)).await;
+        match result {
+            // IF NOT EXISTS does not cover two that are made at once: one of them trips over the catalog's own key.
+            Err(Error::Server { source, .. }) if matches!(source.sqlstate.as_str(), "23505" | "42P07") => Ok(()),
+            other => other.map(drop),
+        }
+    }
+
+    /// Runs the steps of a plan, until one was claimed by somebody else.
+    async fn steps(
+        &mut self,
+        applying: Applying<'_>,
+        plan: &Plan,
+        applied: &mut Vec<Applied>,
+    ) -> Result<Round, Error> {
+        let of = plan.steps.len();
+        for (at, step) in plan.steps.iter().enumerate() {
+            let migration = step.migration;
+            let (version, name) = (migration.version, migration.name());
+            self.observers.tell(&Event::Applying { version, name, number: at + 1, of });
+            let began = Instant::now();
+            match applying.step(self, step).await {
+                Ok(StepOutcome::Applied) => {
+                    let duration = began.elapsed();
+                    self.observers.tell(&Event::Applied { version, name, duration });
+                    applied.push(Applied { version, name: name.to_owned(), duration });
+                }
+                Ok(StepOutcome::ClaimedElsewhere) => return Ok(Round::Overtaken),
+                Err(Error::MigrationFailed(mut failed)) => {
+                    failed.applied = std::mem::take(applied);
+                    return Err(Error::MigrationFailed(failed));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Round::Finished)
+    }
+
+    fn plan(&self, seen: &Look) -> Result<Plan, Vec<Conflict>> {
+        plan(self.set.migrations, &seen.records, self.options.policy)
+    }
+
+    fn conflicts(&self, seen: &Look, conflicts: Vec<Conflict>) -> Error {
+        let history = table(self.question(Detail::Plan), &seen.server).map(|table| table.shown());
+        Error::Conflicts { conflicts, history: history.unwrap_or_default() }
+    }
+
+    fn report(&mut self, outcome: Outcome, applied: Vec<Applied>, plan: Plan) -> Report {
+        if !plan.future.is_empty() {
+            self.observers.tell(&Event::Future { versions: &plan.future });
+        }
+        let duration = self.started.elapsed();
+        self.observers.tell(&Event::Done { applied: applied.len(), duration });
+        Report {
+            outcome,
+            applied,
+            total: self.set.len(),
+            future: plan.future,
+            waited: self.waited,
+            duration,
+        }
+    }
+}
+
+/// What came of waiting for the lock.
+enum Acquired {
+    /// It is held, and this was seen under it.
+    Lock(Look),
+    /// It is not needed: everything is applied.
+    Elsewhere(Plan),
+}
+
+/// What came of running the steps of a plan.
+enum Round {
+    /// All have run.
+    Finished,
+    /// Somebody else has claimed one: the plan is out of date.
+    Overtaken,
+}
+
+fn is_incomplete(conflict: &Conflict) -> bool {
+    matches!(conflict, Conflict::Incomplete { .. })
+}
+
+fn pending(plan: &Plan) -> Vec<Pending> {
+    let pending = |step: &crate::plan::Step| Pending {
+        version: step.migration.version,
+        name: step.migration.name().to_owned(),
+    };
+    plan.steps.iter().map(pending).collect()
+}
+
+/// Who applies, for the history and the log: application name and host.
+fn instance(application: &str) -> String {
+    let host = whoami::hostname().unwrap_or_else(|_| "unknown host".to_owned());
+    let application = if application.is_empty() { "unnamed" } else { application };
+    format!("{application}/{host}")
+}
+

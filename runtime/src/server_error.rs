@@ -1,0 +1,62 @@
+//! What PostgreSQL says of an error, in its own words and free of any driver's type.
+
+use std::fmt;
+
+/// An error as PostgreSQL reports it (PostgreSQL manual, 55.8). It displays as its message and SQLSTATE.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ServerError {
+    /// `ERROR`, `FATAL` or `PANIC`.
+    pub severity: String,
+    /// The five characters of the SQLSTATE, such as `42P01` (PostgreSQL manual, appendix A).
+    pub sqlstate: String,
+    /// The message.
+    pub message: String,
+    /// DETAIL, if any.
+    pub detail: Option<String>,
+    /// HINT, if any.
+    pub hint: Option<String>,
+    /// Where it happened: the stack of functions, for example.
+    pub context: Option<String>,
+    /// The constraint it is about.
+    pub constraint: Option<String>,
+    /// The table it is about.
+    pub table: Option<String>,
+    /// The schema it is about.
+    pub schema: Option<String>,
+    /// Where in the text that was sent, in characters from 1.
+    pub position: Option<u32>,
+}
+
+impl ServerError {
+    /// Whether the same may succeed when tried again: lock timeout, deadlock, serialization failure.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        matches!(self.sqlstate.as_str(), "55P03" | "40P01" | "40001")
+    }
+
+    /// What to do, for the errors that graven's own statements run into.
+    pub(crate) fn remedy(&self) -> Option<String> {
+        let remedy = match self.sqlstate.as_str() {
+            "42501" => {
+                "graven reads and writes its history table: `GRANT USAGE ON SCHEMA … TO role` and `GRANT SELECT, \
+                 INSERT, UPDATE, DELETE ON … TO role` (SELECT alone serves where nothing is pending)"
+            }
+            "25006" => "the connection is read-only: connect to the primary, with a role that may write",
+            "42703" => "the table is not graven's: name another with `history = \"schema.table\"`",
+            "53300" => "the server is out of connections: raise max_connections or use fewer",
+            "53100" => "the server's disk is full",
+            "57P01" | "57P02" | "57P03" => "the server is shutting down or starting up: start again when it is ready",
+            _ => return self.hint.clone(),
+        };
+        Some(remedy.to_owned())
+    }
+}
+
+impl fmt::Display for ServerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (SQLSTATE {})", self.message, self.sqlstate)
+    }
+}
+
+impl std::error::Error for ServerError {}

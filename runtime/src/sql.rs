@@ -1,0 +1,57 @@
+//! The one place where values and names become SQL text.
+
+use std::time::Duration;
+
+/// A string as a literal, safe whatever `standard_conforming_strings` says (PostgreSQL manual, 4.1.2.2).
+pub(crate) fn literal(text: &str) -> String {
+    let quoted = text.replace('\'', "''");
+    if quoted.contains('\\') { format!("E'{}'", quoted.replace('\\', "\\\\")) } else { format!("'{quoted}'") }
+}
+
+/// A string as a quoted identifier.
+pub(crate) fn identifier(text: &str) -> String {
+    format!("\"{}\"", text.replace('"', "\"\""))
+}
+
+/// Bytes as a `bytea` literal in the hex format, which does not depend on a setting (PostgreSQL manual, 8.4.1).
+pub(crate) fn bytes(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+
+    let mut hex = String::with_capacity(bytes.len() * 2 + 16);
+    // Not `'\x…'`: with standard_conforming_strings off its backslash would be eaten.
+    hex.push_str("pg_catalog.decode('");
+    for byte in bytes {
+        // Writing to a String cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+    }
+    hex.push_str("', 'hex')");
+    hex
+}
+
+/// A duration as the value of a timeout setting, in whole milliseconds rounded up; zero switches it off.
+pub(crate) fn milliseconds(duration: Duration) -> String {
+    let whole = duration.as_nanos().div_ceil(1_000_000);
+    // The settings are 32-bit integers of milliseconds: 24 days at the most.
+    format!("'{}ms'", whole.min(i32::MAX as u128))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{bytes, identifier, literal, milliseconds};
+    use std::time::Duration;
+
+    #[test]
+    fn quotes_what_needs_quoting() {
+        assert_eq!(literal("it's"), "'it''s'");
+        assert_eq!(literal(r"a\'b"), r"E'a\\''b'");
+        assert_eq!(identifier(r#"a"b"#), r#""a""b""#);
+        assert_eq!(bytes(&[0, 255]), "pg_catalog.decode('00ff', 'hex')");
+    }
+
+    #[test]
+    fn a_timeout_is_never_rounded_down_to_off() {
+        assert_eq!(milliseconds(Duration::ZERO), "'0ms'");
+        assert_eq!(milliseconds(Duration::from_micros(1)), "'1ms'");
+        assert_eq!(milliseconds(Duration::MAX), "'2147483647ms'");
+    }
+}

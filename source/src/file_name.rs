@@ -1,0 +1,480 @@
+//! A file name becomes a kind, a version and a name. Nothing else is looked at: no disk, no content, no other file.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::Range;
+
+use crate::version::{Version, VersionError};
+
+/// What a file of a migrations directory is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Kind {
+    /// `<version>_<name>.sql` or `<version>_<name>.up.sql`: applied once, in order of version.
+    Versioned,
+    /// `<version>_<name>.down.sql`: takes the versioned migration of that version back.
+    Reverse,
+    /// `<version>_<name>.baseline.sql`: what a fresh database gets in place of every version up to this one.
+    Baseline,
+    /// `<name>.repeatable.sql`: applied again when its checksum changes, after all versioned ones.
+    Repeatable,
+}
+
+impl Kind {
+    /// What stands between the name and `.sql`, with its dot. `.up` of a versioned migration may be left out.
+    #[must_use]
+    pub const fn suffix(self) -> &'static str {
+        match self {
+            Self::Versioned => ".up",
+            Self::Reverse => ".down",
+            Self::Baseline => ".baseline",
+            Self::Repeatable => ".repeatable",
+        }
+    }
+
+    /// All kinds.
+    const ALL: [Self; 4] = [Self::Versioned, Self::Reverse, Self::Baseline, Self::Repeatable];
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Versioned => "versioned",
+            Self::Reverse => "reverse",
+            Self::Baseline => "baseline",
+            Self::Repeatable => "repeatable",
+        })
+    }
+}
+
+/// The name of the seal file.
+pub const SEAL_FILE: &str = "seal.lock";
+
+/// What a file name says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FileName<'a> {
+    /// A migration of any kind.
+    Migration(MigrationName<'a>),
+    /// The seal file.
+    Seal,
+    /// No business of graven's: a dotfile, an editor's backup, Markdown, a README.
+    LeftAlone,
+    /// Something that does not belong into a migrations directory under this name.
+    Refused(Refusal<'a>),
+}
+
+/// The parts of a migration's file name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MigrationName<'a> {
+    /// The whole file name.
+    pub file: &'a str,
+    /// What the file is for.
+    pub kind: Kind,
+    /// Its version, which a repeatable does not have.
+    pub version: Option<Version>,
+    /// Where in `file` the name stands, in bytes.
+    pub name: Range<usize>,
+}
+
+impl<'a> MigrationName<'a> {
+    /// The name: of `0001_create_users.up.sql`, `create_users`.
+    #[must_use]
+    pub fn name(&self) -> &'a str {
+        self.file.get(self.name.clone()).unwrap_or_default()
+    }
+
+    /// The version as it is spelt in the file name, leading zeros included; empty for a repeatable.
+    #[must_use]
+    pub fn spelling(&self) -> &'a str {
+        match self.version {
+            Some(_) => self.file.get(..self.name.start.saturating_sub(1)).unwrap_or_default(),
+            None => "",
+        }
+    }
+}
+
+/// Why a file name is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refusal<'a> {
+    /// It is not SQL. `should_be` is set where the name differs from one that would serve by its case only.
+    Stray {
+        /// The name it should have had, if it is clear.
+        should_be: Option<Cow<'a, str>>,
+    },
+    /// It is SQL and fits no kind.
+    NoKind {
+        /// What is wrong with it: a fragment such as `the version is divided from the name by '-'`.
+        reason: &'static str,
+        /// The name it should have had.
+        should_be: Suggestion,
+    },
+    /// It has a version larger than [`Version::MAX`].
+    VersionTooLarge {
+        /// The version, as it is spelt.
+        spelling: &'a str,
+        /// What stands after the version: `_name.sql`.
+        rest: &'a str,
+    },
+}
+
+/// The name that a file should have had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Suggestion {
+    /// This very name.
+    Name(String),
+    /// The next free version, which only the whole directory tells, and then this: `_init.sql`.
+    NextVersion(String),
+}
+
+/// Reads a file name, without a directory.
+///
+/// ```
+/// use graven_source::file_name::{self, FileName, Kind};
+///
+/// let FileName::Migration(found) = file_name::parse("0001_create_users.down.sql") else { unreachable!() };
+/// assert_eq!((found.kind, found.spelling(), found.name()), (Kind::Reverse, "0001", "create_users"));
+/// assert_eq!(file_name::parse("README.md"), FileName::LeftAlone);
+/// ```
+#[must_use]
+pub fn parse(file: &str) -> FileName<'_> {
+    if file == SEAL_FILE {
+        return FileName::Seal;
+    }
+    if is_left_alone(file) {
+        return FileName::LeftAlone;
+    }
+    match strip_suffix_in_any_case(file, ".sql") {
+        Some(stem) => parse_sql(file, stem),
+        None if file.eq_ignore_ascii_case(SEAL_FILE) => {
+            FileName::Refused(Refusal::Stray { should_be: Some(Cow::Borrowed(SEAL_FILE)) })
+        }
+        None => FileName::Refused(Refusal::Stray { should_be: None }),
+    }
+}
+
+/// What editors, systems and people leave beside migrations: no reason to stop a build.
+fn is_left_alone(file: &str) -> bool {
+    const BACKUPS: [&str; 9] = ["~", ".swp", ".swo", ".swx", ".orig", ".bak", ".rej", ".tmp", ".old"];
+    const DOCUMENTS: [&str; 2] = [".md", ".markdown"];
+    const OF_A_SYSTEM: [&str; 2] = ["thumbs.db", "desktop.ini"];
+    let folded = file.to_ascii_lowercase();
+    let is_sql = folded.ends_with(".sql");
+    folded.starts_with('.')
+        || BACKUPS.iter().chain(&DOCUMENTS).any(|ending| folded.ends_with(ending))
+        || (folded.starts_with('#') && folded.ends_with('#'))
+        || (folded.starts_with("readme") && !is_sql)
+        || OF_A_SYSTEM.contains(&folded.as_str())
+}
+
+/// Reads the name of an SQL file; `stem` is what stands before `.sql`.
+fn parse_sql<'a>(file: &'a str, stem: &'a str) -> FileName<'a> {
+    let (bare, suffix) = split_kind(stem);
+    if suffix == Some(Kind::Repeatable) {
+        return parse_repeatable(file, stem, bare);
+    }
+    let kind = suffix.unwrap_or(Kind::Versioned);
+    let digits = bare.bytes().take_while(u8::is_ascii_digit).count();
+    let (spelling, rest) = bare.split_at(digits);
+    let version = match spelling.parse::<Version>() {
+        Ok(version) => version,
+        Err(VersionError::TooLarge) if rest.starts_with('_') => {
+            return FileName::Refused(Refusal::VersionTooLarge {
+                spelling,
+                rest: file.get(digits..).unwrap_or_default(),
+            });
+        }
+        Err(_) => return no_version(bare, kind, suffix),
+    };
+    let ending = ending(kind, suffix);
+    let Some(name) = rest.strip_prefix('_') else {
+        return wrong_divider(spelling, rest, &ending);
+    };
+    match check_name(name) {
+        Err(fault) => refuse(fault.reason, Suggestion::Name(format!("{spelling}_{}{ending}", fault.name))),
+        Ok(()) if !is_canonical(file, stem) => {
+            refuse("its ending is not in lower case", Suggestion::Name(format!("{spelling}_{name}{ending}")))
+        }
+        Ok(()) => {
+            let name = digits + 1..bare.len();
+            FileName::Migration(MigrationName { file, kind, version: Some(version), name })
+        }
+    }
+}
+
+fn parse_repeatable<'a>(file: &'a str, stem: &'a str, name: &'a str) -> FileName<'a> {
+    match check_name(name) {
+        Err(fault) => refuse(fault.reason, Suggestion::Name(format!("{}.repeatable.sql", fault.name))),
+        Ok(()) if !is_canonical(file, stem) => {
+            refuse("its ending is not in lower case", Suggestion::Name(format!("{name}.repeatable.sql")))
+        }
+        Ok(()) => {
+            let name = 0..name.len();
+            FileName::Migration(MigrationName { file, kind: Kind::Repeatable, version: None, name })
+        }
+    }
+}
+
+/// The stem without its kind, and the kind it names, in any case.
+fn split_kind(stem: &str) -> (&str, Option<Kind>) {
+    Kind::ALL
+        .into_iter()
+        .find_map(|kind| strip_suffix_in_any_case(stem, kind.suffix()).map(|bare| (bare, Some(kind))))
+        .unwrap_or((stem, None))
+}
+
+/// What a well-spelt name ends in: `.sql`, or `.up.sql` where the file said `.up` itself.
+fn ending(kind: Kind, said: Option<Kind>) -> String {
+    match said {
+        Some(_) => format!("{}.sql", kind.suffix()),
+        None => ".sql".to_owned(),
+    }
+}
+
+/// Whether `.sql` and the kind before it are in lower case.
+fn is_canonical(file: &str, stem: &str) -> bool {
+    let ends_well = file.ends_with(".sql");
+    ends_well
+        && match split_kind(stem) {
+            (_, Some(kind)) => stem.ends_with(kind.suffix()),
+            (_, None) => true,
+        }
+}
+
+struct NameFault {
+    reason: &'static str,
+    /// A name that would serve.
+    name: String,
+}
+
+/// A name may hold nearly everything. What is refused would make a line of the seal file, or the file name itself, read
+/// two ways.
+fn check_name(name: &str) -> Result<(), NameFault> {
+    if name.trim().is_empty() {
+        return Err(NameFault { reason: "it has no name", name: "unnamed".to_owned() });
+    }
+    if name.chars().any(char::is_control) {
+        let reason = "its name holds a control character";
+        return Err(NameFault { reason, name: name.chars().map(|c| if c.is_control() { '_' } else { c }).collect() });
+    }
+    if name.trim() != name {
+        return Err(NameFault { reason: "its name begins or ends with a space", name: name.trim().to_owned() });
+    }
+    if name.contains("sha256:") {
+        let reason = "its name holds `sha256:`, which the seal file could not tell from a checksum";
+        return Err(NameFault { reason, name: name.replace("sha256:", "sha256_") });
+    }
+    match split_kind(name) {
+        (bare, Some(_)) => {
+            let bare = split_kinds(bare);
+            let name = if bare.is_empty() { "unnamed" } else { bare };
+            Err(NameFault { reason: "it names two kinds", name: name.to_owned() })
+        }
+        (_, None) => Ok(()),
+    }
+}
+
+/// Takes all kinds off the end.
+fn split_kinds(mut stem: &str) -> &str {
+    while let (bare, Some(_)) = split_kind(stem) {
+        stem = bare;
+    }
+    stem
+}
+
+/// `1.sql`, `0001-init.sql`, `0001 init.sql`, `1init.sql`: a version, and no `_` after it.
+fn wrong_divider<'a>(spelling: &'a str, rest: &'a str, ending: &str) -> FileName<'a> {
+    if rest.is_empty() {
+        return refuse("it has no name", Suggestion::Name(format!("{spelling}_unnamed{ending}")));
+    }
+    if let Some((version, name)) = dated(spelling, rest) {
+        let name = format!("{version}_{}{ending}", tidy(name));
+        return refuse("its version is not an integer", Suggestion::Name(name));
+    }
+    // A dotted version such as 1.2 is no integer: the digits after the dot belong to it.
+    let divided_again = rest.get(1..).is_some_and(|after| after.starts_with(|c: char| c.is_ascii_digit()));
+    let rest = rest.trim_start_matches(|c: char| c.is_ascii_digit() || matches!(c, '-' | '.' | ' ' | '_'));
+    let name = tidy(rest);
+    if divided_again {
+        return refuse("its version is not an integer", Suggestion::NextVersion(format!("_{name}{ending}")));
+    }
+    refuse("no `_` follows its version", Suggestion::Name(format!("{spelling}_{name}{ending}")))
+}
+
+/// A date with hyphens, as diesel has it: of `2026-01-31-093000_create_users`, `20260131093000` and `create_users`.
+#[must_use]
+pub(crate) fn dated<'a>(year: &str, rest: &'a str) -> Option<(String, &'a str)> {
+    let (days, name) = rest.strip_prefix('-')?.split_once('_')?;
+    let version: String = year.chars().chain(days.chars().filter(|c| *c != '-')).collect();
+    let is_date = year.len() == 4 && version.len() <= 18 && version.bytes().all(|byte| byte.is_ascii_digit());
+    is_date.then_some((version, name))
+}
+
+/// A name that does not begin with a digit: Flyway's, or one without a version.
+fn no_version<'a>(bare: &str, kind: Kind, said: Option<Kind>) -> FileName<'a> {
+    let mut letters = bare.chars();
+    let (prefix, rest) = (letters.next().map(|letter| letter.to_ascii_uppercase()), letters.as_str());
+    if let (Some('R'), Some(name)) = (prefix, rest.strip_prefix("__")) {
+        let name = Suggestion::Name(format!("{}.repeatable.sql", tidy(name)));
+        return refuse("it is named as Flyway would have it", name);
+    }
+    let of_flyway = match prefix {
+        Some('V') => Some(".sql"),
+        Some('U') => Some(".down.sql"),
+        Some('B') => Some(".baseline.sql"),
+        _ => None,
+    };
+    if let (Some(ending), Some((version, name))) = (of_flyway, rest.split_once("__"))
+        && version.starts_with(|c: char| c.is_ascii_digit())
+        && version.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | '_'))
+    {
+        let name = tidy(name);
+        let should_be = match version.parse::<Version>() {
+            Ok(_) => Suggestion::Name(format!("{version}_{name}{ending}")),
+            Err(_) => Suggestion::NextVersion(format!("_{name}{ending}")),
+        };
+        return refuse("it is named as Flyway would have it", should_be);
+    }
+    let name = tidy(bare.trim_start_matches(|c: char| c.is_ascii_digit()));
+    refuse("it has no version", Suggestion::NextVersion(format!("_{name}{}", ending(kind, said))))
+}
+
+/// A name that passes [`check_name`], made of one that may not.
+fn tidy(name: &str) -> String {
+    let name = name.trim_start_matches(|c: char| matches!(c, '-' | '_' | '.' | ' '));
+    match check_name(name) {
+        Ok(()) => name.to_owned(),
+        Err(fault) => match check_name(&fault.name) {
+            Ok(()) => fault.name,
+            Err(_) => "unnamed".to_owned(),
+        },
+    }
+}
+
+fn refuse<'a>(reason: &'static str, should_be: Suggestion) -> FileName<'a> {
+    FileName::Refused(Refusal::NoKind { reason, should_be })
+}
+
+fn strip_suffix_in_any_case<'a>(text: &'a str, suffix: &str) -> Option<&'a str> {
+    let at = text.len().checked_sub(suffix.len())?;
+    // `get` is `None` inside a character, and then the text cannot end in an ASCII suffix.
+    text.get(at..)?.eq_ignore_ascii_case(suffix).then(|| text.get(..at))?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FileName, Kind, Refusal, Suggestion, parse};
+
+    #[test]
+    fn a_migration_is_told_by_its_name() {
+        for (file, kind, spelling, name) in [
+            ("0001_create_users.sql", Kind::Versioned, "0001", "create_users"),
+            ("0001_create_users.up.sql", Kind::Versioned, "0001", "create_users"),
+            ("1_a.down.sql", Kind::Reverse, "1", "a"),
+            ("20260131093000_a.baseline.sql", Kind::Baseline, "20260131093000", "a"),
+            ("users.repeatable.sql", Kind::Repeatable, "", "users"),
+            ("0001_x.repeatable.sql", Kind::Repeatable, "", "0001_x"),
+            ("0_zero.sql", Kind::Versioned, "0", "zero"),
+            ("1__two.sql", Kind::Versioned, "1", "_two"),
+            ("1_add e-mail (v1.2) [x].sql", Kind::Versioned, "1", "add e-mail (v1.2) [x]"),
+            ("1_größe_表.sql", Kind::Versioned, "1", "größe_表"),
+            ("1_a.sql.sql", Kind::Versioned, "1", "a.sql"),
+            ("1_startup.sql", Kind::Versioned, "1", "startup"),
+            ("1_unsealed.sql", Kind::Versioned, "1", "unsealed"),
+            ("9223372036854775807_max.sql", Kind::Versioned, "9223372036854775807", "max"),
+        ] {
+            let FileName::Migration(found) = parse(file) else { panic!("{file}: {:?}", parse(file)) };
+            assert_eq!((found.kind, found.spelling(), found.name()), (kind, spelling, name), "{file}");
+            assert_eq!(found.version.map(|version| version.value()), spelling.parse().ok(), "{file}");
+        }
+    }
+
+    #[test]
+    fn what_editors_systems_and_people_leave_behind_is_left_alone() {
+        for file in [
+            ".gitkeep",
+            ".0001_a.sql.swp",
+            "._0001_a.sql",
+            "0001_a.sql~",
+            "0001_a.sql.orig",
+            "0001_a.sql.BAK",
+            "#0001_a.sql#",
+            "README",
+            "readme.txt",
+            "NOTES.md",
+            "Thumbs.db",
+        ] {
+            assert_eq!(parse(file), FileName::LeftAlone, "{file}");
+        }
+        assert_eq!(parse("seal.lock"), FileName::Seal);
+    }
+
+    #[test]
+    fn a_name_that_fits_no_kind_is_told_the_one_it_should_have_had() {
+        for (file, should_be) in [
+            ("V1__init.sql", "1_init.sql"),
+            ("v0002__Add Users.SQL", "0002_Add Users.sql"),
+            ("U1__init.sql", "1_init.down.sql"),
+            ("B7__base.sql", "7_base.baseline.sql"),
+            ("R__views.sql", "views.repeatable.sql"),
+            ("0001-init.sql", "0001_init.sql"),
+            ("0001 init.sql", "0001_init.sql"),
+            ("0001.init.sql", "0001_init.sql"),
+            ("0001init.up.sql", "0001_init.up.sql"),
+            ("2024-01-31-000000_init.up.sql", "20240131000000_init.up.sql"),
+            ("1_.sql", "1_unnamed.sql"),
+            ("1.sql", "1_unnamed.sql"),
+            ("1.down.sql", "1_unnamed.down.sql"),
+            ("1_a.SQL", "1_a.sql"),
+            ("1_a.Down.sql", "1_a.down.sql"),
+            ("1_a.baseline.up.sql", "1_a.up.sql"),
+            ("1_a\nb.sql", "1_a_b.sql"),
+            ("1_ a .sql", "1_a.sql"),
+            ("1_a sha256:0.sql", "1_a sha256_0.sql"),
+            ("views.Repeatable.sql", "views.repeatable.sql"),
+        ] {
+            let FileName::Refused(Refusal::NoKind { should_be: Suggestion::Name(name), .. }) = parse(file) else {
+                panic!("{file}: {:?}", parse(file))
+            };
+            assert_eq!(name, should_be, "{file}");
+            assert!(matches!(parse(&name), FileName::Migration(_)), "{file}: {name} would be refused, too");
+        }
+    }
+
+    #[test]
+    fn a_name_without_an_integer_version_gets_the_next_one() {
+        for (file, rest) in [
+            ("init.sql", "_init.sql"),
+            ("init.up.sql", "_init.up.sql"),
+            ("V1.2__init.sql", "_init.sql"),
+            ("V1_2__init.sql", "_init.sql"),
+            ("1.2_init.sql", "_init.sql"),
+            ("٣_init.sql", "_٣_init.sql"),
+            ("_.sql", "_unnamed.sql"),
+            ("view_all.sql", "_view_all.sql"),
+            ("99999999999999999999.sql", "_unnamed.sql"),
+        ] {
+            let FileName::Refused(Refusal::NoKind { should_be: Suggestion::NextVersion(found), .. }) = parse(file)
+            else {
+                panic!("{file}: {:?}", parse(file))
+            };
+            assert_eq!(found, rest, "{file}");
+            assert!(matches!(parse(&format!("1{found}")), FileName::Migration(_)), "{file}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_sql_is_a_stray_and_a_version_too_large_is_named() {
+        for file in ["mod.rs", "notes.txt", "0001_a.sql.txt", "sql", "a.psql"] {
+            assert_eq!(parse(file), FileName::Refused(Refusal::Stray { should_be: None }), "{file}");
+        }
+        let should_be = Some("seal.lock".into());
+        assert_eq!(parse("Seal.lock"), FileName::Refused(Refusal::Stray { should_be }));
+        assert_eq!(
+            parse("9223372036854775808_a.down.sql"),
+            FileName::Refused(Refusal::VersionTooLarge { spelling: "9223372036854775808", rest: "_a.down.sql" })
+        );
+    }
+}

@@ -1,0 +1,164 @@
+//! The text of a seal file becomes lines, or a list of what is wrong with it.
+
+use std::collections::HashMap;
+
+use super::{DamageReason, LineFault, Seal, SealDamage, SealLine, SealState, head_of};
+use crate::checksum::Checksum;
+use crate::file_name::Kind;
+use crate::version::Version;
+
+pub(super) fn parse(text: &str) -> Result<Seal, Vec<SealDamage>> {
+    let markers: Vec<SealDamage> = numbered(text)
+        .filter(|(_, text)| marker(text).is_some())
+        .map(|(line, _)| SealDamage { line, reason: DamageReason::ConflictMarker })
+        .collect();
+    // Between the sides of a conflict nothing else is as it should be either, and saying so would not help.
+    if let Some(first) = markers.into_iter().next() {
+        return Err(vec![first]);
+    }
+    let mut reader = Reader::default();
+    numbered(text).for_each(|(line, text)| reader.read(line, text));
+    reader.finish()
+}
+
+pub(super) fn united(text: &str) -> Option<Seal> {
+    let mut seal = Seal::default();
+    let mut in_ancestor = false;
+    for (number, text) in numbered(text) {
+        match marker(text) {
+            // The style `diff3` also shows what both sides began with.
+            Some('|') => in_ancestor = true,
+            Some('=') => in_ancestor = false,
+            Some(_) => {}
+            None if in_ancestor || text.is_empty() || text.starts_with("head ") => {}
+            None if text.starts_with('#') => {
+                if !seal.header.iter().any(|line| line == text) {
+                    seal.header.push(text.to_owned());
+                }
+            }
+            None => seal.lines.push(parse_line(number, text).ok()?),
+        }
+    }
+    seal.lines.sort_by_key(SealLine::key);
+    seal.lines.dedup_by(|second, first| second.render() == first.render());
+    let ascends = seal.lines.is_sorted_by(|first, second| first.key() < second.key());
+    ascends.then_some(seal)
+}
+
+/// Lines from 1, without white space around them: what a message printed indented can be pasted as it is.
+fn numbered(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    (1..).zip(text.lines().map(str::trim))
+}
+
+/// The sign of which a line is a conflict marker. Git writes seven of it, and a space or nothing after them.
+fn marker(line: &str) -> Option<char> {
+    ["<<<<<<<", "|||||||", "=======", ">>>>>>>"]
+        .into_iter()
+        .find(|marker| line.strip_prefix(marker).is_some_and(|rest| rest.is_empty() || rest.starts_with(' ')))
+        .and_then(|marker| marker.chars().next())
+}
+
+#[derive(Default)]
+struct Reader<'a> {
+    seal: Seal,
+    head: Option<(usize, Option<Checksum>)>,
+    /// What `head` vouches for.
+    below: Vec<&'a str>,
+    first: Option<usize>,
+    seen: HashMap<(Version, Kind), usize>,
+    damage: Vec<SealDamage>,
+}
+
+impl<'a> Reader<'a> {
+    fn read(&mut self, number: usize, text: &'a str) {
+        if text.is_empty() {
+        } else if text.starts_with('#') && self.head.is_none() {
+            self.seal.header.push(text.to_owned());
+        } else if let (Some(digest), None) = (text.strip_prefix("head "), self.head) {
+            let digest = digest.parse().ok();
+            self.head = Some((number, digest));
+            if digest.is_none() {
+                self.refuse(number, LineFault::Checksum);
+            }
+        } else {
+            self.below.push(text);
+            self.first.get_or_insert(number);
+            match parse_line(number, text) {
+                Ok(line) => self.add(line),
+                Err(fault) => self.refuse(number, fault),
+            }
+        }
+    }
+
+    fn refuse(&mut self, line: usize, fault: LineFault) {
+        self.damage.push(SealDamage { line, reason: DamageReason::NotALine(fault) });
+    }
+
+    fn add(&mut self, line: SealLine) {
+        if let Some(first) = self.seen.insert(line.key(), line.line) {
+            self.damage.push(SealDamage { line: line.line, reason: DamageReason::SaidTwice { first } });
+        } else if let Some(last) = self.seal.lines.last().filter(|last| last.key() > line.key()) {
+            let reason = DamageReason::OutOfOrder { after: last.version };
+            self.damage.push(SealDamage { line: line.line, reason });
+        } else {
+            self.seal.lines.push(line);
+        }
+    }
+
+    fn finish(mut self) -> Result<Seal, Vec<SealDamage>> {
+        let wanted = head_of(self.below.iter());
+        // A line that is damaged is mended first; what the head should be is known only then.
+        if self.damage.is_empty() {
+            match (self.head, self.first) {
+                (Some((line, head)), _) if head != Some(wanted) => {
+                    self.damage.push(SealDamage { line, reason: DamageReason::HeadMismatch { wanted } });
+                }
+                (None, Some(line)) => {
+                    self.damage.push(SealDamage { line, reason: DamageReason::HeadAbsent { wanted } });
+                }
+                _ => {}
+            }
+        }
+        if self.damage.is_empty() { Ok(self.seal) } else { Err(self.damage) }
+    }
+}
+
+/// A line of a migration.
+fn parse_line(number: usize, text: &str) -> Result<SealLine, LineFault> {
+    if text.starts_with("head ") {
+        return Err(LineFault::SecondHead);
+    }
+    if text.starts_with('#') {
+        return Err(LineFault::CommentBelowHead);
+    }
+    let (spelling, rest) = text.split_once(' ').unwrap_or((text, ""));
+    let version = spelling.parse().map_err(LineFault::Version)?;
+    // No name holds `sha256:`, so that the first one ends it.
+    let (name, state) = match rest.split_once(" sha256:") {
+        Some((name, digests)) => (name, parse_checksums(digests)?),
+        None => match rest.strip_suffix(" unsealed") {
+            Some(name) => (name, SealState::Unsealed),
+            None => return Err(LineFault::NoState),
+        },
+    };
+    let (name, kind) = match name.strip_suffix(Kind::Baseline.suffix()) {
+        Some(name) => (name, Kind::Baseline),
+        None => (name, Kind::Versioned),
+    };
+    if name.trim().is_empty() {
+        return Err(LineFault::NoName);
+    }
+    Ok(SealLine { version, spelling: spelling.to_owned(), name: name.to_owned(), kind, state, line: number })
+}
+
+/// What follows the first `sha256:` of a line: digits, and perhaps ` was ` and older checksums.
+fn parse_checksums(text: &str) -> Result<SealState, LineFault> {
+    let (digits, was) = match text.split_once(" was ") {
+        Some((digits, was)) => (digits, Some(was)),
+        None => (text, None),
+    };
+    let checksum = format!("sha256:{digits}").parse().map_err(|_| LineFault::Checksum)?;
+    let was = was.map_or(Ok(Vec::new()), |was| was.split(' ').map(str::parse).collect());
+    Ok(SealState::Sealed { checksum, was: was.map_err(|_| LineFault::Checksum)? })
+}
