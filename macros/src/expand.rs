@@ -43,8 +43,10 @@ pub(crate) fn expand(input: &Input) -> TokenStream {
         {
             #tracked
             #release
+            // Outside of a constant's initialiser the compiler makes no call of a function a constant by itself.
+            static MIGRATIONS: &[#runtime::Migration] = &[#(#migrations),*];
             #runtime::__private::migrations(
-                &[#(#migrations),*],
+                MIGRATIONS,
                 #directory,
                 // A release build holds no path of the machine that built it.
                 if ::core::cfg!(debug_assertions) {

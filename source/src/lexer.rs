@@ -208,14 +208,14 @@ impl<'t> Lexer<'t> {
             _ if class & IDENTIFIER_START != 0 => return self.identifier_or_prefix(start, first),
             b'\'' => return self.plain_string(start, start + 1),
             b'"' => (Kind::QuotedIdentifier, self.quoted(start, start + 1, '"')?),
-            b'-' if self.byte(start + 1) == b'-' => (Kind::LineComment, self.line_comment(start)),
+            b'-' if self.byte(start + 1) == b'-' => (Kind::LineComment, self.run(start, LINE)),
             b'/' if self.byte(start + 1) == b'*' => (Kind::BlockComment, self.block_comment(start)?),
             b'$' => return self.dollar(start),
             _ if class & DIGIT != 0 => (Kind::Number, self.number(start)),
             b'.' if CLASSES[self.byte(start + 1) as usize] & DIGIT != 0 => (Kind::Number, self.number(start)),
             _ if class & OPERATOR != 0 => (Kind::Operator, self.operator(start)),
             b'\\' => {
-                return Err(LexError { kind: LexErrorKind::PsqlCommand, span: start..self.line_comment(start) });
+                return Err(LexError { kind: LexErrorKind::PsqlCommand, span: start..self.run(start, LINE) });
             }
             b';' => (Kind::Semicolon, start + 1),
             b'(' => (Kind::OpenParen, start + 1),
@@ -295,19 +295,12 @@ impl<'t> Lexer<'t> {
                     line_ended = true;
                     at += 1;
                 }
-                b'-' if self.byte(at + 1) == b'-' => at = self.line_comment(at),
+                b'-' if self.byte(at + 1) == b'-' => at = self.run(at, LINE),
                 b'\'' if line_ended => return Some(at + 1),
                 byte if CLASSES[byte as usize] & SPACE != 0 => at += 1,
                 _ => return None,
             }
         }
-    }
-
-    /// The end of the line. A lone CR ends a comment, too, in PostgreSQL.
-    fn line_comment(&self, start: usize) -> usize {
-        let end = self.find(start, '\n').unwrap_or(self.text.len());
-        let line = self.text.get(start..end).unwrap_or_default();
-        line.find('\r').map_or(end, |found| start + found)
     }
 
     /// Each `/*` and each `*/` has a `/`, so that looking at those is enough.
@@ -428,6 +421,8 @@ const TAG: u8 = 1 << 4;
 /// What goes on with a number.
 const NUMBER: u8 = 1 << 5;
 const OPERATOR: u8 = 1 << 6;
+/// What goes on with a line. A lone CR ends a `--` comment, too, in PostgreSQL.
+const LINE: u8 = 1 << 7;
 
 static CLASSES: [u8; 256] = classes();
 
@@ -435,7 +430,7 @@ const fn classes() -> [u8; 256] {
     let mut classes = [0; 256];
     let mut byte = 0_u8;
     loop {
-        classes[byte as usize] = match byte {
+        let class = match byte {
             // PostgreSQL knows the vertical tab as a space since version 16.
             b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c => SPACE,
             b'0'..=b'9' => DIGIT | IDENTIFIER | TAG | NUMBER,
@@ -447,6 +442,7 @@ const fn classes() -> [u8; 256] {
             | b'`' | b'?' => OPERATOR,
             _ => 0,
         };
+        classes[byte as usize] = if matches!(byte, b'\n' | b'\r') { class } else { class | LINE };
         if byte == u8::MAX {
             return classes;
         }

@@ -5,9 +5,12 @@
 //! database: what such a set means to one is the business of the crate `graven`.
 
 mod content;
+mod free;
 mod names;
 mod place;
 mod sealing;
+mod sql;
+mod together;
 mod unsealed;
 
 use std::ops::Range;
@@ -193,7 +196,8 @@ impl Set {
                 None
             }
         };
-        listing.check(&place, seal.as_ref(), &mut problems);
+        let mut free = listing.free(seal.as_ref());
+        listing.check(&place, seal.as_ref(), &mut free, &mut problems);
 
         let mut unread = Vec::new();
         for named in &listing.migrations {
@@ -205,7 +209,7 @@ impl Set {
         set.files = listing.files;
         set.sort();
         if let Some(seal) = &seal {
-            sealing::check(&place, seal, &mut set, &unread, &mut problems);
+            sealing::check(&place, seal, &mut set, &unread, &mut free, &mut problems);
         }
         set.seal = seal;
         problems.sort_by(|first, second| first.order().cmp(&second.order()));

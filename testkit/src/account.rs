@@ -1,6 +1,7 @@
 //! The account that the server runs under.
 //!
-//! PostgreSQL refuses to run as root, and containers run tests as root. The tests' own user is used in every other case.
+//! PostgreSQL refuses to run as root, and containers run tests as root. The tests' own user is used in every other
+//! case.
 
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;

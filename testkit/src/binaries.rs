@@ -13,7 +13,8 @@ pub(crate) const OLDEST: u32 = 14;
 const PROGRAMS: [&str; 2] = ["initdb", "postgres"];
 
 /// What a program's environment may hold. Everything else stays out, PGHOST and the like above all.
-const ENVIRONMENT: [&str; 6] = ["PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH"];
+const ENVIRONMENT: [&str; 6] =
+    ["PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH"];
 
 /// A directory with `initdb` and `postgres`.
 #[derive(Debug, Clone, PartialEq, Eq)]

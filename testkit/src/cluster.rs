@@ -27,7 +27,8 @@ pub enum Mode {
     Immediate,
 }
 
-/// A private server: started for one test, stopped and removed when the value is dropped, even if the process is killed.
+/// A private server: started for one test, stopped and removed when the value is dropped, even if the process is
+/// killed.
 ///
 /// Port, password and data stay the same across [`stop`](Self::stop), [`kill`](Self::kill) and
 /// [`start_again`](Self::start_again). All calls block, and work inside and outside of a tokio runtime.
@@ -80,15 +81,15 @@ impl Builder {
         self
     }
 
-    /// Asks for a major version, such as 17. It is fetched where the machine does not have it. Without this call, `GRAVEN_PG_VERSION`
-    /// decides.
+    /// Asks for a major version, such as 17. It is fetched where the machine does not have it. Without this call,
+    /// `GRAVEN_PG_VERSION` decides.
     pub fn version(mut self, major: u32) -> Self {
         self.version = Some(major);
         self
     }
 
-    /// Makes the server offer TLS, with a certificate (or a chain of them) and its private key as PEM text. Connections without TLS are
-    /// still taken, so [`Database::connect`] works.
+    /// Makes the server offer TLS, with a certificate (or a chain of them) and its private key as PEM text.
+    /// Connections without TLS are still taken, so [`Database::connect`] works.
     pub fn tls(mut self, certificate: impl Into<String>, key: impl Into<String>) -> Self {
         self.tls = Some(Tls { certificate: certificate.into(), key: key.into() });
         self
@@ -190,8 +191,8 @@ impl Cluster {
         Ok(())
     }
 
-    /// Kills every process of the server at once with SIGKILL, as the kernel does when it runs out of memory, and waits until they are
-    /// gone.
+    /// Kills every process of the server at once with SIGKILL, as the kernel does when it runs out of memory, and
+    /// waits until they are gone.
     ///
     /// # Errors
     ///
@@ -204,8 +205,8 @@ impl Cluster {
         Ok(())
     }
 
-    /// Starts the server after [`stop`](Self::stop) or [`kill`](Self::kill), on the same port and data, and waits until it takes
-    /// connections.
+    /// Starts the server after [`stop`](Self::stop) or [`kill`](Self::kill), on the same port and data, and waits
+    /// until it takes connections.
     ///
     /// # Errors
     ///
@@ -230,8 +231,8 @@ impl Cluster {
         self.start_again()
     }
 
-    /// Sets a configuration parameter. It counts from the next [`reload`](Self::reload) or, where PostgreSQL wants that, from the
-    /// next [`restart`](Self::restart).
+    /// Sets a configuration parameter. It counts from the next [`reload`](Self::reload) or, where PostgreSQL wants
+    /// that, from the next [`restart`](Self::restart).
     ///
     /// # Errors
     ///
@@ -299,8 +300,8 @@ fn reap(child: &mut Option<Child>) {
     }
 }
 
-/// A killed server leaves a System V segment; macOS has room for 32 of them. postmaster.pid, which such a server leaves as well, names
-/// it in its seventh line, after its key.
+/// A killed server leaves a System V segment; macOS has room for 32 of them. postmaster.pid, which such a server
+/// leaves as well, names it in its seventh line, after its key.
 fn remove_shared_memory(server: &Server) {
     let Ok(text) = std::fs::read_to_string(server.data().join("postmaster.pid")) else { return };
     if let Some(id) = text.lines().nth(6).and_then(|line| line.split_whitespace().nth(1)) {

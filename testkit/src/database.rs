@@ -40,7 +40,8 @@ pub struct Database {
 }
 
 impl Database {
-    /// Makes a database on the server that all test processes of this user share, and starts that server where it is not running.
+    /// Makes a database on the server that all test processes of this user share, and starts that server where it is
+    /// not running.
     ///
     /// # Errors
     ///
@@ -69,7 +70,8 @@ impl Database {
         &self.url
     }
 
-    /// A URL for the superuser, by the server's Unix socket. Only the account of the server, and root, can get at the socket.
+    /// A URL for the superuser, by the server's Unix socket. Only the account of the server, and root, can get at the
+    /// socket.
     pub fn socket_url(&self) -> String {
         self.server.address.socket_url(SUPERUSER, &self.server.address.password, &self.name)
     }
@@ -79,7 +81,8 @@ impl Database {
         self.server.binaries.major
     }
 
-    /// Connects as the superuser. The connection is driven by a task on the current runtime and ends when the client is dropped.
+    /// Connects as the superuser. The connection is driven by a task on the current runtime and ends when the client
+    /// is dropped.
     ///
     /// # Panics
     ///
@@ -139,7 +142,8 @@ impl Database {
         Ok(lines.flat_map(|line| [line, "\n"]).collect())
     }
 
-    /// Makes a login role without any rights of its own, for tests of what a lesser role may do; it is dropped with the database.
+    /// Makes a login role without any rights of its own, for tests of what a lesser role may do; it is dropped with
+    /// the database.
     ///
     /// `label` becomes part of the role's name; what is neither a letter, a digit nor `_` in it becomes `_`.
     ///
@@ -161,7 +165,8 @@ impl Database {
     pub fn role(&self, label: &str) -> Result<Role, Error> {
         let plain = |letter: char| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '_' };
         // PostgreSQL cuts names after 63 bytes.
-        let name: String = format!("{}_{}", self.name, label.chars().map(plain).collect::<String>()).chars().take(63).collect();
+        let name: String =
+            format!("{}_{}", self.name, label.chars().map(plain).collect::<String>()).chars().take(63).collect();
         let password = random::hex::<16>()?;
         self.execute(&format!("CREATE ROLE {name} LOGIN PASSWORD '{password}'"))?;
         self.roles.lock().unwrap_or_else(PoisonError::into_inner).push(name.clone());
@@ -174,7 +179,8 @@ impl Drop for Database {
     fn drop(&mut self) {
         let (address, name) = (self.server.address.clone(), self.name.clone());
         let roles = std::mem::take(&mut *self.roles.lock().unwrap_or_else(PoisonError::into_inner));
-        // A private server may be stopped or gone, and with it the database. On the shared one, the next process sweeps.
+        // A private server may be stopped or gone, and with it the database. On the shared one, the next process
+        // sweeps.
         let _ = block_on(async move { sweep::drop_with_roles(&address, &name, &roles).await });
     }
 }

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 /// Why a throwaway PostgreSQL or one of its databases could not be had.
 ///
-/// `Display` says what went wrong and where, `source()` holds the cause, [`Error::hint`] the remedy. `Debug`, which is what a test
-/// that calls `unwrap` shows, prints all three.
+/// `Display` says what went wrong and where, `source()` holds the cause, [`Error::hint`] the remedy. `Debug`, which is
+/// what a test that calls `unwrap` shows, prints all three.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -123,16 +123,21 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::NoPostgres { wanted, looked_in, .. } => Some(no_postgres_hint(*wanted, looked_in)),
-            Self::BinariesUnusable { .. } => {
-                Some("set GRAVEN_PG_BIN to a directory that holds initdb and postgres, version 14 or newer, or unset it".into())
-            }
+            Self::BinariesUnusable { .. } => Some(
+                "set GRAVEN_PG_BIN to a directory that holds initdb and postgres, version 14 or newer, or unset it"
+                    .into(),
+            ),
             Self::Variable { name, .. } => Some(format!("correct {name}, or unset it")),
             Self::Fetch { .. } => Some("install PostgreSQL 14 or newer, or npm, or set GRAVEN_PG_BIN".into()),
-            Self::NoAccount => Some("create the account with `useradd --system postgres`, or run the tests as another user".into()),
+            Self::NoAccount => {
+                Some("create the account with `useradd --system postgres`, or run the tests as another user".into())
+            }
             Self::Place { path, .. } => Some(format!("remove {}, or set TMPDIR to another directory", path.display())),
             Self::State { state: "running", .. } => Some("stop the server first".into()),
             Self::State { .. } => Some("start the server with `start_again` first".into()),
-            Self::ProgramAbsent { program, .. } => Some(format!("install a PostgreSQL that brings {program}, and name it in GRAVEN_PG_BIN")),
+            Self::ProgramAbsent { program, .. } => {
+                Some(format!("install a PostgreSQL that brings {program}, and name it in GRAVEN_PG_BIN"))
+            }
             Self::Program { .. } | Self::Slow { .. } | Self::Io { .. } | Self::Postgres { .. } | Self::Thread => None,
         }
     }
@@ -236,7 +241,9 @@ mod tests {
         let fetch = Box::new(Error::Fetch { reason: "npm is not installed".into() });
         let error = Error::NoPostgres { wanted: Some(16), looked_in: vec!["/a".into(), "/b".into()], fetch };
         let text = format!("{error:?}");
-        assert!(text.starts_with("no PostgreSQL 16 was found in 2 places\n  because: PostgreSQL could not be fetched with npm"));
+        assert!(text.starts_with(
+            "no PostgreSQL 16 was found in 2 places\n  because: PostgreSQL could not be fetched with npm"
+        ));
         assert!(text.contains("\n  help: "), "{text}");
         assert!(text.ends_with("looked in: /a, /b"), "{text}");
         let error = Error::Program { program: "initdb", status: "exit status: 1".into(), output: "one\ntwo".into() };

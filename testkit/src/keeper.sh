@@ -4,8 +4,9 @@
 #   $2  the name of the FIFO in it
 #   $3  for how many tenths of a second to wait for the first user
 #
-# Every process that uses the server holds the FIFO open for writing, so the kernel tells when the last one is gone, however
-# it ended. Whoever comes writes a line: for how many seconds the server is to linger after the last one has left.
+# Every process that uses the server holds the FIFO open for writing, so the kernel tells when the last one is gone,
+# however it ended. Whoever comes writes a line: for how many seconds the server is to linger after the last one has
+# left.
 
 trap '' HUP INT QUIT
 cd / || exit 1
@@ -40,8 +41,8 @@ exec 3<>"$directory/$2" || exit 1
 exec 4<"$directory/$2" || exit 1
 exec 3>&-
 
-# A read waits while anybody holds the FIFO, and ends at once while nobody does. Until the first line has come, the count is in
-# tenths of a second.
+# A read waits while anybody holds the FIFO, and ends at once while nobody does. Until the first line has come, the
+# count is in tenths of a second.
 linger=$3
 tick=0.1
 idle=0

@@ -25,7 +25,9 @@ pub(crate) fn servers(account: Account) -> Result<PathBuf, Error> {
 /// Makes a directory that only this user can write to, and that the server's account can pass through.
 pub(crate) fn private_directory(path: &Path) -> Result<(), Error> {
     match fs::DirBuilder::new().mode(0o711).create(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error).doing("make the directory", path)?,
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+            Err(error).doing("make the directory", path)?
+        }
         _ => {}
     }
     let found = fs::symlink_metadata(path).doing("look at", path)?;
@@ -46,13 +48,14 @@ pub(crate) fn is_reachable(directory: &Path, account: Account) -> bool {
     let Account::Other { user, .. } = account else { return directory.is_dir() };
     let Ok(directory) = directory.canonicalize() else { return false };
     directory.ancestors().all(|part| {
-        let passes = |found: fs::Metadata| found.mode() & 0o001 != 0 || (found.uid() == user && found.mode() & 0o100 != 0);
+        let passes =
+            |found: fs::Metadata| found.mode() & 0o001 != 0 || (found.uid() == user && found.mode() & 0o100 != 0);
         fs::metadata(part).is_ok_and(passes)
     })
 }
 
-/// Where a fetched PostgreSQL is kept: cargo's target directory, or a directory of this user's below the temporary one when
-/// the server's account cannot get at that.
+/// Where a fetched PostgreSQL is kept: cargo's target directory, or a directory of this user's below the temporary one
+/// when the server's account cannot get at that.
 pub(crate) fn fetched(account: Account) -> Result<PathBuf, Error> {
     let path = match target_directory().filter(|target| is_reachable(target, account)) {
         Some(target) => target.join("graven-testkit"),
@@ -62,10 +65,11 @@ pub(crate) fn fetched(account: Account) -> Result<PathBuf, Error> {
     Ok(path)
 }
 
-/// Cargo's target directory: as the environment says, else the one that this program lies in, else one above the current
-/// directory.
+/// Cargo's target directory: as the environment says, else the one that this program lies in, else one above the
+/// current directory.
 fn target_directory() -> Option<PathBuf> {
-    let named = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from).filter(|path| path.is_absolute() && path.is_dir());
+    let named =
+        std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from).filter(|path| path.is_absolute() && path.is_dir());
     named.or_else(|| holding(&std::env::current_exe().ok()?)).or_else(|| {
         let current = std::env::current_dir().ok()?;
         current.ancestors().map(|above| above.join("target")).find(|target| is_target(target))

@@ -16,7 +16,8 @@ pub(crate) fn postmaster(data: &Path) -> Option<Pid> {
     is_postmaster(pid, data).then_some(pid)
 }
 
-/// Whether `pid` is a postmaster on `data`: it was started with that path as an argument, which a postmaster keeps in sight.
+/// Whether `pid` is a postmaster on `data`: it was started with that path as an argument, which a postmaster keeps in
+/// sight.
 fn is_postmaster(pid: Pid, data: &Path) -> bool {
     let data = data.as_os_str().as_encoded_bytes();
     let raw = pid.as_raw_nonzero();
@@ -25,9 +26,8 @@ fn is_postmaster(pid: Pid, data: &Path) -> bool {
         let Ok(arguments) = fs::read(format!("/proc/{raw}/cmdline")) else { return false };
         arguments.split(|byte| *byte == 0).any(|argument| argument == data)
     } else {
-        ps(&["-p", &raw.to_string(), "-o", "command="]).is_some_and(|line| {
-            line.as_bytes().windows(data.len()).any(|window| window == data)
-        })
+        ps(&["-p", &raw.to_string(), "-o", "command="])
+            .is_some_and(|line| line.as_bytes().windows(data.len()).any(|window| window == data))
     }
 }
 
@@ -66,7 +66,8 @@ fn is_gone(pid: Pid) -> bool {
     if has_proc() {
         proc_stat(pid.as_raw_nonzero().get()).is_none_or(|(state, _)| state == 'Z' || state == 'X')
     } else {
-        ps(&["-p", &pid.as_raw_nonzero().to_string(), "-o", "stat="]).is_none_or(|state| state.is_empty() || state.starts_with('Z'))
+        ps(&["-p", &pid.as_raw_nonzero().to_string(), "-o", "stat="])
+            .is_none_or(|state| state.is_empty() || state.starts_with('Z'))
     }
 }
 

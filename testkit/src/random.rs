@@ -12,8 +12,8 @@ pub(crate) fn hex<const N: usize>() -> Result<String, Error> {
     Ok(bytes::<N>()?.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// A random port below the ranges from which Linux (32768) and macOS (49152) serve outgoing connections, so that a stopped
-/// server's port is still free when the server is started again.
+/// A random port below the ranges from which Linux (32768) and macOS (49152) serve outgoing connections, so that a
+/// stopped server's port is still free when the server is started again.
 pub(crate) fn port() -> Result<u16, Error> {
     Ok(20_000 + u16::from_le_bytes(bytes::<2>()?) % 12_000)
 }

@@ -27,9 +27,10 @@ use crate::{place, process, random};
 /// How long a server may take to start or to stop.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What every server runs with. `fsync` and `full_page_writes` guard against a crash of the machine, which a throwaway server need not
-/// survive; a killed server keeps its data. `synchronous_commit` is left alone, for it changes what tests see. Dynamic shared memory lies
-/// in the data directory, where it goes away with it, and containers have little of the other kind.
+/// What every server runs with. `fsync` and `full_page_writes` guard against a crash of the machine, which a throwaway
+/// server need not survive; a killed server keeps its data. `synchronous_commit` is left alone, for it changes what
+/// tests see. Dynamic shared memory lies in the data directory, where it goes away with it, and containers have little
+/// of the other kind.
 const SETTINGS: [(&str, &str); 8] = [
     ("listen_addresses", "127.0.0.1"),
     ("unix_socket_permissions", "0700"),
@@ -53,7 +54,8 @@ pub(crate) struct Server {
 impl Server {
     /// Names the parts of a server in an existing directory, and picks its port and password. Nothing is written yet.
     pub(crate) fn plan(binaries: Binaries, account: Account, directory: PathBuf) -> Result<Self, Error> {
-        let address = Address { port: random::port()?, password: random::hex::<16>()?, socket: directory.join("socket") };
+        let address =
+            Address { port: random::port()?, password: random::hex::<16>()?, socket: directory.join("socket") };
         Ok(Self { binaries, account, directory, address })
     }
 
@@ -69,8 +71,8 @@ impl Server {
     pub(crate) fn make(&self, settings: &[(String, String)]) -> Result<(), Error> {
         self.make_directories()?;
         self.initdb()?;
-        // Who else is on the machine is kept out by a password, which `password` sends plainly: SCRAM would cost the client
-        // some ten milliseconds a connection in a debug build.
+        // Who else is on the machine is kept out by a password, which `password` sends plainly: SCRAM would cost the
+        // client some ten milliseconds a connection in a debug build.
         let access = "local all all password\nlocal replication all password\n\
                       host all all 127.0.0.1/32 password\nhost replication all 127.0.0.1/32 password\n";
         self.write("pg_hba.conf", access)?;
@@ -92,7 +94,8 @@ impl Server {
     /// Writes a file of the server's own into the data directory.
     pub(crate) fn write(&self, name: &str, text: &str) -> Result<(), Error> {
         let path = self.data().join(name);
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path).doing("write", &path)?;
+        let mut file =
+            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path).doing("write", &path)?;
         std::io::Write::write_all(&mut file, text.as_bytes()).doing("write", &path)?;
         self.account.own(&path)
     }
@@ -126,7 +129,11 @@ impl Server {
         let deadline = Instant::now() + PATIENCE;
         while !self.is_ready(child.id()) {
             if let Some(status) = child.try_wait().doing("wait for", "postgres")? {
-                return Err(Error::Program { program: "postgres", status: status.to_string(), output: self.log_since(before) });
+                return Err(Error::Program {
+                    program: "postgres",
+                    status: status.to_string(),
+                    output: self.log_since(before),
+                });
             }
             if Instant::now() > deadline {
                 let _ = child.kill();
@@ -143,7 +150,11 @@ impl Server {
         let before = fs::metadata(self.log()).map_or(0, |found| found.len());
         let Some(pid) = self.postmaster() else { return Ok(()) };
         process::signal(pid, signal);
-        if process::wait_until(PATIENCE, || self.postmaster().is_none()) { Ok(()) } else { Err(self.slow("stop", before)) }
+        if process::wait_until(PATIENCE, || self.postmaster().is_none()) {
+            Ok(())
+        } else {
+            Err(self.slow("stop", before))
+        }
     }
 
     /// The pid of the running server.
@@ -171,8 +182,8 @@ impl Server {
         fs::remove_file(&password).doing("remove", &password)
     }
 
-    /// The eighth line of postmaster.pid tells when a server takes connections. The first must be this very process's: the file may
-    /// be one that a killed server left.
+    /// The eighth line of postmaster.pid tells when a server takes connections. The first must be this very process's:
+    /// the file may be one that a killed server left.
     fn is_ready(&self, pid: u32) -> bool {
         let Ok(text) = fs::read_to_string(self.data().join("postmaster.pid")) else { return false };
         let lines: Vec<&str> = text.lines().map(str::trim).collect();
@@ -191,8 +202,8 @@ impl Server {
     }
 }
 
-/// A new directory for a server, with its FIFO, named `<prefix><random>`. Call it under the lock, so that nobody takes it for
-/// one that was left unfinished.
+/// A new directory for a server, with its FIFO, named `<prefix><random>`. Call it under the lock, so that nobody takes
+/// it for one that was left unfinished.
 pub(crate) fn new_directory(servers: &Path, prefix: &str) -> Result<PathBuf, Error> {
     let path = servers.join(format!("{prefix}{}", random::hex::<4>()?));
     place::private_directory(&path)?;

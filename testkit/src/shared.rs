@@ -1,7 +1,7 @@
 //! The server that all test processes of a user share.
 //!
-//! The first process starts it, the others join it, the keeper stops it some seconds after the last one has gone. All that decides who
-//! starts, joins, adopts or removes what happens under one file lock.
+//! The first process starts it, the others join it, the keeper stops it some seconds after the last one has gone. All
+//! that decides who starts, joins, adopts or removes what happens under one file lock.
 
 use std::collections::hash_map::DefaultHasher;
 use std::fs::{self, File, OpenOptions};
@@ -10,6 +10,8 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+use tokio_postgres::error::SqlState;
 
 use crate::account::Account;
 use crate::address::Address;
@@ -76,11 +78,20 @@ fn join_one(binaries: &Binaries, account: Account, directory: &Path, linger: Dur
         return None;
     }
     let token = sweep::take_token(directory).ok()?;
-    sweep::databases_of_the_dead(&server).ok()?;
+    match sweep::databases_of_the_dead(&server) {
+        Err(error) if !is_crowded(&error) => return None,
+        _ => {}
+    }
     Some(Shared { server, _token: token, _membership: membership })
 }
 
-fn start(binaries: Binaries, account: Account, servers: &Path, prefix: &str, linger: Duration) -> Result<Shared, Error> {
+fn start(
+    binaries: Binaries,
+    account: Account,
+    servers: &Path,
+    prefix: &str,
+    linger: Duration,
+) -> Result<Shared, Error> {
     let directory = new_directory(servers, prefix)?;
     let membership = keeper::enter(&directory, linger)?;
     let mut server = Server::plan(binaries, account, directory)?;
@@ -91,6 +102,14 @@ fn start(binaries: Binaries, account: Account, servers: &Path, prefix: &str, lin
     let token = sweep::take_token(&server.directory)?;
     write_address(&server)?;
     Ok(Shared { server, _token: token, _membership: membership })
+}
+
+/// Whether a server lives and has no connection left, which is no reason to start another.
+fn is_crowded(error: &Error) -> bool {
+    match error {
+        Error::Postgres { source, .. } => source.code() == Some(&SqlState::TOO_MANY_CONNECTIONS),
+        _ => false,
+    }
 }
 
 /// The lock under which servers are started, joined and swept.
@@ -121,15 +140,14 @@ fn name(path: &Path) -> &str {
 
 /// For how long the server stays after its last user: `GRAVEN_PG_LINGER` in seconds, or ten.
 fn linger() -> Result<Duration, Error> {
-    let Some(value) = std::env::var_os("GRAVEN_PG_LINGER") else { return Ok(LINGER) };
+    let named = std::env::var_os("GRAVEN_PG_LINGER").filter(|value| !value.is_empty());
+    let Some(value) = named else { return Ok(LINGER) };
     let text = value.to_string_lossy();
     match text.trim().parse::<u32>() {
         Ok(seconds) => Ok(Duration::from_secs(seconds.into())),
-        Err(_) => Err(Error::Variable {
-            name: "GRAVEN_PG_LINGER",
-            value: text.into_owned(),
-            expected: "a number of seconds",
-        }),
+        Err(_) => {
+            Err(Error::Variable { name: "GRAVEN_PG_LINGER", value: text.into_owned(), expected: "a number of seconds" })
+        }
     }
 }
 

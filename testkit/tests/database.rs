@@ -90,7 +90,10 @@ async fn the_password_keeps_others_out() {
     assert!(password.len() >= 32, "{password}");
     let wrong = database.url().replace(password, "guess");
     let refused = graven_testkit::tokio_postgres::connect(&wrong, graven_testkit::tokio_postgres::NoTls).await;
-    assert_eq!(refused.err().and_then(|error| error.code().map(|code| code.code().to_owned())).as_deref(), Some("28P01"));
+    assert_eq!(
+        refused.err().and_then(|error| error.code().map(|code| code.code().to_owned())).as_deref(),
+        Some("28P01")
+    );
 }
 
 #[tokio::test]

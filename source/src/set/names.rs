@@ -1,8 +1,8 @@
 //! The files of a directory, sorted out by their names alone.
 
-use std::collections::{HashMap, HashSet};
-
+use super::free::Free;
 use super::place::Place;
+use super::together;
 use crate::file_name::{self, FileName, Kind, Refusal, SEAL_FILE, Suggestion};
 use crate::problem::Problem;
 use crate::read::{self, Entry, EntryKind};
@@ -80,12 +80,11 @@ impl Listing {
             Refusal::Stray { should_be: None } => problems.push(place.stray(file, "it is not a migration")),
             Refusal::Stray { should_be: Some(should_be) } => {
                 let problem = place.stray(file, "it differs from a name of graven's by its case");
-                let command = place.git_mv(file, &should_be);
-                problems.push(Problem { help: vec![format!("rename it: `{command}`")], ..problem });
+                problems.push(Problem { help: vec![renamed(place, file, &should_be)], ..problem });
             }
             Refusal::NoKind { reason, should_be: Suggestion::Name(name) } => {
                 let problem = place.no_kind(file, reason);
-                problems.push(problem.help(format!("rename it: `{}`", place.git_mv(file, &name))));
+                problems.push(problem.help(renamed(place, file, &name)));
             }
             Refusal::NoKind { reason, should_be: Suggestion::NextVersion(rest) } => {
                 self.nameless.push((file.to_owned(), place.no_kind(file, reason), rest));
@@ -116,25 +115,6 @@ impl Listing {
         problems.push(Problem { help: vec![help], ..problem });
     }
 
-    /// Reports what only shows when all names are known.
-    pub(super) fn check(&self, place: &Place, seal: Option<&Seal>, problems: &mut Vec<Problem>) {
-        let mut free = self.free(seal);
-        self.duplicate_versions(place, seal, &mut free, problems);
-        self.duplicate_names(place, problems);
-        self.reverses(place, problems);
-        self.baselines(place, problems);
-        for (file, problem, rest) in &self.nameless {
-            let problem = problem.clone();
-            problems.push(match free.next() {
-                Some(version) => {
-                    let command = place.git_mv(file, &format!("{version}{rest}"));
-                    problem.help(format!("rename it: `{command}`"))
-                }
-                None => problem.help("give it a version that is free"),
-            });
-        }
-    }
-
     /// The versions that no migration has, above all that do.
     pub(super) fn free(&self, seal: Option<&Seal>) -> Free {
         let there = self.migrations.iter().filter_map(|named| Some((named.version?, named.spelling.len())));
@@ -142,176 +122,30 @@ impl Listing {
         Free::above(there.chain(sealed))
     }
 
-    fn of_kind(&self, kind: Kind) -> impl Iterator<Item = &Named> {
-        self.migrations.iter().filter(move |named| named.kind == kind)
-    }
-
-    fn duplicate_versions(&self, place: &Place, seal: Option<&Seal>, free: &mut Free, problems: &mut Vec<Problem>) {
-        for kind in [Kind::Versioned, Kind::Baseline, Kind::Reverse] {
-            let mut kept: HashMap<(Version, &str), &Named> = HashMap::new();
-            let mut named: Vec<&Named> = self.of_kind(kind).collect();
-            // The one that is sealed stays, and otherwise the first one.
-            named.sort_by_cached_key(|named| !is_sealed(seal, named));
-            for named in named {
-                let Some(version) = named.version else { continue };
-                // A reverse belongs to the migration of its name: two of other names move with their migrations.
-                let name = if kind == Kind::Reverse { named.name.as_str() } else { "" };
-                match kept.get(&(version, name)) {
-                    Some(first) => problems.push(self.duplicate_version(place, named, first, free)),
-                    None => {
-                        kept.insert((version, name), named);
-                    }
-                }
-            }
-        }
-    }
-
-    fn duplicate_version(&self, place: &Place, named: &Named, first: &Named, free: &mut Free) -> Problem {
-        let what = match named.kind {
-            Kind::Versioned => "migrations have",
-            Kind::Baseline => "baselines have",
-            _ => "reverses of one name have",
-        };
-        let version = named.version.unwrap_or(Version::ZERO);
-        let problem =
-            Problem::new(&rule::DUPLICATE_VERSION, place.path_of(&named.file), format!("two {what} version {version}"))
-                .row("the other", place.path_of(&first.file))
-                .note("a database remembers a migration by its version");
-        if named.kind == Kind::Reverse || named.name == first.name {
-            return problem.help("delete the one that is not meant");
-        }
-        if named.kind == Kind::Baseline {
-            return problem.help("keep one baseline a version");
-        }
-        match free.next() {
-            Some(version) => {
-                problem.help(format!("give it the next free version:\n{}", self.moved(place, named, &version)))
-            }
-            None => problem.help("give it a version that is free"),
-        }
-    }
-
-    /// The commands that give a migration another version, and its reverse with it.
-    pub(super) fn moved(&self, place: &Place, named: &Named, version: &str) -> String {
-        let reverse =
-            self.of_kind(Kind::Reverse).find(|reverse| reverse.version == named.version && reverse.name == named.name);
-        let moves: Vec<String> = [Some(named), reverse]
-            .into_iter()
-            .flatten()
-            .map(|named| {
-                let rest = named.file.get(named.spelling.len()..).unwrap_or_default();
-                place.git_mv(&named.file, &format!("{version}{rest}"))
-            })
-            .collect();
-        moves.join("\n")
-    }
-
-    fn duplicate_names(&self, place: &Place, problems: &mut Vec<Problem>) {
-        let mut kept: HashMap<String, &Named> = HashMap::new();
-        for named in self.of_kind(Kind::Repeatable) {
-            match kept.get(&named.name.to_lowercase()) {
-                Some(first) => problems.push(
-                    Problem::new(
-                        &rule::DUPLICATE_NAME,
-                        place.path_of(&named.file),
-                        format!("two repeatables have the name `{}`", named.name),
-                    )
-                    .row("the other", place.path_of(&first.file))
-                    .note("upper and lower case do not tell them apart on every file system")
-                    .help("give one of them another name"),
-                ),
-                None => {
-                    kept.insert(named.name.to_lowercase(), named);
-                }
-            }
-        }
-    }
-
-    fn reverses(&self, place: &Place, problems: &mut Vec<Problem>) {
-        let forward: HashSet<(Option<Version>, &str)> =
-            self.of_kind(Kind::Versioned).map(|named| (named.version, named.name.as_str())).collect();
-        for reverse in self.of_kind(Kind::Reverse) {
-            if !forward.contains(&(reverse.version, reverse.name.as_str())) {
-                problems.push(self.alone(place, reverse));
-            }
-        }
-    }
-
-    fn alone(&self, place: &Place, reverse: &Named) -> Problem {
-        let (path, version) = (place.path_of(&reverse.file), reverse.version.unwrap_or(Version::ZERO));
-        let same_version = self.of_kind(Kind::Versioned).find(|named| named.version == reverse.version);
-        let same_name = self.of_kind(Kind::Versioned).find(|named| named.name == reverse.name);
-        let rename = |named: &Named| {
-            let to = format!("{}_{}.down.sql", named.spelling, named.name);
-            format!(
-                "if it takes back {}, rename it: `{}`",
-                place.path_of(&named.file),
-                place.git_mv(&reverse.file, &to)
-            )
-        };
-        let message = match same_version {
-            Some(_) => format!("reverse {version} has another name than its migration"),
-            None => format!("reverse {version} has no migration of its version"),
-        };
-        let mut problem = Problem::new(&rule::REVERSE_WITHOUT_FORWARD, path, message);
-        for named in [same_version, same_name].into_iter().flatten() {
-            problem = problem.help(rename(named));
-        }
-        problem.help("delete it")
-    }
-
-    fn baselines(&self, place: &Place, problems: &mut Vec<Problem>) {
-        let versions: HashSet<Version> = self.of_kind(Kind::Versioned).filter_map(|named| named.version).collect();
-        for baseline in self.of_kind(Kind::Baseline) {
-            let Some(version) = baseline.version.filter(|version| !versions.contains(version)) else { continue };
-            let message = format!("baseline {version} stands for no migration: none has its version");
-            let problem = Problem::new(&rule::BASELINE_OF_NOTHING, place.path_of(&baseline.file), message);
-            let below = self.of_kind(Kind::Versioned).filter(|named| named.version < Some(version));
-            problems.push(match below.max_by_key(|named| named.version) {
-                Some(last) => {
-                    let to = format!("{}_{}.baseline.sql", last.spelling, baseline.name);
-                    let command = place.git_mv(&baseline.file, &to);
-                    problem.help(format!("give it the version of the last migration that it stands for: `{command}`"))
-                }
-                None => problem.help("keep the migrations that it stands for, for the databases that began with them"),
+    /// Reports what only shows when all names are known.
+    pub(super) fn check(&self, place: &Place, seal: Option<&Seal>, free: &mut Free, problems: &mut Vec<Problem>) {
+        together::check(place, &self.migrations, seal, free, problems);
+        for (file, problem, rest) in &self.nameless {
+            let problem = problem.clone();
+            problems.push(match free.next() {
+                Some(version) => problem.help(renamed(place, file, &format!("{version}{rest}"))),
+                None => problem.help("give it a version that is free"),
             });
         }
     }
 }
 
-fn is_sealed(seal: Option<&Seal>, named: &Named) -> bool {
-    let line = named.version.and_then(|version| seal?.line(version, named.kind));
-    line.is_some_and(|line| line.checksum().is_some() && line.name == named.name)
+fn renamed(place: &Place, file: &str, name: &str) -> String {
+    format!("rename it:\n{}", place.git_mv(file, name))
 }
 
-/// `2026-01-31-093000_create_users` as a version and a name.
+/// A directory as diesel has it, as a version and a name.
 fn of_diesel(directory: &str) -> Option<(String, &str)> {
-    let (version, name) = directory.split_once('_')?;
-    let digits: String = version.chars().filter(|c| *c != '-').collect();
-    let is_one = !digits.is_empty() && digits.len() <= 18 && digits.bytes().all(|byte| byte.is_ascii_digit());
-    (is_one && !name.is_empty()).then_some((digits, name))
-}
-
-/// Hands out versions that are free, spelt as wide as those that are taken.
-pub(super) struct Free {
-    next: Option<Version>,
-    width: usize,
-}
-
-impl Free {
-    /// The versions above all of these, which are given with the width of their spelling.
-    pub(super) fn above(taken: impl Iterator<Item = (Version, usize)>) -> Self {
-        match taken.max() {
-            Some((version, width)) => Self { next: version.next(), width },
-            None => Self { next: Version::ZERO.next(), width: 4 },
-        }
-    }
-
-    /// The next one, with leading zeros as its neighbours have them.
-    pub(super) fn next(&mut self) -> Option<String> {
-        let version = self.next?;
-        self.next = version.next();
-        Some(format!("{:0width$}", version.value(), width = self.width))
+    let digits = directory.bytes().take_while(u8::is_ascii_digit).count();
+    let (version, rest) = directory.split_at(digits);
+    match rest.strip_prefix('_') {
+        Some(name) => version.parse::<Version>().is_ok().then(|| (version.to_owned(), name)),
+        None => file_name::dated(version, rest),
     }
 }
 

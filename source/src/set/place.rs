@@ -56,11 +56,7 @@ impl Place {
             show(directory),
             "the path of the migrations directory is absolute",
         );
-        Some(
-            problem
-                .note("it would build on this machine only")
-                .help(help),
-        )
+        Some(problem.note("it would build on this machine only").help(help))
     }
 
     pub(super) fn unreadable(&self, error: &io::Error) -> Problem {

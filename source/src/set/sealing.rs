@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::names::Free;
+use super::free::Free;
 use super::place::{Place, quote};
 use super::{Migration, Sealing, Set};
 use crate::checksum::Checksum;
@@ -19,22 +19,25 @@ pub(super) fn check(
     seal: &Seal,
     set: &mut Set,
     unread: &[(Version, Kind)],
+    free: &mut Free,
     problems: &mut Vec<Problem>,
 ) {
     mark(seal, &mut set.migrations);
     mark(seal, &mut set.baselines);
     let unread: HashSet<(Version, Kind)> = unread.iter().copied().collect();
-    let mut check = Check { place, seal, set, new: HashMap::new(), moved: HashSet::new() };
+    let with_up = set.migrations.iter().filter(|migration| migration.file.ends_with(".up.sql")).count();
+    let with_up = with_up * 2 > set.migrations.len();
+    let mut check = Check { place, seal, set, with_up, new: HashMap::new(), moved: HashSet::new() };
     check.find_new();
     for line in seal.lines() {
         if let Some(checksum) = line.checksum()
             && !unread.contains(&(line.version, line.kind))
-            && let Some(problem) = check.line(line, checksum)
+            && let Some(problem) = check.line(line, checksum, free)
         {
             problems.push(problem);
         }
     }
-    check.inserted(problems);
+    check.inserted(free, problems);
 }
 
 fn mark(seal: &Seal, migrations: &mut [Migration]) {
@@ -51,6 +54,8 @@ struct Check<'a> {
     place: &'a Place,
     seal: &'a Seal,
     set: &'a Set,
+    /// Whether most migrations are named `.up.sql`.
+    with_up: bool,
     /// Migrations without a sealed line, by what they hold: one of them may be a sealed one under another version.
     new: HashMap<(Checksum, Kind), &'a Migration>,
     /// The files of those that are.
@@ -71,7 +76,7 @@ impl<'a> Check<'a> {
         self.seal.line(migration.version, migration.kind).is_some_and(|line| line.checksum().is_some())
     }
 
-    fn line(&mut self, line: &SealLine, checksum: Checksum) -> Option<Problem> {
+    fn line(&mut self, line: &SealLine, checksum: Checksum, free: &mut Free) -> Option<Problem> {
         let of_version = self.of_version(line);
         let found = of_version.iter().find(|migration| migration.name == line.name).or(of_version.first());
         let Some(found) = found else {
@@ -81,7 +86,7 @@ impl<'a> Check<'a> {
             (true, true) => None,
             (true, false) => Some(self.edited(line, found, checksum)),
             (false, true) => Some(self.renamed(line, found)),
-            (false, false) => Some(self.replaced(line, found)),
+            (false, false) => Some(self.replaced(line, found, free)),
         }
     }
 
@@ -121,23 +126,15 @@ impl<'a> Check<'a> {
     }
 
     /// Another migration has the version, with another name and another text.
-    fn replaced(&self, line: &SealLine, found: &Migration) -> Problem {
+    fn replaced(&self, line: &SealLine, found: &'a Migration, free: &mut Free) -> Problem {
         let file = self.file_of(line);
-        let mut free = self.free();
         let problem = self
             .gone(line, &file)
             .row("sealed", format!("{}  ({}:{})", line.name, self.place.path_of(SEAL_FILE), line.line))
             .row("on disk", &found.name)
             .note("databases that already ran it would be orphaned");
-        let rest = found.file.get(found.spelling.len()..).unwrap_or_default();
-        match free.next() {
-            Some(version) => problem.help(format!(
-                "give the new migration the next free version, and take the sealed one back:\n{}\n{}",
-                self.place.git_mv(&found.file, &format!("{version}{rest}")),
-                self.restore(&file),
-            )),
-            None => problem.help(format!("take the sealed one back: `{}`", self.restore(&file))),
-        }
+        let problem = free.helped(self.place, self.files_of(found), problem);
+        problem.help(format!("if that is done, take the sealed one back:\n{}", self.restore(&file)))
     }
 
     fn deleted(&mut self, line: &SealLine, checksum: Checksum) -> Problem {
@@ -169,53 +166,37 @@ impl<'a> Check<'a> {
     /// What the file of a sealed migration was called. The seal file does not say whether that was with `.up`; those
     /// that are still there do.
     fn file_of(&self, line: &SealLine) -> String {
-        let with_up = self.set.migrations.iter().filter(|migration| migration.file.ends_with(".up.sql")).count();
         let ending = match line.kind {
             Kind::Baseline => ".baseline.sql",
-            _ if with_up * 2 > self.set.migrations.len() => ".up.sql",
+            _ if self.with_up => ".up.sql",
             _ => ".sql",
         };
         format!("{}_{}{ending}", line.spelling, line.name)
     }
 
-    fn free(&self) -> Free {
-        let there = self.set.migrations.iter().map(|migration| (migration.version, migration.spelling.len()));
-        Free::above(there.chain(self.seal.lines().map(|line| (line.version, line.spelling.len()))))
-    }
-
-    fn inserted(&self, problems: &mut Vec<Problem>) {
+    fn inserted(&self, free: &mut Free, problems: &mut Vec<Problem>) {
         let Some(head) = self.seal.sealed_head() else { return };
-        let mut free = self.free();
         let below = self.set.migrations.iter().take_while(|migration| migration.version < head);
         for migration in below.filter(|migration| !self.has_line(migration)) {
             if self.moved.contains(migration.file.as_str()) {
                 continue;
             }
-            problems.push(self.inserted_one(migration, head, &mut free));
+            let message = format!("new migration {} lies below the sealed head {head}", migration.version);
+            let problem = Problem::new(&rule::INSERTED_BEFORE_SEAL, self.place.path_of(&migration.file), message)
+                .note(format!("databases that are at {head} already would have to apply it out of order"));
+            problems.push(free.helped(self.place, self.files_of(migration), problem));
         }
     }
 
-    fn inserted_one(&self, migration: &Migration, head: Version, free: &mut Free) -> Problem {
-        let message = format!("new migration {} lies below the sealed head {head}", migration.version);
-        let problem = Problem::new(&rule::INSERTED_BEFORE_SEAL, self.place.path_of(&migration.file), message)
-            .note(format!("databases that are at {head} already would have to apply it out of order"));
-        let Some(version) = free.next() else {
-            return problem.help("give it a version above the sealed head");
-        };
-        let reverse = self
-            .set
-            .reverses
-            .iter()
-            .find(|reverse| reverse.version == migration.version && reverse.name == migration.name);
-        let moves: Vec<String> = [Some(migration), reverse]
-            .into_iter()
-            .flatten()
-            .map(|migration| {
-                let rest = migration.file.get(migration.spelling.len()..).unwrap_or_default();
-                self.place.git_mv(&migration.file, &format!("{version}{rest}"))
-            })
-            .collect();
-        problem.help(format!("give it the next free version:\n{}", moves.join("\n")))
+    /// The files that move with a migration: its own and its reverse's, with the spelling of their versions.
+    fn files_of(&self, migration: &'a Migration) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
+        let reverses = &self.set.reverses;
+        let start = reverses.partition_point(|reverse| reverse.version < migration.version);
+        let reverse = reverses.get(start..).unwrap_or_default().iter().take_while(|r| r.version == migration.version);
+        let reverse = reverse.filter(|reverse| reverse.name == migration.name).take(1);
+        std::iter::once(migration)
+            .chain(reverse)
+            .map(|migration| (migration.file.as_str(), migration.spelling.as_str()))
     }
 }
 

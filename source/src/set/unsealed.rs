@@ -2,10 +2,10 @@
 
 use super::place::join;
 use super::{Migration, Sealing, Set};
-use crate::file_name::SEAL_FILE;
+use crate::file_name::{Kind, SEAL_FILE};
 use crate::problem::Problem;
 use crate::rule;
-use crate::seal::Seal;
+use crate::seal::{Seal, SealLine};
 
 /// The problem of a build that is to be released and has unsealed migrations, if it has: what
 /// [`rule::UNSEALED_RELEASE`] says.
@@ -35,18 +35,38 @@ pub fn unsealed_release(set: &Set) -> Option<Problem> {
         Problem::new(&rule::UNSEALED_RELEASE, path.clone(), message)
             .note("what is released must not change any more, and nothing would notice if it did")
             .help("run `graven seal` and commit the file")
-            .help(format!("write this into {path}, in place of all that stands there:\n{}", lines_of(&sealed)))
-            .help("let a release have unsealed migrations: `embed_migrations!(unsealed = \"allow\")`"),
+            .help("let a release have unsealed migrations: `embed_migrations!(unsealed = \"allow\")`")
+            .help(by_hand(set, &sealed, &path)),
     )
 }
 
-fn lines_of(seal: &Seal) -> String {
-    seal.render().trim_end().to_owned()
+/// As many lines as are shown of a whole seal file.
+const SHORT: usize = 20;
+
+/// What `graven seal` would write, for whoever does not have it.
+fn by_hand(set: &Set, sealed: &Seal, path: &str) -> String {
+    if sealed.lines().len() <= SHORT {
+        return format!("write this into {path}, in place of all that stands there:\n{}", sealed.render().trim_end());
+    }
+    let old = |line: &SealLine| {
+        let known = set.seal.as_ref().and_then(|seal| seal.line(line.version, line.kind));
+        known.is_some_and(|known| known.checksum().is_some())
+    };
+    let mut help = format!(
+        "write this into {path}, the first line in place of the `head` there, and the others by version, in place of \
+         those that say `unsealed`:\n{}",
+        sealed.head()
+    );
+    for line in sealed.lines().filter(|line| !old(line)) {
+        help.push('\n');
+        help.push_str(&line.render());
+    }
+    help
 }
 
-fn noun(migration: &Migration) -> String {
+fn noun(migration: &Migration) -> &'static str {
     match migration.kind {
-        crate::file_name::Kind::Baseline => "baseline".to_owned(),
-        _ => "migration".to_owned(),
+        Kind::Baseline => "baseline",
+        _ => "migration",
     }
 }

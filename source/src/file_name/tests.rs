@@ -1,0 +1,111 @@
+use super::{FileName, Kind, Refusal, Suggestion, parse};
+
+#[test]
+fn a_migration_is_told_by_its_name() {
+    for (file, kind, spelling, name) in [
+        ("0001_create_users.sql", Kind::Versioned, "0001", "create_users"),
+        ("0001_create_users.up.sql", Kind::Versioned, "0001", "create_users"),
+        ("1_a.down.sql", Kind::Reverse, "1", "a"),
+        ("20260131093000_a.baseline.sql", Kind::Baseline, "20260131093000", "a"),
+        ("users.repeatable.sql", Kind::Repeatable, "", "users"),
+        ("0001_x.repeatable.sql", Kind::Repeatable, "", "0001_x"),
+        ("0_zero.sql", Kind::Versioned, "0", "zero"),
+        ("1__two.sql", Kind::Versioned, "1", "_two"),
+        ("1_add e-mail (v1.2) [x].sql", Kind::Versioned, "1", "add e-mail (v1.2) [x]"),
+        ("1_größe_表.sql", Kind::Versioned, "1", "größe_表"),
+        ("1_a.sql.sql", Kind::Versioned, "1", "a.sql"),
+        ("1_startup.sql", Kind::Versioned, "1", "startup"),
+        ("1_unsealed.sql", Kind::Versioned, "1", "unsealed"),
+        ("9223372036854775807_max.sql", Kind::Versioned, "9223372036854775807", "max"),
+    ] {
+        let FileName::Migration(found) = parse(file) else { panic!("{file}: {:?}", parse(file)) };
+        assert_eq!((found.kind, found.spelling(), found.name()), (kind, spelling, name), "{file}");
+        assert_eq!(found.version.map(|version| version.value()), spelling.parse().ok(), "{file}");
+    }
+}
+
+#[test]
+fn what_editors_systems_and_people_leave_behind_is_left_alone() {
+    for file in [
+        ".gitkeep",
+        ".0001_a.sql.swp",
+        "._0001_a.sql",
+        "0001_a.sql~",
+        "0001_a.sql.orig",
+        "0001_a.sql.BAK",
+        "#0001_a.sql#",
+        "README",
+        "readme.txt",
+        "NOTES.md",
+        "Thumbs.db",
+    ] {
+        assert_eq!(parse(file), FileName::LeftAlone, "{file}");
+    }
+    assert_eq!(parse("seal.lock"), FileName::Seal);
+}
+
+#[test]
+fn a_name_that_fits_no_kind_is_told_the_one_it_should_have_had() {
+    for (file, should_be) in [
+        ("V1__init.sql", "1_init.sql"),
+        ("v0002__Add Users.SQL", "0002_Add Users.sql"),
+        ("U1__init.sql", "1_init.down.sql"),
+        ("B7__base.sql", "7_base.baseline.sql"),
+        ("R__views.sql", "views.repeatable.sql"),
+        ("0001-init.sql", "0001_init.sql"),
+        ("0001 init.sql", "0001_init.sql"),
+        ("0001.init.sql", "0001_init.sql"),
+        ("0001init.up.sql", "0001_init.up.sql"),
+        ("2024-01-31-000000_init.up.sql", "20240131000000_init.up.sql"),
+        ("1_.sql", "1_unnamed.sql"),
+        ("1.sql", "1_unnamed.sql"),
+        ("1.down.sql", "1_unnamed.down.sql"),
+        ("1_a.SQL", "1_a.sql"),
+        ("1_a.Down.sql", "1_a.down.sql"),
+        ("1_a.baseline.up.sql", "1_a.up.sql"),
+        ("1_a\nb.sql", "1_a_b.sql"),
+        ("1_ a .sql", "1_a.sql"),
+        ("1_a sha256:0.sql", "1_a sha256_0.sql"),
+        ("views.Repeatable.sql", "views.repeatable.sql"),
+    ] {
+        let FileName::Refused(Refusal::NoKind { should_be: Suggestion::Name(name), .. }) = parse(file) else {
+            panic!("{file}: {:?}", parse(file))
+        };
+        assert_eq!(name, should_be, "{file}");
+        assert!(matches!(parse(&name), FileName::Migration(_)), "{file}: {name} would be refused, too");
+    }
+}
+
+#[test]
+fn a_name_without_an_integer_version_gets_the_next_one() {
+    for (file, rest) in [
+        ("init.sql", "_init.sql"),
+        ("init.up.sql", "_init.up.sql"),
+        ("V1.2__init.sql", "_init.sql"),
+        ("V1_2__init.sql", "_init.sql"),
+        ("1.2_init.sql", "_init.sql"),
+        ("٣_init.sql", "_٣_init.sql"),
+        ("_.sql", "_unnamed.sql"),
+        ("view_all.sql", "_view_all.sql"),
+        ("99999999999999999999.sql", "_unnamed.sql"),
+    ] {
+        let FileName::Refused(Refusal::NoKind { should_be: Suggestion::NextVersion(found), .. }) = parse(file) else {
+            panic!("{file}: {:?}", parse(file))
+        };
+        assert_eq!(found, rest, "{file}");
+        assert!(matches!(parse(&format!("1{found}")), FileName::Migration(_)), "{file}");
+    }
+}
+
+#[test]
+fn what_is_not_sql_is_a_stray_and_a_version_too_large_is_named() {
+    for file in ["mod.rs", "notes.txt", "0001_a.sql.txt", "sql", "a.psql"] {
+        assert_eq!(parse(file), FileName::Refused(Refusal::Stray { should_be: None }), "{file}");
+    }
+    let should_be = Some("seal.lock".into());
+    assert_eq!(parse("Seal.lock"), FileName::Refused(Refusal::Stray { should_be }));
+    assert_eq!(
+        parse("9223372036854775808_a.down.sql"),
+        FileName::Refused(Refusal::VersionTooLarge { spelling: "9223372036854775808", rest: "_a.down.sql" })
+    );
+}

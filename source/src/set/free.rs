@@ -1,0 +1,69 @@
+//! Versions that are free, and the commands that move migrations to them.
+
+use super::place::Place;
+use crate::problem::Problem;
+use crate::version::Version;
+
+/// Hands out versions that are free, spelt as wide as those that are taken; each only once, so that no two messages
+/// of one build name the same.
+pub(super) struct Free {
+    next: Option<Version>,
+    width: usize,
+}
+
+impl Free {
+    /// The versions above all of these, which are given with the width of their spelling.
+    pub(super) fn above(taken: impl Iterator<Item = (Version, usize)>) -> Self {
+        match taken.max() {
+            Some((version, width)) => Self { next: version.next(), width },
+            None => Self { next: Version::ZERO.next(), width: 4 },
+        }
+    }
+
+    /// The next one, with leading zeros as its neighbours have them. `None` above [`Version::MAX`].
+    pub(super) fn next(&mut self) -> Option<String> {
+        let version = self.next?;
+        self.next = version.next();
+        Some(format!("{:0width$}", version.value(), width = self.width))
+    }
+
+    /// Adds the commands that move a migration to the next free version: `files` are its own and its reverse's, each
+    /// with the spelling of its version.
+    pub(super) fn helped<'a>(
+        &mut self,
+        place: &Place,
+        files: impl Iterator<Item = (&'a str, &'a str)>,
+        problem: Problem,
+    ) -> Problem {
+        let Some(version) = self.next() else {
+            return problem.help("give it a version that is free");
+        };
+        let mut help = "give it the next free version:".to_owned();
+        for (file, spelling) in files {
+            let rest = file.get(spelling.len()..).unwrap_or_default();
+            help.push('\n');
+            help.push_str(&place.git_mv(file, &format!("{version}{rest}")));
+        }
+        problem.help(help)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Free, Version};
+
+    #[test]
+    fn each_free_version_is_named_once_and_spelt_like_its_neighbours() {
+        for (taken, wanted) in [
+            (&[][..], ["0001", "0002"]),
+            (&[("0009", 9), ("0003", 3)], ["0010", "0011"]),
+            (&[("9", 9)], ["10", "11"]),
+            (&[("0001", 1), ("20260131093000", 20_260_131_093_000)], ["20260131093001", "20260131093002"]),
+        ] {
+            let taken = taken.iter().map(|(spelling, version)| (Version::new(*version).unwrap(), spelling.len()));
+            let mut free = Free::above(taken);
+            assert_eq!([free.next(), free.next()], wanted.map(|version| Some(version.to_owned())));
+        }
+        assert_eq!(Free::above([(Version::MAX, 19)].into_iter()).next(), None);
+    }
+}

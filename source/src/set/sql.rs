@@ -1,0 +1,190 @@
+//! What is wrong in the SQL of a file: directives, literals, and statements that cannot run in a migration.
+//!
+//! It knows PostgreSQL's lexical rules and a few commands. It does not check grammar: that takes a real PostgreSQL.
+
+use std::ops::Range;
+
+use super::Control;
+use crate::directive::{self, DirectiveProblem, DirectiveReason, Directives, Transaction};
+use crate::lexer::{LexError, LexErrorKind};
+use crate::problem::Problem;
+use crate::rule::{self, Rule};
+use crate::statement::{self, ControlProblem, ControlReason, Statement, StatementKind};
+
+/// As many problems of one file as are told of one by one. Each looks for its line from the beginning of the text, so
+/// that a large file of nothing but problems would take for ever.
+pub(super) const ENOUGH: usize = 100;
+
+/// Reads a text, which is shown under `path`, and adds what is wrong with it to `problems`.
+pub(super) fn check(path: &str, text: &str, problems: &mut Vec<Problem>) -> (Directives, Control) {
+    let (directives, refused) = directive::parse(text);
+    let transaction = directives.transaction;
+    let mut file = File { path, text, found: Vec::new() };
+    let control = match statement::split(text) {
+        Ok(statements) => {
+            refused.iter().for_each(|refused| file.directive(refused));
+            file.statements(&statements, transaction);
+            file.control(&statements, transaction)
+        }
+        Err(error) => {
+            // Before the error all is as it seems, and is reported; of the rest nothing can be told for certain.
+            let before = error.span.start;
+            refused.iter().filter(|refused| refused.span.start < before).for_each(|refused| file.directive(refused));
+            let statements = statement::split(text.get(..before).unwrap_or_default()).unwrap_or_default();
+            file.statements(&statements, transaction);
+            file.lexical(&error);
+            Control::default()
+        }
+    };
+    file.report(problems);
+    (directives, control)
+}
+
+struct File<'a> {
+    path: &'a str,
+    text: &'a str,
+    /// What is wrong, where, and what stands beside the caret.
+    found: Vec<(Range<usize>, &'static str, Problem)>,
+}
+
+impl File<'_> {
+    fn report(self, problems: &mut Vec<Problem>) {
+        let left_out = self.found.len().saturating_sub(ENOUGH);
+        for (at, (span, label, problem)) in self.found.into_iter().take(ENOUGH).enumerate() {
+            let problem = problem.at(self.text, span, label);
+            problems.push(if at + 1 == ENOUGH && left_out > 0 {
+                problem.note(format!("the file has {left_out} more problems, which are left out"))
+            } else {
+                problem
+            });
+        }
+    }
+
+    fn problem(&self, rule: &'static Rule, message: impl Into<String>) -> Problem {
+        Problem::new(rule, self.path, message)
+    }
+
+    fn directive(&mut self, refused: &DirectiveProblem) {
+        let help = match &refused.reason {
+            DirectiveReason::UnknownKey { nearest: Some(nearest), .. } => format!("write `{nearest}`"),
+            DirectiveReason::UnknownKey { nearest: None, .. } => {
+                "the directives are `transaction`, `lock_timeout`, `statement_timeout` and `retries`".to_owned()
+            }
+            DirectiveReason::Malformed => {
+                "write `-- graven: key = value`, such as `-- graven: lock_timeout = 2s`".to_owned()
+            }
+            DirectiveReason::NotOnOrOff { .. } => "write `on` or `off`".to_owned(),
+            DirectiveReason::NotADuration { .. } => "write it as in `200ms`, `5s` or `1min`; `0` is none".to_owned(),
+            DirectiveReason::NotANumberOfRetries { .. } => "write a number from 0 to 100".to_owned(),
+            DirectiveReason::SaidTwice { .. } => "delete one of the two".to_owned(),
+            DirectiveReason::AfterFirstStatement => "move it above the first statement".to_owned(),
+        };
+        let problem = self.problem(&rule::DIRECTIVE, refused.reason.to_string());
+        self.found.push((refused.span.clone(), "", problem.help(help)));
+    }
+
+    /// What is wrong with a statement wherever it stands in the file.
+    fn statements(&mut self, statements: &[Statement], transaction: Transaction) {
+        for statement in statements {
+            if statement.kind == StatementKind::CopyFromStdin {
+                self.copy_from_stdin(statement);
+            }
+            if let (Transaction::On, Some(command)) = (transaction, statement.kind.needs_no_transaction()) {
+                self.needs_no_transaction(statement, command, statements.len());
+            }
+        }
+    }
+
+    fn copy_from_stdin(&mut self, statement: &Statement) {
+        let problem = self
+            .problem(&rule::COPY_FROM_STDIN, "COPY … FROM STDIN cannot be in a migration")
+            .note("its rows do not travel inside of SQL: the server would take them for statements")
+            .help("write INSERT instead; `pg_dump --rows-per-insert=1000` does");
+        self.found.push((statement.span.clone(), "", problem));
+    }
+
+    fn needs_no_transaction(&mut self, statement: &Statement, command: &str, beside: usize) {
+        let problem = self
+            .problem(&rule::NEEDS_NO_TRANSACTION, format!("{command} cannot run inside a transaction"))
+            .note("a migration is one transaction unless it says otherwise, and PostgreSQL would refuse the statement")
+            .help(match beside {
+                1 => "write `-- graven: transaction = off` as the first line of the file",
+                _ => "put it into a migration of its own whose first line is `-- graven: transaction = off`",
+            });
+        self.found.push((statement.span.clone(), "", problem));
+    }
+
+    fn lexical(&mut self, error: &LexError) {
+        let opening = self.text.get(error.span.clone()).unwrap_or_default();
+        let (message, help) = match error.kind {
+            LexErrorKind::PsqlCommand => return self.psql_command(error, opening),
+            LexErrorKind::UnterminatedString => (
+                "a string never ends",
+                "end it with a quote; inside of a string, a quote is written twice (`''`)".to_owned(),
+            ),
+            LexErrorKind::UnterminatedIdentifier => (
+                "a quoted identifier never ends",
+                "end it with a double quote; inside of an identifier, that is written twice (`\"\"`)".to_owned(),
+            ),
+            LexErrorKind::UnterminatedDollarQuote => {
+                ("a dollar-quoted string never ends", format!("end it with `{opening}`, spelt exactly so"))
+            }
+            LexErrorKind::UnterminatedComment => (
+                "a block comment never ends",
+                "end it with `*/`; block comments nest, and each `/*` inside of one needs its own `*/`".to_owned(),
+            ),
+        };
+        let problem = self.problem(&rule::UNTERMINATED, message).help(help);
+        self.found.push((error.span.clone(), "it begins here", problem));
+    }
+
+    fn psql_command(&mut self, error: &LexError, line: &str) {
+        let command = line.split_whitespace().next().unwrap_or(line);
+        let help = match command {
+            "\\i" | "\\ir" | "\\include" | "\\include_relative" => {
+                "put what it includes in its place, or into a migration of its own"
+            }
+            "\\restrict" | "\\unrestrict" => "delete the line: `pg_dump` writes it for psql alone",
+            "\\set" => "write the value where the variable stands",
+            "\\." => "delete the line: it ends the rows of a COPY … FROM STDIN, and there is none",
+            _ => "delete it, or write SQL that does the same",
+        };
+        let problem = self
+            .problem(&rule::PSQL_COMMAND, format!("`{command}` is a command of psql, not SQL"))
+            .note("psql runs such a command itself; a server does not know it")
+            .help(help);
+        self.found.push((error.span.clone(), "", problem));
+    }
+
+    fn control(&mut self, statements: &[Statement], transaction: Transaction) -> Control {
+        let control = match transaction {
+            Transaction::On => statement::absorb(statements).map(Control::Absorbed),
+            Transaction::Off => statement::units(statements).map(|units| Control::units(units, statements)),
+        };
+        control.unwrap_or_else(|refused| {
+            refused.iter().for_each(|refused| self.transaction_control(refused, transaction));
+            Control::default()
+        })
+    }
+
+    fn transaction_control(&mut self, refused: &ControlProblem, transaction: Transaction) {
+        let rule = match refused.reason {
+            ControlReason::RefusedInBlock { .. } => &rule::NEEDS_NO_TRANSACTION,
+            _ => &rule::TRANSACTION_CONTROL,
+        };
+        let help = match (refused.reason, transaction) {
+            (ControlReason::RefusedInBlock { .. }, _) => "take it out of the block, before BEGIN or after COMMIT",
+            (ControlReason::NeverClosed, Transaction::Off) => "end the block with COMMIT",
+            (ControlReason::Options, _) => {
+                "delete the options, or write `-- graven: transaction = off` as the first line of the file: the block \
+                 is then sent as it stands"
+            }
+            (ControlReason::Chain, _) => "write COMMIT, and BEGIN for the next block",
+            (ControlReason::Rollback, _) => "delete it, and what it takes back",
+            (_, Transaction::On) => "delete it: the migration is one transaction anyhow",
+            (_, Transaction::Off) => "delete it",
+        };
+        let problem = self.problem(rule, refused.reason.to_string()).help(help);
+        self.found.push((refused.span.clone(), "", problem));
+    }
+}

@@ -1,0 +1,233 @@
+//! Which files of a directory are read, as what, and what is said of the others.
+
+use std::fs;
+
+use graven_source::Kind;
+use graven_source::normalise;
+use graven_source::set::Sealing;
+
+use crate::package::Package;
+
+#[test]
+fn each_kind_is_found_and_versions_are_compared_as_numbers() {
+    let package = Package::new(&[
+        ("10_ten.sql", "select 10;\n"),
+        ("9_nine.up.sql", "select 9;\n"),
+        ("0009_nine.down.sql", "select -9;\n"),
+        ("10_all.baseline.sql", "select 1;\n"),
+        ("views.repeatable.sql", "select 2;\n"),
+        ("A views.repeatable.sql", "select 3;\n"),
+        ("seal.lock", ""),
+        ("README.md", "not read"),
+        (".hidden.sql", "not read"),
+    ]);
+    let loaded = package.load();
+    assert_eq!(loaded.problems, []);
+    let set = &loaded.set;
+    let found: Vec<_> = [&set.migrations, &set.reverses, &set.baselines]
+        .into_iter()
+        .flatten()
+        .map(|found| (found.version.value(), found.kind, found.spelling.as_str(), found.name.as_str()))
+        .collect();
+    let wanted = [
+        (9, Kind::Versioned, "9", "nine"),
+        (10, Kind::Versioned, "10", "ten"),
+        (9, Kind::Reverse, "0009", "nine"),
+        (10, Kind::Baseline, "10", "all"),
+    ];
+    assert_eq!(found, wanted);
+    let repeatables: Vec<_> = set.repeatables.iter().map(|found| found.name.as_str()).collect();
+    assert_eq!(repeatables, ["A views", "views"]);
+    assert_eq!(set.files.len(), 7);
+    assert!(set.files.iter().any(|file| file == "seal.lock"));
+    for migration in &set.migrations {
+        assert_eq!(&migration.file[migration.name_range()], migration.name);
+        assert_eq!(migration.sealing, Sealing::Unsealed);
+        assert_eq!(set.by_version(migration.version).unwrap().file, migration.file);
+    }
+}
+
+#[test]
+fn a_checkout_with_crlf_and_a_byte_order_mark_has_the_same_checksum() {
+    let (unix, windows) = ("select 1;\nselect 2;\n", "\u{feff}select 1;\r\nselect 2;\r\n");
+    let package = Package::new(&[("1_a.sql", unix), ("2_b.sql", windows), ("seal.lock", "")]);
+    let set = package.load().set;
+    assert_eq!(set.migrations[0].checksum, set.migrations[1].checksum);
+    assert_eq!(set.migrations[1].text, normalise(windows.to_owned()));
+}
+
+#[test]
+fn an_empty_directory_needs_nothing_but_a_seal_file() {
+    assert_eq!(Package::new(&[("seal.lock", "")]).broken(), []);
+    assert_eq!(Package::new(&[]).broken(), [("seal-absent", "migrations/seal.lock".to_owned())]);
+}
+
+#[test]
+fn a_file_of_comments_or_of_nothing_is_a_migration() {
+    let package = Package::new(&[("1_a.sql", ""), ("2_b.sql", "-- on purpose left empty"), ("seal.lock", "")]);
+    assert_eq!(package.broken(), []);
+    assert_eq!(package.load().set.migrations.len(), 2);
+}
+
+#[test]
+fn all_problems_of_a_directory_are_reported_at_once_sorted_by_file_and_line() {
+    let package = Package::new(&[
+        ("0001_a.sql", "select 'open;\n"),
+        ("0002_b.sql", "select 1;\nvacuum;\n\n  commit;\n"),
+        ("2_c.sql", "select 2;\n"),
+        ("init.sql", "select 3;\n"),
+        ("notes.txt", "stray"),
+        ("0009_z.down.sql", "select 4;\n"),
+    ]);
+    let wanted = [
+        ("unterminated", "migrations/0001_a.sql:1:8"),
+        ("needs-no-transaction", "migrations/0002_b.sql:2:1"),
+        ("transaction-control", "migrations/0002_b.sql:4:3"),
+        ("reverse-without-forward", "migrations/0009_z.down.sql"),
+        ("duplicate-version", "migrations/2_c.sql"),
+        ("file-name", "migrations/init.sql"),
+        ("stray-file", "migrations/notes.txt"),
+        ("seal-absent", "migrations/seal.lock"),
+    ];
+    assert_eq!(package.broken(), wanted.map(|(rule, place)| (rule, place.to_owned())));
+}
+
+#[test]
+fn no_two_messages_of_one_build_give_away_the_same_free_version() {
+    let package = Package::new(&[
+        ("0001_a.sql", ""),
+        ("1_b.sql", ""),
+        ("1_b.down.sql", ""),
+        ("0008_c.sql", ""),
+        ("init.sql", ""),
+        ("seal.lock", ""),
+    ]);
+    let help: Vec<_> = package.load().problems.into_iter().flat_map(|problem| problem.help).collect();
+    let wanted = [
+        "give it the next free version:\n\
+         git mv migrations/1_b.sql migrations/0009_b.sql\n\
+         git mv migrations/1_b.down.sql migrations/0009_b.down.sql",
+        "rename it:\ngit mv migrations/init.sql migrations/0010_init.sql",
+    ];
+    assert_eq!(help, wanted);
+}
+
+#[test]
+fn a_migration_laid_out_as_diesel_has_it_is_told_how_to_move() {
+    let package = Package::new(&[("seal.lock", "")]);
+    let directory = package.root().join("migrations/2026-01-31-093000_create_users");
+    fs::create_dir(&directory).unwrap();
+    fs::write(directory.join("up.sql"), "select 1;").unwrap();
+    fs::write(directory.join("down.sql"), "select 1;").unwrap();
+    let problems = package.load().problems;
+    assert_eq!(problems.len(), 1);
+    assert_eq!(problems[0].rule.id, "stray-file");
+    assert_eq!(
+        problems[0].help,
+        ["it is laid out as diesel would have it; take its files out:\n\
+          git mv migrations/2026-01-31-093000_create_users/up.sql migrations/20260131093000_create_users.up.sql\n\
+          git mv migrations/2026-01-31-093000_create_users/down.sql migrations/20260131093000_create_users.down.sql"]
+    );
+}
+
+#[test]
+fn commands_over_strange_names_can_be_pasted_into_a_shell() {
+    let package = Package::new(&[("V1__it's $(new).sql", ""), ("seal.lock", "")]);
+    let help = &package.load().problems[0].help;
+    assert_eq!(
+        help,
+        &[r"rename it:
+git mv 'migrations/V1__it'\''s $(new).sql' 'migrations/1_it'\''s $(new).sql'"]
+    );
+}
+
+#[test]
+fn a_directory_that_is_nearly_there_is_named() {
+    let package = Package::new(&[("seal.lock", "")]);
+    let problems = package.load_at("migration").problems;
+    assert_eq!(problems.len(), 1);
+    assert_eq!(problems[0].rule.id, "directory-absent");
+    assert_eq!(problems[0].help, ["name `migrations`, which is there", "create it: `mkdir -p migration`"]);
+    let problems = package.load_at("migrations/seal.lock").problems;
+    assert_eq!(problems[0].message, "`migrations/seal.lock` is not a directory");
+}
+
+#[test]
+fn what_is_not_utf8_says_where() {
+    let package = Package::new(&[("seal.lock", "")]);
+    package.write("1_latin.sql", b"select 1;\nselect '\xe9';\n");
+    package.write("2_utf16.sql", b"\xff\xfes\0e\0l\0");
+    package.write("3_nul.sql", b"select 1;\nselect '\0';\n");
+    assert_eq!(
+        package.broken(),
+        [
+            ("not-utf8", "migrations/1_latin.sql:2".to_owned()),
+            ("not-utf8", "migrations/2_utf16.sql:1".to_owned()),
+            ("nul-byte", "migrations/3_nul.sql:2".to_owned()),
+        ]
+    );
+}
+
+#[cfg(unix)]
+mod unix {
+    use std::ffi::OsStr;
+    use std::fs;
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::fs::symlink;
+    use std::os::unix::net::UnixListener;
+
+    use graven_source::read;
+
+    use crate::package::Package;
+
+    #[test]
+    fn links_to_files_and_to_the_directory_are_followed() {
+        let package = Package::new(&[("seal.lock", "")]);
+        let root = package.root();
+        fs::write(root.join("elsewhere.sql"), "select 1;\n").unwrap();
+        symlink("../elsewhere.sql", root.join("migrations/1_a.sql")).unwrap();
+        symlink("migrations", root.join("linked")).unwrap();
+        let loaded = package.load_at("linked");
+        assert_eq!(loaded.problems, []);
+        assert_eq!(loaded.set.migrations[0].text, "select 1;\n");
+        assert_eq!(loaded.set.path_of("1_a.sql"), "linked/1_a.sql");
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named_and_a_socket_is_not_waited_for() {
+        let package = Package::new(&[("seal.lock", "")]);
+        let directory = package.root().join("migrations");
+        symlink("nowhere.sql", directory.join("1_dead.sql")).unwrap();
+        let _socket = UnixListener::bind(directory.join("2_socket.sql")).unwrap();
+        fs::create_dir(directory.join("3_folder.sql")).unwrap();
+        fs::create_dir(directory.join(".git")).unwrap();
+        fs::write(directory.join(OsStr::from_bytes(b"4_\xff.sql")), "").unwrap();
+        let wanted = [
+            ("directory-absent", "migrations/1_dead.sql"),
+            ("stray-file", "migrations/2_socket.sql"),
+            ("stray-file", "migrations/3_folder.sql"),
+            ("file-name", "migrations/4_\u{fffd}.sql"),
+        ];
+        assert_eq!(package.broken(), wanted.map(|(rule, place)| (rule, place.to_owned())));
+    }
+
+    #[test]
+    fn writing_replaces_what_a_link_points_to_keeps_permissions_and_leaves_nothing_behind() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let package = Package::new(&[("seal.lock", "old")]);
+        let directory = package.root().join("migrations");
+        let file = directory.join("seal.lock");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+        symlink("migrations/seal.lock", package.root().join("link")).unwrap();
+        read::write(&package.root().join("link"), "new").unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "new");
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o640);
+        assert!(fs::symlink_metadata(package.root().join("link")).unwrap().is_symlink());
+        assert_eq!(read::list(&directory).unwrap().len(), 1);
+
+        read::write(&directory.join("made.lock"), "made").unwrap();
+        assert_eq!(read::read(&directory.join("made.lock")).unwrap(), b"made");
+        assert!(read::write(&package.root().join("absent/seal.lock"), "").is_err());
+    }
+}

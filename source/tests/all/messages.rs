@@ -1,0 +1,152 @@
+//! How problems look.
+
+use graven_source::problem::{Problem, Style, render_all};
+use graven_source::{Checksum, rule};
+
+use crate::package::Package;
+
+#[test]
+fn a_sealed_migration_that_was_edited_looks_as_it_was_agreed() {
+    let package = Package::new(&[("0001_users.sql", "edited\n")]);
+    let line = format!("0001 users {}\n", Checksum::of_text("sealed\n"));
+    package.write("seal.lock", format!("# about\nhead {}\n{line}", Checksum::of_text(&line)).as_bytes());
+    assert_eq!(
+        package.rendered(),
+        ["sealed migration 1 was edited
+
+  --> migrations/0001_users.sql
+      sealed  sha256:24f2f924f167…  (migrations/seal.lock:3)
+      on disk sha256:68f01b289aed…
+
+note: databases that already ran it will not get the change
+help: undo the edit (`git checkout -- migrations/0001_users.sql`) and put the change in a new migration,
+      or accept a harmless edit with `graven seal --accept-edit 1`"]
+    );
+}
+
+#[test]
+fn a_place_in_sql_is_shown_with_its_line_and_a_caret() {
+    let text = "create table t (a text);\n\tinsert into t values ('it's');\n";
+    let package = Package::new(&[("0001_users.sql", text), ("seal.lock", "")]);
+    assert_eq!(
+        package.rendered(),
+        [" --> migrations/0001_users.sql:2:29
+  |
+2 |     insert into t values ('it's');
+  |                                ^ it begins here"]
+        .map(|place| format!(
+            "a string never ends\n\n{place}\n\n\
+             help: end it with a quote; inside of a string, a quote is written twice (`''`)"
+        ))
+    );
+}
+
+#[test]
+fn a_seal_file_that_is_not_there_is_explained() {
+    assert_eq!(
+        Package::new(&[]).rendered(),
+        ["the migrations have no seal file
+
+  --> migrations/seal.lock
+
+note: it is how the compiler notices that a migration was added or deleted
+help: create it, an empty one serves (`touch migrations/seal.lock`), and commit it,
+      or let `graven seal` write it, which seals the migrations that are there"]
+    );
+}
+
+#[test]
+fn a_merge_conflict_in_the_seal_file_says_what_the_head_will_be() {
+    let (a, b) = (Checksum::of_text("A"), Checksum::of_text("B"));
+    let package = Package::new(&[("1_a.sql", "A"), ("2_b.sql", "B")]);
+    let text = format!("<<<<<<< HEAD\nhead {a}\n1 a {a}\n=======\nhead {b}\n2 b {b}\n>>>>>>> other\n");
+    package.write("seal.lock", text.as_bytes());
+    let rendered = package.rendered().concat();
+    let head = format!("head {}", Checksum::of_text(&format!("1 a {a}\n2 b {b}\n")));
+    assert_eq!(
+        rendered,
+        format!(
+            "the seal file holds a merge conflict marker
+
+ --> migrations/seal.lock:1:1
+  |
+1 | <<<<<<< HEAD
+  | ^^^^^^^^^^^^
+
+note: two branches changed what is sealed, and `head` makes them conflict on purpose
+help: keep the lines of both sides, in order of version, below this one:
+      {head}"
+        )
+    );
+    package.write("seal.lock", format!("{head}\n1 a {a}\n2 b {b}\n").as_bytes());
+    assert_eq!(package.rendered(), Vec::<String>::new());
+}
+
+#[test]
+fn ten_problems_fit_on_a_screen_and_more_are_counted() {
+    let names: Vec<String> = (1..=14).map(|at| format!("{at:04}_m.sql")).collect();
+    let mut files: Vec<_> = names.iter().map(|name| (name.as_str(), "vacuum;\nselect 1;\n")).collect();
+    files.push(("seal.lock", ""));
+    let problems = Package::new(&files).load().problems;
+    let text = render_all(&problems, 10, Style::Plain);
+    assert!(text.lines().count() <= 50, "{text}");
+    assert!(
+        text.starts_with(
+            "14 problems in the migrations
+
+VACUUM cannot run inside a transaction
+  --> migrations/0001_m.sql:1:1
+  help: put it into a migration of its own whose first line is `-- graven: transaction = off`
+
+VACUUM"
+        ),
+        "{text}"
+    );
+    assert!(text.ends_with("\n\nand 4 more"), "{text}");
+    assert!(!text.contains("0011_m"), "{text}");
+}
+
+#[test]
+fn one_problem_is_shown_whole_and_a_few_are_too() {
+    let one = Problem::new(&rule::STRAY_FILE, "m/b", "second").help("x");
+    let other = Problem::new(&rule::STRAY_FILE, "m/a", "first").at_line(3).help("y:\nz").help("w").note("n");
+    assert_eq!(render_all(std::slice::from_ref(&one), 10, Style::Plain), one.render(Style::Plain));
+    assert_eq!(
+        render_all(&[one, other], 10, Style::Plain),
+        "2 problems in the migrations
+
+
+first
+
+  --> m/a:3
+
+note: n
+help: y:
+      z
+      or w
+
+
+second
+
+  --> m/b
+
+help: x"
+    );
+    assert_eq!(render_all(&[], 10, Style::Plain), "");
+}
+
+#[test]
+fn a_terminal_gets_the_same_words_in_colour() {
+    let package = Package::new(&[("1_a.sql", "vacuum;"), ("seal.lock", "")]);
+    let problem = &package.load().problems[0];
+    let mut plain = String::new();
+    let styled = problem.render(Style::Ansi);
+    let mut rest = styled.as_str();
+    while let Some((text, after)) = rest.split_once("\u{1b}[") {
+        plain.push_str(text);
+        rest = after.split_once('m').unwrap().1;
+    }
+    plain.push_str(rest);
+    assert!(styled.len() > plain.len());
+    assert_eq!(plain, problem.render(Style::Plain));
+}
