@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use crate::connection::{Connection, Failure, Reply};
+use crate::connection::{Connection, Failure};
 use crate::error::Error;
 use crate::event::Event;
 use crate::failed::{self, Left, MigrationFailed};
 use crate::history::{self, Claimant, Table};
-use crate::locate::Sent;
 use crate::migrations::{Migration, Transaction};
 use crate::options::Options;
 use crate::plan::{Start, Step};
 use crate::run::Run;
+use crate::sent::Pieces;
 use crate::server_error::ServerError;
 use crate::sql::milliseconds;
 use crate::state::SessionState;
@@ -60,37 +60,25 @@ impl Applying<'_> {
         run: &mut Run<'_, '_, C>,
         migration: &'static Migration,
     ) -> Result<Attempt, Error> {
-        let head = self.head(migration);
-        let tail = format!(
-            "\n;\n{};\n{};\nCOMMIT",
-            self.state.restore(),
-            history::finish(self.table, migration.version)
-        );
-        let pieces = Sent::pieces(migration);
-        let last = pieces.len().saturating_sub(1);
-        for (at, mut sent) in pieces.into_iter().enumerate() {
+        let Pieces { opening, sent } = Pieces::of(migration);
+        let claim = opening.len() + CLAIM;
+        let last = sent.len().saturating_sub(1);
+        for (at, mut sent) in sent.into_iter().enumerate() {
             if at == 0 {
-                sent.precede(&head, HEAD_STATEMENTS);
+                sent.precede(&self.head(migration, &opening), opening.len() + HEAD_STATEMENTS);
             }
             if at == last {
-                sent.follow(&tail);
+                sent.follow(&self.tail(migration));
             }
             let reply = run.session.send(&sent.text).await;
             let Some(failure) = reply.failure else { continue };
             let completed = reply.completed.len();
             if at > 0 || completed > 0 {
-                // The error left the transaction open and aborted. That this fails as well says nothing new.
+                // The error left the transaction open and aborted. That this fails as well would say nothing new.
                 let _ = run.session.send("ROLLBACK").await;
             }
-            if at == 0 && completed == CLAIM {
-                match self.claim_failure(run, &failure) {
-                    Some(Claim::Taken) => return Ok(Attempt::Over(Outcome::ClaimedElsewhere)),
-                    Some(Claim::Contended) => return Err(Error::LockTimeout { waited: self.options.lock_timeout, holder: None }),
-                    None => {}
-                }
-            }
-            if let (true, Failure::Server(error)) = (at == 0 && completed <= CLAIM && completed > 0, &failure) {
-                return Err(Error::Server { doing: "claiming a migration in the history", source: error.clone() });
+            if at == 0 && completed == claim {
+                return self.claim_failed(failure).map(Attempt::Over);
             }
             let place = sent.locate(migration, &failure, completed);
             return Ok(Attempt::Failed(MigrationFailed::new(run.set, migration, failure, place, Left::Nothing)));
@@ -99,13 +87,16 @@ impl Applying<'_> {
     }
 
     /// What stands before the SQL of a transactional migration.
-    fn head(self, migration: &Migration) -> String {
+    fn head(self, migration: &Migration, opening: &[&str]) -> String {
+        let opening: String =
+            opening.iter().map(|statement| format!("{}\n;\n", statement.trim_end_matches(';'))).collect();
         let lock_timeout = migration.details.lock_timeout.or(self.options.table_lock_timeout).unwrap_or_default();
         let statement_timeout =
             migration.details.statement_timeout.or(self.options.statement_timeout).unwrap_or_default();
         // The claim may have to wait for another run's transaction, which is no table lock that blocks a service.
         format!(
-            "BEGIN;\nSET LOCAL lock_timeout = {};\n{};\nSET LOCAL lock_timeout = {};\nSET LOCAL statement_timeout = {};\n",
+            "BEGIN;\n{opening}SET LOCAL lock_timeout = {};\n{};\nSET LOCAL lock_timeout = {};\n\
+             SET LOCAL statement_timeout = {};\n",
             milliseconds(self.options.lock_timeout.max(Duration::from_millis(1))),
             history::claim(self.table, migration, self.claimant),
             milliseconds(lock_timeout),
@@ -113,15 +104,23 @@ impl Applying<'_> {
         )
     }
 
-    /// Whether a failure is that of a claim, and what it means.
-    pub(crate) fn claim_failure<C>(self, _: &Run<'_, '_, C>, failure: &Failure) -> Option<Claim> {
-        let Failure::Server(error) = failure else { return None };
-        let own_key = error.constraint.as_deref() == Some(history::primary_key(&self.table.name).as_str());
-        match error.sqlstate.as_str() {
-            "23505" if own_key => Some(Claim::Taken),
-            "55P03" => Some(Claim::Contended),
-            _ => None,
+    /// What stands after it. The newline ends a comment on the last line, the semicolon a statement without one.
+    fn tail(self, migration: &Migration) -> String {
+        format!("\n;\n{};\n{};\nCOMMIT", self.state.restore(), history::finish(self.table, migration.version))
+    }
+
+    /// What the failure of a claim means.
+    pub(crate) fn claim_failed(self, failure: Failure) -> Result<Outcome, Error> {
+        if let Failure::Server(error) = &failure {
+            let own_key = history::primary_key(&self.table.name);
+            match error.sqlstate.as_str() {
+                "23505" if error.constraint.as_deref() == Some(&own_key) => return Ok(Outcome::ClaimedElsewhere),
+                // Another run's claim is not committed yet, and takes longer than this one may wait.
+                "55P03" => return Err(Error::LockTimeout { waited: self.options.lock_timeout, holder: None }),
+                _ => {}
+            }
         }
+        Err(Error::from_failure("claiming a migration in the history", failure))
     }
 }
 
@@ -129,14 +128,6 @@ impl Applying<'_> {
 const HEAD_STATEMENTS: usize = 5;
 /// How many of them have completed where the claim fails.
 const CLAIM: usize = 2;
-
-/// Why a claim failed.
-pub(crate) enum Claim {
-    /// Another run has the row.
-    Taken,
-    /// Another run is about to have it, and takes longer than this one may wait.
-    Contended,
-}
 
 /// What came of one try.
 enum Attempt {
@@ -185,9 +176,4 @@ impl Retries {
         run.observers.tell(&Event::Retrying { version, name, attempt, pause, error });
         run.session.pause(pause).await;
     }
-}
-
-/// Reads a reply of which only success or the failure matters.
-pub(crate) fn failure(reply: Reply) -> Option<Failure> {
-    reply.failure
 }

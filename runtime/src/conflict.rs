@@ -202,12 +202,9 @@ impl Conflict {
 impl fmt::Display for Conflict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Modified { version, name, recorded, embedded, .. } => write!(
-                f,
-                "{version} {name} is modified: applied as {}, now {}",
-                recorded.short(),
-                embedded.short()
-            ),
+            Self::Modified { version, name, recorded, embedded, .. } => {
+                write!(f, "{version} {name} is modified: applied as {}, now {}", recorded.short(), embedded.short())
+            }
             Self::Orphaned { version: Some(version), name } => {
                 write!(f, "{version} {name} is orphaned: it was applied, and is not in the set")
             }

@@ -215,9 +215,9 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Conflicts { .. } => Some("nothing was applied; each conflict names its remedy".to_owned()),
-            Self::NotApplied { .. } => Some(
-                "apply them first: run this binary with GRAVEN_MODE=apply, or `graven apply`".to_owned(),
-            ),
+            Self::NotApplied { .. } => {
+                Some("apply them first: run this binary with GRAVEN_MODE=apply, or `graven apply`".to_owned())
+            }
             Self::MigrationFailed(failed) => Some(failed.hint()),
             Self::LockTimeout { holder, .. } => Some(match holder {
                 Some(holder) => format!(
@@ -254,7 +254,9 @@ impl Error {
             }
             Self::Url { .. } => Some("write it as postgres://user:password@host:5432/database".to_owned()),
             Self::Connect { .. } => Some("see that the server runs there and that the URL is right".to_owned()),
-            Self::ConnectionLost { .. } => Some("start again: what had committed stays, and is not repeated".to_owned()),
+            Self::ConnectionLost { .. } => {
+                Some("start again: what had committed stays, and is not repeated".to_owned())
+            }
             Self::Server { source, .. } => source.remedy(),
             Self::NotIncomplete { .. } => Some("`graven status` lists the incomplete ones".to_owned()),
             Self::Environment { .. } => None,

@@ -125,17 +125,17 @@ impl Event<'_> {
                 "the database has migrations that this older binary does not know"
             ),
             Self::LockWaiting { holder: Some(holder), timeout } => tracing::info!(
-                target: "graven", instance, holder = %holder, timeout = ?timeout,
+                target: "graven", instance, holder = %holder, timeout = %rounded(*timeout),
                 "another instance is migrating: waiting for its lock"
             ),
             Self::LockWaiting { holder: None, timeout } => tracing::info!(
-                target: "graven", instance, timeout = ?timeout, "another instance is migrating: waiting for its lock"
+                target: "graven", instance, timeout = %rounded(*timeout), "another instance is migrating: waiting for its lock"
             ),
             Self::LockAcquired { waited } => {
-                tracing::info!(target: "graven", instance, waited = ?waited, "acquired the lock");
+                tracing::info!(target: "graven", instance, waited = %rounded(*waited), "acquired the lock");
             }
             Self::AppliedElsewhere { waited } => tracing::info!(
-                target: "graven", instance, waited = ?waited, "another instance has applied everything"
+                target: "graven", instance, waited = %rounded(*waited), "another instance has applied everything"
             ),
             Self::Applying { version, name, number, of } => {
                 tracing::debug!(target: "graven", instance, %version, name, number, of, "applying");
@@ -144,14 +144,19 @@ impl Event<'_> {
                 tracing::info!(target: "graven", instance, %version, number, of, sql, "running a statement");
             }
             Self::Retrying { version, name, attempt, pause, error } => tracing::warn!(
-                target: "graven", instance, %version, name, attempt, pause = ?pause, error = %error, "trying again"
+                target: "graven", instance, %version, name, attempt, pause = %rounded(*pause), error = %error, "trying again"
             ),
             Self::Applied { version, name, duration } => {
-                tracing::info!(target: "graven", instance, %version, name, duration = ?duration, "applied");
+                tracing::info!(target: "graven", instance, %version, name, duration = %rounded(*duration), "applied");
             }
             Self::Done { applied, duration } => {
-                tracing::info!(target: "graven", instance, applied, duration = ?duration, "done");
+                tracing::info!(target: "graven", instance, applied, duration = %rounded(*duration), "done");
             }
         }
     }
+}
+
+/// A duration as people read it.
+fn rounded(duration: Duration) -> String {
+    format!("{duration:.1?}")
 }

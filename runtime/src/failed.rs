@@ -159,7 +159,14 @@ impl MigrationFailed {
             [] => "nothing".to_owned(),
             [one] => format!("{} {}", one.version, one.name),
             [first, .., last] => {
-                format!("{} migrations, {} {} to {} {}", self.applied.len(), first.version, first.name, last.version, last.name)
+                format!(
+                    "{} migrations, {} {} to {} {}",
+                    self.applied.len(),
+                    first.version,
+                    first.name,
+                    last.version,
+                    last.name
+                )
             }
         };
         page.push_str(&format!("\n  applied before it in this run: {applied}"));

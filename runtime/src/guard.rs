@@ -20,7 +20,11 @@ pub(crate) fn check(set: &Migrations) -> Result<(), Error> {
     let Some(on_disk) = versioned_files(Path::new(directory)) else { return Ok(()) };
     let embedded: BTreeSet<&str> = set.iter().map(|migration| migration.file).collect();
     let stale = |file: &str, change| {
-        Err(Error::StaleBuild { file: format!("{}/{file}", set.directory), change, directory: set.directory.to_owned() })
+        Err(Error::StaleBuild {
+            file: format!("{}/{file}", set.directory),
+            change,
+            directory: set.directory.to_owned(),
+        })
     };
     if let Some(added) = on_disk.iter().find(|file| !embedded.contains(file.as_str())) {
         return stale(added, "added");

@@ -209,7 +209,11 @@ pub(crate) struct Record {
 pub(crate) enum Progress {
     Applied,
     /// `done` of `total` statements are recorded; with `doubt`, the one after them may have run as well.
-    Started { done: u32, total: u32, doubt: Doubt },
+    Started {
+        done: u32,
+        total: u32,
+        doubt: Doubt,
+    },
 }
 
 /// Whether the statement after the recorded ones may have run.
@@ -350,14 +354,9 @@ pub(crate) fn finish(table: &Table, version: Version) -> String {
 /// Takes over a row that an earlier run left: the unit after `done` is about to run.
 ///
 /// That it must still be as that run left it makes this a claim: of two that take over, one finds no row.
-pub(crate) fn take_over(
-    table: &Table,
-    version: Version,
-    claimant: &Claimant,
-    done: u32,
-    started_by: &str,
-) -> String {
-    let set = format!("in_doubt = true, run = {}, applied_as = {}", literal(&claimant.run), literal(&claimant.applied_as));
+pub(crate) fn take_over(table: &Table, version: Version, claimant: &Claimant, done: u32, started_by: &str) -> String {
+    let set =
+        format!("in_doubt = true, run = {}, applied_as = {}", literal(&claimant.run), literal(&claimant.applied_as));
     format!(
         "{} AND state = 'started' AND statements_done = {done} AND run = {} RETURNING 1",
         update(table, version, &set),

@@ -37,7 +37,7 @@ mod guard;
 mod health;
 mod history;
 mod index;
-mod locate;
+
 mod lock;
 mod look;
 mod migrations;
@@ -49,6 +49,7 @@ mod private;
 mod report;
 mod resolve;
 mod run;
+mod sent;
 mod server_error;
 mod session;
 mod sql;

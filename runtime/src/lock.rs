@@ -68,6 +68,11 @@ impl Waiting {
     pub(crate) fn new(timeout: Duration) -> Self {
         Self { began: Instant::now(), timeout, backoff: Backoff::new(), announced: false }
     }
+
+    /// How long it has waited: nothing where the first try succeeded.
+    pub(crate) fn so_far(&self) -> Duration {
+        if self.announced { self.began.elapsed() } else { Duration::ZERO }
+    }
 }
 
 /// Who holds the lock.
@@ -138,7 +143,7 @@ pub(crate) async fn holder<C: Connection>(session: &mut Session<'_, C>, table: &
         "SELECT l.pid, a.usename, a.application_name, pg_catalog.host(a.client_addr), \
          EXTRACT(epoch FROM pg_catalog.clock_timestamp() - a.backend_start)::float8::text, \
          EXTRACT(epoch FROM pg_catalog.clock_timestamp() - a.query_start)::float8::text, \
-         pg_catalog.regexp_replace(pg_catalog.left(a.query, 200), '\\s+', ' ', 'g') \
+         pg_catalog.regexp_replace(pg_catalog.left(a.query, 80), '\\s+', ' ', 'g') \
          FROM (SELECT {key} AS key) k \
          JOIN pg_catalog.pg_locks l ON l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted \
          AND l.classid = ((k.key >> 32) & 4294967295)::oid AND l.objid = (k.key & 4294967295)::oid \

@@ -22,10 +22,7 @@ pub(crate) struct Question<'a> {
 }
 
 /// Looks, in one round trip.
-pub(crate) async fn look<C: Connection>(
-    session: &mut Session<'_, C>,
-    question: Question<'_>,
-) -> Result<Look, Error> {
+pub(crate) async fn look<C: Connection>(session: &mut Session<'_, C>, question: Question<'_>) -> Result<Look, Error> {
     let sql = history::look(question.wanted, question.namespace, question.detail);
     let reply = session.send(&sql).await;
     understand(question, reply, 0)
@@ -85,8 +82,9 @@ fn understand(question: Question<'_>, reply: Reply, skipped: usize) -> Result<Lo
     }
     match reply.failure {
         None => {}
-        // undefined_table: it is not there, as the first answer says as well.
-        Some(Failure::Server(error)) if error.sqlstate == "42P01" && !server.table_exists => {}
+        // undefined_table: it is not there, as the first answer says as well. A temporary table of that name, which
+        // stands last in the search path, may have been found instead: then it is its columns that are not there.
+        Some(Failure::Server(error)) if error.sqlstate.starts_with("42") && !server.table_exists => {}
         Some(failure) => return Err(Error::from_failure(DOING, failure)),
     }
     if !server.table_exists {

@@ -66,7 +66,6 @@ impl Migrations {
     }
 
     /// The verbs with options, starting from the defaults and from what the macro was given.
-    #[must_use]
     pub fn migrator(&self) -> Migrator {
         Migrator::new(*self)
     }
@@ -137,7 +136,7 @@ impl Migrations {
     }
 }
 
-impl<'a> IntoIterator for &'a Migrations {
+impl IntoIterator for &Migrations {
     type Item = &'static Migration;
     type IntoIter = std::slice::Iter<'static, Migration>;
 

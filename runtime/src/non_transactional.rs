@@ -1,20 +1,19 @@
 //! Migrations outside of a transaction: statement by statement, with progress recorded after each.
 
-use crate::apply::{Applying, Claim, Outcome, Retries, failure};
+use crate::apply::{Applying, Outcome, Retries};
+use crate::conflict::first_line;
 use crate::connection::{Connection, Failure};
 use crate::error::Error;
 use crate::event::Event;
-use crate::conflict::first_line;
 use crate::failed::{Left, MigrationFailed};
 use crate::history::{self, Doubt};
 use crate::index::{Index, index};
-use crate::locate::Sent;
 use crate::migrations::{Effect, Migration, Unit};
 use crate::plan::{Start, Step};
 use crate::run::Run;
+use crate::sent::Sent;
 use crate::sql::milliseconds;
 
-const CLAIMING: &str = "claiming a migration in the history";
 const RECORDING: &str = "recording progress in the history";
 
 impl Applying<'_> {
@@ -45,14 +44,12 @@ impl Applying<'_> {
             }
         };
         let reply = run.session.send(&claim).await;
-        let claimed = reply.completed.first().map(Vec::len);
-        match failure(reply) {
-            Some(failure) => match (self.claim_failure(run, &failure), failure) {
-                (Some(Claim::Taken), _) => return Ok(Some(Outcome::ClaimedElsewhere)),
-                (_, failure) => return Err(Error::from_failure(CLAIMING, failure)),
-            },
-            None if step.start != Start::Fresh && claimed == Some(0) => return Ok(Some(Outcome::ClaimedElsewhere)),
-            None => {}
+        if let Some(failure) = reply.failure {
+            return self.claim_failed(failure).map(Some);
+        }
+        let taken_over = reply.completed.first().is_some_and(|rows| !rows.is_empty());
+        if step.start != Start::Fresh && !taken_over {
+            return Ok(Some(Outcome::ClaimedElsewhere));
         }
         let timeouts = format!(
             "SET lock_timeout = {};\nSET statement_timeout = {}",
@@ -114,10 +111,10 @@ impl Applying<'_> {
         }
         let mut retries = Retries::new(self.options, migration);
         loop {
-            let sent = Sent::part(migration, unit.start as usize..unit.end as usize);
+            let sent = Sent::unit(migration, unit);
             let reply = run.session.send(&sent.text).await;
             let completed = reply.completed.len();
-            let Some(failure) = failure(reply) else { return Ok(()) };
+            let Some(failure) = reply.failure else { return Ok(()) };
             if completed > 0 {
                 // A BEGIN of the file's own is open and aborted.
                 let _ = run.session.send("ROLLBACK").await;
@@ -156,10 +153,10 @@ impl Applying<'_> {
         match unit.effect {
             Effect::ConcurrentIndex { name: None, .. } => return in_doubt,
             // duplicate_table: an index of that name was there before, and is none of this migration's business.
-            Effect::ConcurrentIndex { .. } if error.sqlstate != "42P07" => {
-                if self.drop_invalid(run, unit).await.is_err() {
-                    return Left::Statements { done, total };
-                }
+            Effect::ConcurrentIndex { .. }
+                if error.sqlstate != "42P07" && self.drop_invalid(run, unit).await.is_err() =>
+            {
+                return Left::Statements { done, total };
             }
             _ => {}
         }

@@ -99,7 +99,9 @@ fn resumable(migration: &Migration, record: Option<&Record>) -> Option<Start> {
         (Doubt::InDoubt, None) => done == total,
         // Whether such an index was left behind, finished or not, can be seen in the catalog, unless PostgreSQL chose
         // its name. A setting is simply made again.
-        (Doubt::InDoubt, Some(effect)) => matches!(effect, Effect::ConcurrentIndex { name: Some(_), .. } | Effect::Session),
+        (Doubt::InDoubt, Some(effect)) => {
+            matches!(effect, Effect::ConcurrentIndex { name: Some(_), .. } | Effect::Session)
+        }
     };
     known.then(|| Start::Resume { done, doubt, started_by: record.started_by.clone().unwrap_or_default() })
 }

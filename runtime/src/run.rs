@@ -33,12 +33,7 @@ pub(crate) struct Run<'r, 'c, C> {
 }
 
 impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
-    pub(crate) fn new(
-        connection: &'c mut C,
-        set: Migrations,
-        options: &'r Options,
-        observers: Observers<'r>,
-    ) -> Self {
+    pub(crate) fn new(connection: &'c mut C, set: Migrations, options: &'r Options, observers: Observers<'r>) -> Self {
         Self {
             session: Session::new(connection),
             set,
@@ -116,9 +111,8 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
         loop {
             let question = self.question(Detail::Plan);
             let (locked, now) = try_lock_and_look(&mut self.session, question, table, &seen).await?;
-            self.waited = waiting.began.elapsed();
+            self.waited = waiting.so_far();
             if locked == Locked::Yes {
-                self.observers.tell(&Event::LockAcquired { waited: self.waited });
                 return Ok(Acquired::Lock(now));
             }
             if let Ok(plan) = self.plan(&now)
@@ -154,9 +148,12 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
         let mut state = None;
         for _ in 0..MOST_ROUNDS {
             let plan = self.plan(&seen).map_err(|conflicts| self.conflicts(&seen, conflicts))?;
+            if plan.steps.is_empty() && applied.is_empty() {
+                self.observers.tell(&Event::AppliedElsewhere { waited: self.waited });
+                return Ok(self.report(Outcome::UpToDate, applied, plan));
+            }
             if plan.steps.is_empty() {
-                let outcome = if applied.is_empty() { Outcome::UpToDate } else { Outcome::Applied };
-                return Ok(self.report(outcome, applied, plan));
+                return Ok(self.report(Outcome::Applied, applied, plan));
             }
             admit(self.question(Detail::Plan), &seen.server, self.options.into_existing)?;
             self.observers.tell(&Event::Looked {
@@ -169,10 +166,12 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
             }
             let state = match &state {
                 Some(state) => state,
-                None => state.insert(SessionState::capture(&mut self.session).await?),
+                None => {
+                    self.observers.tell(&Event::LockAcquired { waited: self.waited });
+                    state.insert(SessionState::capture(&mut self.session).await?)
+                }
             };
-            let claimant =
-                Claimant { run: seen.server.run.clone(), applied_as: self.observers.instance.clone() };
+            let claimant = Claimant { run: seen.server.run.clone(), applied_as: self.observers.instance.clone() };
             let applying = Applying { table, claimant: &claimant, state, options: self.options };
             match self.steps(applying, &plan, &mut applied).await? {
                 Round::Finished => return Ok(self.report(Outcome::Applied, applied, plan)),
@@ -199,12 +198,7 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
     }
 
     /// Runs the steps of a plan, until one was claimed by somebody else.
-    async fn steps(
-        &mut self,
-        applying: Applying<'_>,
-        plan: &Plan,
-        applied: &mut Vec<Applied>,
-    ) -> Result<Round, Error> {
+    async fn steps(&mut self, applying: Applying<'_>, plan: &Plan, applied: &mut Vec<Applied>) -> Result<Round, Error> {
         let of = plan.steps.len();
         for (at, step) in plan.steps.iter().enumerate() {
             let migration = step.migration;
@@ -243,14 +237,7 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
         }
         let duration = self.started.elapsed();
         self.observers.tell(&Event::Done { applied: applied.len(), duration });
-        Report {
-            outcome,
-            applied,
-            total: self.set.len(),
-            future: plan.future,
-            waited: self.waited,
-            duration,
-        }
+        Report { outcome, applied, total: self.set.len(), future: plan.future, waited: self.waited, duration }
     }
 }
 
@@ -275,10 +262,8 @@ fn is_incomplete(conflict: &Conflict) -> bool {
 }
 
 fn pending(plan: &Plan) -> Vec<Pending> {
-    let pending = |step: &crate::plan::Step| Pending {
-        version: step.migration.version,
-        name: step.migration.name().to_owned(),
-    };
+    let pending =
+        |step: &crate::plan::Step| Pending { version: step.migration.version, name: step.migration.name().to_owned() };
     plan.steps.iter().map(pending).collect()
 }
 
@@ -288,4 +273,3 @@ fn instance(application: &str) -> String {
     let application = if application.is_empty() { "unnamed" } else { application };
     format!("{application}/{host}")
 }
-

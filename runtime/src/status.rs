@@ -86,12 +86,7 @@ impl Status {
         self.migrations.iter().filter(|migration| migration.state == state).count()
     }
 
-    pub(crate) fn new(
-        history: Option<String>,
-        namespace: &str,
-        set: &'static [Migration],
-        records: &[Record],
-    ) -> Self {
+    pub(crate) fn new(history: Option<String>, namespace: &str, set: &'static [Migration], records: &[Record]) -> Self {
         let entries = compare(set, records);
         Self {
             history,

@@ -195,12 +195,12 @@ fn parse_sql<'a>(file: &'a str, stem: &'a str) -> FileName<'a> {
     let Some(name) = rest.strip_prefix('_') else {
         return wrong_divider(spelling, rest, &ending);
     };
-    match check_name(name) {
-        Err(fault) => refuse(fault.reason, Suggestion::Name(format!("{spelling}_{}{ending}", fault.name))),
-        Ok(()) if !is_canonical(file, stem) => {
+    match fault(name) {
+        Some(fault) => refuse(fault, Suggestion::Name(format!("{spelling}_{}{ending}", mended(name)))),
+        None if !is_canonical(file, stem) => {
             refuse("its ending is not in lower case", Suggestion::Name(format!("{spelling}_{name}{ending}")))
         }
-        Ok(()) => {
+        None => {
             let name = digits + 1..bare.len();
             FileName::Migration(MigrationName { file, kind, version: Some(version), name })
         }
@@ -208,12 +208,12 @@ fn parse_sql<'a>(file: &'a str, stem: &'a str) -> FileName<'a> {
 }
 
 fn parse_repeatable<'a>(file: &'a str, stem: &'a str, name: &'a str) -> FileName<'a> {
-    match check_name(name) {
-        Err(fault) => refuse(fault.reason, Suggestion::Name(format!("{}.repeatable.sql", fault.name))),
-        Ok(()) if !is_canonical(file, stem) => {
+    match fault(name) {
+        Some(fault) => refuse(fault, Suggestion::Name(format!("{}.repeatable.sql", tidy(name)))),
+        None if !is_canonical(file, stem) => {
             refuse("its ending is not in lower case", Suggestion::Name(format!("{name}.repeatable.sql")))
         }
-        Ok(()) => {
+        None => {
             let name = 0..name.len();
             FileName::Migration(MigrationName { file, kind: Kind::Repeatable, version: None, name })
         }
@@ -246,37 +246,36 @@ fn is_canonical(file: &str, stem: &str) -> bool {
         }
 }
 
-struct NameFault {
-    reason: &'static str,
-    /// A name that would serve.
-    name: String,
+/// Why a name cannot stay. It may hold nearly everything: what is refused would make a line of the seal file, or the
+/// file name itself, read two ways.
+fn fault(name: &str) -> Option<&'static str> {
+    if name.trim().is_empty() {
+        Some("it has no name")
+    } else if name.chars().any(char::is_control) {
+        Some("its name holds a control character")
+    } else if name.trim() != name {
+        Some("its name begins or ends with a space")
+    } else if name.contains("sha256:") {
+        Some("its name holds `sha256:`, which the seal file could not tell from a checksum")
+    } else if split_kind(name).1.is_some() {
+        Some("it names two kinds")
+    } else {
+        None
+    }
 }
 
-/// A name may hold nearly everything. What is refused would make a line of the seal file, or the file name itself, read
-/// two ways.
-fn check_name(name: &str) -> Result<(), NameFault> {
-    if name.trim().is_empty() {
-        return Err(NameFault { reason: "it has no name", name: "unnamed".to_owned() });
+/// The name without any [`fault`].
+fn mended(name: &str) -> String {
+    let name: String = name.chars().map(|c| if c.is_control() { '_' } else { c }).collect();
+    let name = name.replace("sha256:", "sha256_");
+    let mut name = name.as_str();
+    // A kind may stand before a space, and a space before a kind.
+    while let rest = split_kinds(name.trim())
+        && rest.len() < name.len()
+    {
+        name = rest;
     }
-    if name.chars().any(char::is_control) {
-        let reason = "its name holds a control character";
-        return Err(NameFault { reason, name: name.chars().map(|c| if c.is_control() { '_' } else { c }).collect() });
-    }
-    if name.trim() != name {
-        return Err(NameFault { reason: "its name begins or ends with a space", name: name.trim().to_owned() });
-    }
-    if name.contains("sha256:") {
-        let reason = "its name holds `sha256:`, which the seal file could not tell from a checksum";
-        return Err(NameFault { reason, name: name.replace("sha256:", "sha256_") });
-    }
-    match split_kind(name) {
-        (bare, Some(_)) => {
-            let bare = split_kinds(bare);
-            let name = if bare.is_empty() { "unnamed" } else { bare };
-            Err(NameFault { reason: "it names two kinds", name: name.to_owned() })
-        }
-        (_, None) => Ok(()),
-    }
+    if name.is_empty() { "unnamed".to_owned() } else { name.to_owned() }
 }
 
 /// Takes all kinds off the end.
@@ -344,16 +343,9 @@ fn no_version<'a>(bare: &str, kind: Kind, said: Option<Kind>) -> FileName<'a> {
     refuse("it has no version", Suggestion::NextVersion(format!("_{name}{}", ending(kind, said))))
 }
 
-/// A name that passes [`check_name`], made of one that may not.
+/// A name without the dividers before it and without any [`fault`].
 fn tidy(name: &str) -> String {
-    let name = name.trim_start_matches(['-', '_', '.', ' ']);
-    match check_name(name) {
-        Ok(()) => name.to_owned(),
-        Err(fault) => match check_name(&fault.name) {
-            Ok(()) => fault.name,
-            Err(_) => "unnamed".to_owned(),
-        },
-    }
+    mended(name.trim_start_matches(['-', '_', '.', ' ']))
 }
 
 fn refuse<'a>(reason: &'static str, should_be: Suggestion) -> FileName<'a> {

@@ -25,13 +25,13 @@
 mod damage;
 mod parse;
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use sha2::Digest;
 
 pub use self::damage::{DamageReason, LineFault, SealDamage};
 use crate::checksum::Checksum;
-use crate::file_name::Kind;
+use crate::file_name::{self, FileName, Kind};
 use crate::set::{Migration, Set};
 use crate::version::{Version, VersionError};
 
@@ -199,10 +199,15 @@ impl Seal {
     ///
     /// # Errors
     ///
-    /// Where `spelling` is not a version.
-    pub fn with_unsealed(&self, spelling: &str, name: &str) -> Result<Self, VersionError> {
+    /// Where `spelling` is not a version, or `name` not one that a versioned migration may have.
+    pub fn with_unsealed(&self, spelling: &str, name: &str) -> Result<Self, AnnounceError> {
+        let version = spelling.parse().map_err(AnnounceError::Version)?;
+        match file_name::parse(&format!("{spelling}_{name}.sql")) {
+            FileName::Migration(found) if found.kind == Kind::Versioned && found.name() == name => {}
+            _ => return Err(AnnounceError::Name),
+        }
         let line = SealLine {
-            version: spelling.parse()?,
+            version,
             spelling: spelling.to_owned(),
             name: name.to_owned(),
             kind: Kind::Versioned,
@@ -253,6 +258,27 @@ impl Seal {
         Some(seal)
     }
 }
+
+/// Why a migration cannot be announced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AnnounceError {
+    /// Its version is none.
+    Version(VersionError),
+    /// Its name is not one that a versioned migration may have.
+    Name,
+}
+
+impl fmt::Display for AnnounceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Version(error) => error.fmt(f),
+            Self::Name => f.write_str("a versioned migration cannot have this name"),
+        }
+    }
+}
+
+impl std::error::Error for AnnounceError {}
 
 /// The digest of lines, each ended by LF.
 fn head_of(lines: impl Iterator<Item = impl AsRef<str>>) -> Checksum {

@@ -200,8 +200,9 @@ impl Set {
         listing.check(&place, seal.as_ref(), &mut free, &mut problems);
 
         let mut unread = Vec::new();
-        for named in &listing.migrations {
-            match content::load(&place, named, &mut problems) {
+        let contents = content::load_all(&place, &listing.migrations, &mut problems);
+        for (named, content) in listing.migrations.iter().zip(contents) {
+            match content {
                 Some(content) => set.add(named, content),
                 None => unread.extend(named.version.map(|version| (version, named.kind))),
             }
@@ -265,7 +266,7 @@ impl Set {
         match named.kind {
             Kind::Reverse => self.reverses.push(migration),
             Kind::Baseline => self.baselines.push(migration),
-            _ => self.migrations.push(migration),
+            Kind::Versioned | Kind::Repeatable => self.migrations.push(migration),
         }
     }
 

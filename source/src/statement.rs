@@ -9,13 +9,15 @@ mod control;
 mod name;
 #[cfg(test)]
 mod tests;
+mod tokens;
 
 use std::ops::Range;
 
 pub use self::classify::{ConcurrentIndex, StatementKind};
-use self::classify::{StringSetting, Tokens, classify, string_setting};
+use self::classify::{StringSetting, classify, string_setting};
 pub use self::control::{ControlProblem, ControlReason, Unit, absorb, units};
 pub use self::name::QualifiedName;
+use self::tokens::Tokens;
 pub use crate::lexer::{LexError, LexErrorKind};
 use crate::lexer::{Lexer, StringSyntax, Token, TokenKind};
 

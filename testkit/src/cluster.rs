@@ -196,13 +196,13 @@ impl Cluster {
     ///
     /// # Errors
     ///
-    /// Fails when the server is not running.
+    /// Fails when the server is not running, or when a process of it does not go.
     pub fn kill(&self) -> Result<(), Error> {
         let mut child = self.child();
         let pid = self.server.postmaster().ok_or_else(|| self.state("stopped"))?;
-        process::kill_tree(pid);
+        let gone = process::kill_tree(pid);
         reap(&mut child);
-        Ok(())
+        if gone { Ok(()) } else { Err(self.server.slow("stop", 0)) }
     }
 
     /// Starts the server after [`stop`](Self::stop) or [`kill`](Self::kill), on the same port and data, and waits

@@ -196,7 +196,7 @@ fn no_postgres_hint(wanted: Option<u32>, looked_in: &[PathBuf]) -> String {
     )
 }
 
-/// What to type on this system, judged by the package managers that it has.
+/// What to type on this system, judged by the package tools that it has.
 fn install_command(wanted: Option<u32>, has: &dyn Fn(&str) -> bool) -> String {
     let number = wanted.map(|major| major.to_string()).unwrap_or_default();
     let dashed = wanted.map(|major| format!("-{major}")).unwrap_or_default();
@@ -212,7 +212,7 @@ fn install_command(wanted: Option<u32>, has: &dyn Fn(&str) -> bool) -> String {
         let at = wanted.map(|major| format!("@{major}")).unwrap_or_default();
         format!("install it with `brew install postgresql{at}`")
     } else {
-        format!("install PostgreSQL{} with the system's package manager", version_suffix(wanted))
+        format!("install PostgreSQL{} from the system's packages", version_suffix(wanted))
     }
 }
 
@@ -229,10 +229,10 @@ mod tests {
             ("dnf", None, "install it with `dnf install postgresql-server`"),
             ("pacman", Some(16), "install it with `pacman -S postgresql`"),
             ("brew", Some(16), "install it with `brew install postgresql@16`"),
-            ("none", Some(16), "install PostgreSQL 16 with the system's package manager"),
+            ("none", Some(16), "install PostgreSQL 16 from the system's packages"),
         ];
-        for (manager, wanted, expected) in cases {
-            assert_eq!(install_command(wanted, &|program| program == manager), expected, "{manager}");
+        for (tool, wanted, expected) in cases {
+            assert_eq!(install_command(wanted, &|program| program == tool), expected, "{tool}");
         }
     }
 

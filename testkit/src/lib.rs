@@ -17,14 +17,14 @@
 //!
 //! # What happens
 //!
-//! - **Find.** `initdb` and `postgres`, version 14 or newer, are looked for in `PATH` and in the places where packages of Linux
-//! distributions, Homebrew, Postgres.app, Nix, asdf, mise and others put them. Where there is none, one is fetched
-//! with npm into cargo's target directory, once.
-//! - **Share.** The first test process starts a server; others at the same time, and later ones within ten seconds, join it. Some
-//! seconds after the last one has gone, it is stopped and removed. That holds however a process ends: after SIGKILL,
-//! too, a server is joined or removed by whoever comes next, and databases of the dead are dropped.
-//! - **Isolate.** Each [`Database`] is new, made in some 25 ms. A test that stops, kills or reconfigures the server takes a
-//!   [`Cluster`] of its own, in about half a second.
+//! - **Find.** `initdb` and `postgres`, version 14 or newer, are looked for in `PATH` and in the places where packages of
+//!   Linux distributions, Homebrew, Postgres.app, Nix, asdf, mise and others put them. Where there is none, one is
+//!   fetched with npm into cargo's target directory, once.
+//! - **Share.** The first test process starts a server; others at the same time, and later ones within ten seconds, join
+//!   it. Ten seconds after the last one has gone, it is stopped and removed. That holds however a process ends: after
+//!   SIGKILL, too, a server is joined or removed by whoever comes next, and databases of the dead are dropped.
+//! - **Isolate.** Each [`Database`] is new, made in some 25 ms. A test that stops, kills or reconfigures the server takes
+//!   a [`Cluster`] of its own, in about half a second.
 //!
 //! A server listens on 127.0.0.1, at a random port and with a random password, and on a Unix socket. It runs without
 //! `fsync`: it is as durable as a test needs, and no more. As root, which PostgreSQL refuses to run as, the server
@@ -40,7 +40,7 @@
 //! | `GRAVEN_PG_VERSION` | the major version to use, such as `16`, found or fetched |
 //! | `GRAVEN_PG_LINGER` | for how many seconds the shared server stays after its last user, instead of 10 |
 //! | `CARGO_TARGET_DIR` | what is fetched lies in its `graven-testkit` directory |
-//! | `TMPDIR` | servers lie in its `graven-testkit-<uid>` directory; `/tmp`, where it is too long for a socket or closed to the server's account |
+//! | `TMPDIR` | where servers are kept, in `graven-testkit-<uid>`; `/tmp` serves where this is too long for a socket |
 //!
 //! # Limits
 //!

@@ -27,6 +27,9 @@ use crate::{place, process, random};
 /// How long a server may take to start or to stop.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// What a postmaster's log says when another process has its port.
+const PORT_TAKEN: &str = "could not bind";
+
 /// What every server runs with. `fsync` and `full_page_writes` guard against a crash of the machine, which a throwaway
 /// server need not survive; a killed server keeps its data. `synchronous_commit` is left alone, for it changes what
 /// tests see. Dynamic shared memory lies in the data directory, where it goes away with it, and containers have little
@@ -100,18 +103,19 @@ impl Server {
         self.account.own(&path)
     }
 
-    /// Starts the server for the first time, on another port when somebody took the chosen one in between.
+    /// Starts the server for the first time, on another port when somebody has taken the planned one, before or just now.
     pub(crate) fn start_first(&mut self) -> Result<Child, Error> {
         for _ in 0..20 {
             if std::net::TcpListener::bind(("127.0.0.1", self.address.port)).is_ok() {
-                self.configure([("port".to_owned(), self.address.port.to_string())])?;
+                self.configure([self.port_setting()])?;
                 match self.start() {
-                    Err(Error::Program { output, .. }) if output.contains("could not bind") => {}
+                    Err(Error::Program { output, .. }) if output.contains(PORT_TAKEN) => {}
                     other => return other,
                 }
             }
             self.address.port = random::port()?;
         }
+        self.configure([self.port_setting()])?;
         self.start()
     }
 
@@ -162,6 +166,10 @@ impl Server {
         process::postmaster(&self.data())
     }
 
+    fn port_setting(&self) -> (String, String) {
+        ("port".to_owned(), self.address.port.to_string())
+    }
+
     fn make_directories(&self) -> Result<(), Error> {
         for path in [self.data(), self.address.socket.clone()] {
             fs::DirBuilder::new().mode(0o700).create(&path).doing("make the directory", &path)?;
@@ -197,7 +205,8 @@ impl Server {
         tail(&bytes[offset..])
     }
 
-    fn slow(&self, what: &'static str, before: u64) -> Error {
+    /// The error of a server that took too long, with its log from an offset on.
+    pub(crate) fn slow(&self, what: &'static str, before: u64) -> Error {
         Error::Slow { data: self.data(), what, seconds: PATIENCE.as_secs(), output: self.log_since(before) }
     }
 }
@@ -209,4 +218,33 @@ pub(crate) fn new_directory(servers: &Path, prefix: &str) -> Result<PathBuf, Err
     place::private_directory(&path)?;
     crate::keeper::prepare(&path)?;
     Ok(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_taken_port_is_told_from_other_errors_and_another_is_chosen() {
+        let account = Account::choose().unwrap();
+        let binaries = crate::fetch::find_or_fetch(account, None).unwrap();
+        let scratch = tempfile::tempdir_in("/tmp").unwrap();
+        fs::set_permissions(scratch.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let mut server = Server::plan(binaries, account, scratch.path().to_owned()).unwrap();
+        let holder = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let taken = holder.local_addr().unwrap().port();
+        server.address.port = taken;
+        server.make(&[server.port_setting()]).unwrap();
+        let refused = server.start().unwrap_err();
+        assert!(refused.output().is_some_and(|log| log.contains(PORT_TAKEN)), "{refused:?}");
+
+        let mut child = server.start_first().unwrap();
+        assert_ne!(server.address.port, taken);
+        server.stop(Signal::QUIT).unwrap();
+        child.wait().unwrap();
+        assert!(server.postmaster().is_none());
+    }
 }

@@ -57,12 +57,8 @@ impl Fleet {
     /// Where this program cannot be started once more. Those that were started are killed.
     pub(crate) fn launch(launch: &Launch, url: &str) -> io::Result<Self> {
         let program = std::env::current_exe()?;
-        let mut fleet = Self {
-            launched: Instant::now(),
-            lifelines: Vec::new(),
-            processes: JoinSet::new(),
-            starting: Vec::new(),
-        };
+        let mut fleet =
+            Self { launched: Instant::now(), lifelines: Vec::new(), processes: JoinSet::new(), starting: Vec::new() };
         for instance in 1..=launch.instances {
             let port = if launch.port == 0 { 0 } else { launch.port.saturating_add(instance - 1) };
             let mut command = Command::new(&program);
@@ -80,7 +76,6 @@ impl Fleet {
     fn start(&mut self, instance: u16, command: &mut Command) -> io::Result<()> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
         // A group of its own: a terminal's Ctrl-C reaches the launcher alone, which then ends the instances in order.
-        #[cfg(unix)]
         command.process_group(0);
         let mut child = command.spawn()?;
         self.lifelines.extend(child.stdin.take());
@@ -140,7 +135,8 @@ async fn become_ready(instance: u16, output: ChildStdout, launched: Instant) -> 
     if line.is_empty() {
         return Err("it ended before it had said anything; its log may tell more".to_owned());
     }
-    let told: Told = serde_json::from_str(&line).map_err(|error| format!("it said {line:?}, which is no answer: {error}"))?;
+    let told: Told =
+        serde_json::from_str(&line).map_err(|error| format!("it said {line:?}, which is no answer: {error}"))?;
     let (address, role) = match told {
         Told::Serving { address, role } => (address, role),
         Told::Failed { explained } => return Err(explained),

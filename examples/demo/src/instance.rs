@@ -43,7 +43,7 @@ pub(crate) fn run(serve: &Serve) -> ExitCode {
 async fn until_the_end(serve: &Serve, mut ended: oneshot::Receiver<()>) -> Result<(), String> {
     let started = tokio::select! {
         started = start(serve) => started?,
-        // A run that is dropped leaves each migration applied whole or not at all.
+        // A run that is dropped midway is one that the next start takes up.
         _ = &mut ended => return Ok(()),
     };
     let (listener, service, told) = started;
@@ -57,7 +57,8 @@ async fn until_the_end(serve: &Serve, mut ended: oneshot::Receiver<()>) -> Resul
 
 /// Takes the port, then brings the database up to date: a port that is in use should be found before anything is changed.
 async fn start(serve: &Serve) -> Result<(TcpListener, Service, Told), String> {
-    let url = std::env::var("DATABASE_URL").map_err(|_| "DATABASE_URL does not say which database to use".to_owned())?;
+    let url =
+        std::env::var("DATABASE_URL").map_err(|_| "DATABASE_URL does not say which database to use".to_owned())?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, serve.port)).await.map_err(|error| {
         format!(
             "cannot listen on {}:{}: {error}\n  hint: choose another port with --port, or leave that out for free ones",

@@ -9,6 +9,7 @@ use anstyle::Style;
 
 use crate::arguments::Launch;
 use crate::fleet::{Ended, Fleet, NotReady};
+use crate::service::MIGRATIONS;
 use crate::summary::{self, Ready};
 
 const BOLD: Style = Style::new().bold();
@@ -33,8 +34,8 @@ fn demonstrate(launch: &Launch) -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(|source| Error::Io { doing: "start the asynchronous runtime", source })?.block_on(async {
         let mut interrupted = pin!(interrupted()?);
-        let mut fleet = Fleet::launch(launch, database.url())
-            .map_err(|source| Error::Io { doing: "start an instance", source })?;
+        let mut fleet =
+            Fleet::launch(launch, database.url()).map_err(|source| Error::Io { doing: "start an instance", source })?;
         let told = tokio::select! {
             told = tell(launch, &database, &mut fleet) => told,
             () = &mut interrupted => Ok(()),
@@ -48,7 +49,11 @@ fn demonstrate(launch: &Launch) -> Result<(), Error> {
 async fn tell(launch: &Launch, database: &Database, fleet: &mut Fleet) -> Result<(), Error> {
     let (ready, failed) = fleet.ready().await;
     if !ready.is_empty() {
-        anstream::println!("\n{}\n{BOLD}{}{BOLD:#}", summary::table(&ready), summary::sentence(&ready, launch.instances));
+        anstream::println!(
+            "\n{}\n{BOLD}{}{BOLD:#}",
+            summary::table(&ready),
+            summary::sentence(&ready, launch.instances)
+        );
     }
     if !failed.is_empty() {
         return Err(Error::NotReady { failed, launched: launch.instances });
@@ -68,11 +73,14 @@ async fn tell(launch: &Launch, database: &Database, fleet: &mut Fleet) -> Result
 
 fn invite(ready: &[Ready], database: &Database) {
     let Some(first) = ready.first() else { return };
-    anstream::println!("\nOpen {BOLD}http://{0}/{BOLD:#}, or ask {BOLD}http://{0}/health/ready{BOLD:#}.", first.address);
-    if let Database::Throwaway(throwaway) = database {
+    anstream::println!(
+        "\nOpen {BOLD}http://{0}/{BOLD:#}, or ask {BOLD}http://{0}/health/ready{BOLD:#}.",
+        first.address
+    );
+    if let (Database::Throwaway(throwaway), Some(head)) = (database, MIGRATIONS.head()) {
         anstream::println!(
             "Make the last migration pending and ask again:\n  \
-             psql '{}' -c 'DELETE FROM graven_history WHERE version = 18'",
+             psql '{}' -c 'DELETE FROM graven_history WHERE version = {head}'",
             throwaway.url()
         );
     }
@@ -95,9 +103,11 @@ impl Database {
             return Ok(Self::Given(url));
         }
         let began = Instant::now();
-        let database = graven_testkit::Database::create().map_err(|source| Error::NoDatabase { source: Box::new(source) })?;
+        let database =
+            graven_testkit::Database::create().map_err(|source| Error::NoDatabase { source: Box::new(source) })?;
         let seconds = began.elapsed().as_secs_f64();
-        anstream::println!("An empty database on a throwaway PostgreSQL is ready after {seconds:.2} s.\n");
+        let major = database.server_version();
+        anstream::println!("An empty database on a throwaway PostgreSQL {major} is ready after {seconds:.2} s.\n");
         Ok(Self::Throwaway(database))
     }
 

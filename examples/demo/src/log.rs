@@ -9,7 +9,6 @@ use anstyle::{AnsiColor, Style};
 use tracing::field::Field;
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::field::MakeExt as _;
 use tracing_subscriber::fmt::FmtContext;
 use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer, debug_fn};
 use tracing_subscriber::registry::LookupSpan;
@@ -21,7 +20,7 @@ pub(crate) fn start(instance: u16) {
         .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info")))
         .with_writer(std::io::stderr)
         .with_ansi(coloured)
-        .fmt_fields(debug_fn(write_field).delimited(" "))
+        .fmt_fields(debug_fn(write_field))
         .event_format(Line { instance, started: Instant::now() })
         .finish();
     // This fails only where events have somewhere to go already.
@@ -73,6 +72,6 @@ fn write_field(writer: &mut Writer<'_>, field: &Field, value: &dyn fmt::Debug) -
         "message" => write!(writer, "{value:?}"),
         // graven tells who applies, for services whose logs flow together. Here each line begins with it.
         "instance" => Ok(()),
-        name => write!(writer, "{name}={value:?}"),
+        name => write!(writer, " {name}={value:?}"),
     }
 }

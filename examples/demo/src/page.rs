@@ -57,7 +57,7 @@ fn row(departure: &Departure) -> String {
     let Departure { sailing, departs, origin, destination, vessel, status, .. } = departure;
     let delay = match departure.delay_minutes {
         0 => String::new(),
-        minutes => format!(" by {minutes} min"),
+        minutes => format!(", {minutes} min late"),
     };
     format!(
         "<tr><td><time>{}</time></td><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td>{}</td>\
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn a_delay_is_told_in_words() {
-        assert!(row(&departure("Sæbjörg", 45)).contains(">delayed by 45 min<"));
+        assert!(row(&departure("Sæbjörg", 45)).contains(">delayed, 45 min late<"));
         assert!(row(&departure("Sæbjörg", 0)).contains(">delayed<"));
     }
 

@@ -136,7 +136,9 @@ impl IntoResponse for Unavailable {
     fn into_response(self) -> Response {
         match &self {
             Self::Migrations(error) => tracing::warn!(cause = cause(error), "{error}"),
-            Self::Query(error) => tracing::warn!(cause = cause(&self), code = error.code().map(|code| code.code()), "{self}"),
+            Self::Query(error) => {
+                tracing::warn!(cause = cause(&self), code = error.code().map(|code| code.code()), "{self}")
+            }
             Self::Late => tracing::warn!("{self}"),
         }
         let headers = [(header::CACHE_CONTROL, "no-store"), (header::RETRY_AFTER, "1")];

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_postgres::error::ErrorPosition;
+use tokio_postgres::error::{ErrorPosition, Severity};
 use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{AsyncMessage, Client, Config, SimpleQueryMessage, SimpleQueryRow, Socket};
 
@@ -50,9 +50,18 @@ fn cells(row: &SimpleQueryRow) -> Row {
 
 fn failure(error: tokio_postgres::Error) -> Failure {
     match server_error(&error) {
-        Some(error) => Failure::Server(Box::new(error)),
+        // The server says why, and ends the connection (PostgreSQL manual, 20.8).
+        Some(said) if matches!(severity(&error), Some(Severity::Fatal | Severity::Panic)) => {
+            Failure::Connection(Box::new(said))
+        }
+        Some(said) => Failure::Server(Box::new(said)),
         None => Failure::Connection(Box::new(error)),
     }
+}
+
+/// The severity whatever the server's language is.
+fn severity(error: &tokio_postgres::Error) -> Option<Severity> {
+    error.as_db_error()?.parsed_severity()
 }
 
 fn server_error(error: &tokio_postgres::Error) -> Option<ServerError> {

@@ -43,8 +43,8 @@ impl Target {
             return Err(Error::Url { reason: "it names no host".to_owned() });
         }
         let root = root.filter(|root| !root.as_os_str().is_empty() && root.as_os_str() != "system");
-        let over_unix = config.get_hosts().iter().all(|host| !matches!(host, Host::Tcp(_)))
-            && config.get_hostaddrs().is_empty();
+        let over_unix =
+            config.get_hosts().iter().all(|host| !matches!(host, Host::Tcp(_))) && config.get_hostaddrs().is_empty();
         let (mode, tls) = match ssl_mode.as_deref().unwrap_or("prefer") {
             // A Unix socket never speaks TLS, and libpq then takes no notice of the mode.
             _ if over_unix => (SslMode::Disable, Tls::Off),
@@ -78,7 +78,8 @@ impl Target {
         };
         let mut hosts: Vec<String> = self.config.get_hosts().iter().enumerate().map(host).collect();
         if hosts.is_empty() {
-            hosts = self.config.get_hostaddrs().iter().enumerate().map(|(at, ip)| format!("{ip}:{}", port(at))).collect();
+            hosts =
+                self.config.get_hostaddrs().iter().enumerate().map(|(at, ip)| format!("{ip}:{}", port(at))).collect();
         }
         let mut shown = hosts.join(",");
         if let Some(database) = self.config.get_dbname() {
@@ -138,9 +139,8 @@ impl Settings {
                 return Err(Error::Url { reason: "it is neither a URL nor a list of key=value".to_owned() });
             };
             let after = after.trim_start();
-            let (value, raw, rest) = value(after).ok_or_else(|| Error::Url {
-                reason: format!("the quoted value of {} never ends", key.trim()),
-            })?;
+            let (value, raw, rest) = value(after)
+                .ok_or_else(|| Error::Url { reason: format!("the quoted value of {} never ends", key.trim()) })?;
             if !self.take(key.trim(), &value)? {
                 self.rest.push_str(&format!("{}={raw} ", key.trim()));
             }
@@ -210,7 +210,8 @@ mod tests {
 
     #[test]
     fn a_list_of_pairs_serves_as_well() {
-        let target = Target::parse(r"host=h port=6432 user='a b' password='it\'s' sslmode=verify-full dbname=d").expect("valid");
+        let target =
+            Target::parse(r"host=h port=6432 user='a b' password='it\'s' sslmode=verify-full dbname=d").expect("valid");
         assert_eq!(target.tls, Tls::VerifyFull { root: None });
         assert_eq!(target.config.get_user(), Some("a b"));
         assert_eq!(target.config.get_password(), Some(&b"it's"[..]));

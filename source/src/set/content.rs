@@ -1,6 +1,9 @@
 //! A file's bytes become a text, or a problem that names the place where they cannot.
 
+use std::io;
+use std::num::NonZero;
 use std::ops::Range;
+use std::thread;
 
 use super::names::Named;
 use super::place::{Place, quote};
@@ -21,8 +24,44 @@ pub(super) struct Content {
     pub(super) control: Control,
 }
 
+/// As many files as are worth a thread of their own.
+const FILES_A_THREAD: usize = 256;
+
+/// As many threads as a compiler's other work leaves room for.
+const THREADS: usize = 8;
+
+/// Reads migrations, on several threads where there are many: a procedural macro is mostly built without
+/// optimisation, and then ten thousand files take a second. `None` stands for one that is no text at all, of which a
+/// problem tells.
+pub(super) fn load_all(place: &Place, named: &[Named], problems: &mut Vec<Problem>) -> Vec<Option<Content>> {
+    let processors = thread::available_parallelism().map_or(1, NonZero::get);
+    let threads = named.len().div_ceil(FILES_A_THREAD).clamp(1, processors.min(THREADS));
+    if threads == 1 {
+        return named.iter().map(|named| load(place, named, problems)).collect();
+    }
+    let load_some = |some: &[Named]| {
+        let mut problems = Vec::new();
+        let contents: Vec<_> = some.iter().map(|named| load(place, named, &mut problems)).collect();
+        (contents, problems)
+    };
+    let loaded: Vec<_> = thread::scope(|scope| {
+        let spawn = |some| (some, thread::Builder::new().spawn_scoped(scope, move || load_some(some)));
+        let running: Vec<_> = named.chunks(named.len().div_ceil(threads)).map(spawn).collect();
+        let join = |(some, thread): (_, io::Result<thread::ScopedJoinHandle<'_, _>>)| match thread.map(|it| it.join()) {
+            Ok(Ok(loaded)) => loaded,
+            Ok(Err(panic)) => std::panic::resume_unwind(panic),
+            // The system has no thread to give: this one does the work.
+            Err(_) => load_some(some),
+        };
+        running.into_iter().map(join).collect()
+    });
+    let (contents, found): (Vec<_>, Vec<_>) = loaded.into_iter().unzip();
+    problems.extend(found.into_iter().flatten());
+    contents.into_iter().flatten().collect()
+}
+
 /// Reads a migration. `None` where it is no text at all, and then a problem says so.
-pub(super) fn load(place: &Place, named: &Named, problems: &mut Vec<Problem>) -> Option<Content> {
+fn load(place: &Place, named: &Named, problems: &mut Vec<Problem>) -> Option<Content> {
     let text = load_text(place, &named.file, problems)?;
     let (directives, control) = sql::check(&place.path_of(&named.file), &text, problems);
     Some(Content { checksum: Checksum::of_text(&text), directives, control, text })

@@ -28,7 +28,10 @@ pub(super) struct Place {
 
 /// Finds out where a directory would lie. Nothing is read.
 pub(super) fn locate(root: &Path, directory: &Path) -> Place {
-    let shown = show(directory.strip_prefix(root).unwrap_or(directory));
+    let shown = match directory.strip_prefix(root) {
+        Ok(within) if directory.is_absolute() => show(within),
+        _ => show(directory),
+    };
     Place { shown, location: root.join(directory) }
 }
 
@@ -165,10 +168,12 @@ mod tests {
             ("/work/app/db", "db"),
             ("/elsewhere/db", "/elsewhere/db"),
             (".", "."),
+            ("/work/app", "."),
         ] {
             assert_eq!(locate(Path::new("/work/app"), Path::new(directory)).shown, wanted, "{directory}");
         }
         assert_eq!(locate(Path::new("/work/app"), Path::new(".")).path_of("a.sql"), "a.sql");
+        assert_eq!(locate(Path::new("app"), Path::new("app/db")).shown, "app/db");
     }
 
     #[test]

@@ -107,8 +107,10 @@ enum Within {
 /// The block that is being read.
 struct Open {
     begin: usize,
-    /// Blocks begun in it, which are reported already.
+    /// How many blocks begun in it are not closed yet.
     nested: usize,
+    /// A block was begun in it, which is reported already: whose the last COMMIT is, nobody can tell.
+    doubtful: bool,
 }
 
 /// The blocks, each from its BEGIN to its COMMIT.
@@ -120,10 +122,11 @@ fn blocks(statements: &[Statement], within: Within) -> Result<Vec<Range<usize>>,
         let reason = match (&statement.kind, &mut open) {
             (StatementKind::Begin { .. }, Some(open)) => {
                 open.nested += 1;
+                open.doubtful = true;
                 Some(ControlReason::Nested)
             }
             (StatementKind::Begin { plain }, None) => {
-                open = Some(Open { begin: index, nested: 0 });
+                open = Some(Open { begin: index, nested: 0, doubtful: false });
                 (!plain && within == Within::Transaction).then_some(ControlReason::Options)
             }
             // The block goes on after it.
@@ -154,9 +157,106 @@ fn blocks(statements: &[Statement], within: Within) -> Result<Vec<Range<usize>>,
         };
         problems.extend(reason.map(|reason| ControlProblem { reason, span: statement.span.clone() }));
     }
-    if let Some(begin) = open.filter(|open| open.nested == 0).and_then(|open| statements.get(open.begin)) {
+    if let Some(begin) = open.filter(|open| !open.doubtful).and_then(|open| statements.get(open.begin)) {
         problems.push(ControlProblem { reason: ControlReason::NeverClosed, span: begin.span.clone() });
         problems.sort_by_key(|problem| problem.span.start);
     }
     if problems.is_empty() { Ok(blocks) } else { Err(problems) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::split;
+    use super::{ControlReason, absorb, units};
+
+    #[test]
+    fn balanced_plain_blocks_are_absorbed_wherever_they_stand() {
+        for (text, wanted) in [
+            ("", &[] as &[&str]),
+            ("a; b;", &[]),
+            ("begin; a; commit;", &["begin;", "commit;"]),
+            (
+                "a; begin work; b; end; c; start transaction; d; commit",
+                &["begin work;", "end;", "start transaction;", "commit"],
+            ),
+            ("begin; commit;", &["begin;", "commit;"]),
+            ("begin; savepoint a; rollback to a; release a; commit and no chain;", &["begin;", "commit and no chain;"]),
+            ("vacuum;", &[]),
+        ] {
+            let statements = split(text).unwrap();
+            let absorbed = absorb(&statements).unwrap();
+            assert_eq!(absorbed.into_iter().map(|span| &text[span]).collect::<Vec<_>>(), wanted, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_block_is_one_unit_and_so_is_every_other_statement() {
+        for (text, wanted) in [
+            ("", &[] as &[&str]),
+            ("a; /* */ b", &["a;", "b"]),
+            ("a; begin; b; c; commit; d;", &["a;", "begin; b; c; commit;", "d;"]),
+            (
+                "begin; commit; begin isolation level serializable; a; end",
+                &["begin; commit;", "begin isolation level serializable; a; end"],
+            ),
+            ("vacuum; create index concurrently i on t (a);", &["vacuum;", "create index concurrently i on t (a);"]),
+        ] {
+            let statements = split(text).unwrap();
+            let units = units(&statements).unwrap();
+            assert_eq!(units.iter().map(|unit| &text[unit.span.clone()]).collect::<Vec<_>>(), wanted, "{text}");
+            let members: Vec<_> = units.into_iter().flat_map(|unit| unit.statements).collect();
+            assert_eq!(members, (0..statements.len()).collect::<Vec<_>>(), "{text}");
+        }
+    }
+
+    #[test]
+    fn every_statement_out_of_place_is_reported_once() {
+        use ControlReason::*;
+        for (text, wanted) in [
+            ("commit;", &[(CommitWithoutBegin, "commit;")] as &[_]),
+            ("a; end; end;", &[(CommitWithoutBegin, "end;"), (CommitWithoutBegin, "end;")]),
+            ("a; begin; b;", &[(NeverClosed, "begin;")]),
+            ("begin; commit; begin", &[(NeverClosed, "begin")]),
+            ("begin; begin; a; commit; commit;", &[(Nested, "begin;")]),
+            ("begin; begin; a; commit;", &[(Nested, "begin;")]),
+            ("begin; commit and chain; commit;", &[(Chain, "commit and chain;")]),
+            ("commit and chain;", &[(Chain, "commit and chain;")]),
+            ("begin; a; rollback;", &[(Rollback, "rollback;")]),
+            ("abort;", &[(Rollback, "abort;")]),
+            ("begin; a; prepare transaction 'x';", &[(PrepareTransaction, "prepare transaction 'x';")]),
+            ("begin; rollback; begin;", &[(Rollback, "rollback;"), (NeverClosed, "begin;")]),
+            (
+                "begin; a; begin; b; rollback; commit;",
+                &[(Nested, "begin;"), (Rollback, "rollback;"), (CommitWithoutBegin, "commit;")],
+            ),
+        ] {
+            let statements = split(text).unwrap();
+            let shown = |problems: Vec<super::ControlProblem>| -> Vec<_> {
+                problems.into_iter().map(|problem| (problem.reason, &text[problem.span])).collect()
+            };
+            assert_eq!(shown(absorb(&statements).unwrap_err()), wanted, "{text}");
+            assert_eq!(shown(units(&statements).unwrap_err()), wanted, "{text}");
+        }
+    }
+
+    #[test]
+    fn options_are_refused_in_a_transactional_file_only() {
+        let statements = split("begin read only; a; commit;").unwrap();
+        let problems = absorb(&statements).unwrap_err();
+        assert_eq!(problems.iter().map(|problem| problem.reason).collect::<Vec<_>>(), [ControlReason::Options]);
+        assert_eq!(units(&statements).map(|units| units.len()), Ok(1));
+    }
+
+    #[test]
+    fn what_postgresql_refuses_in_a_block_is_refused_in_a_block_of_a_non_transactional_file() {
+        let text = "vacuum; begin; vacuum; create index concurrently on t (a); commit;";
+        let problems = units(&split(text).unwrap()).unwrap_err();
+        assert_eq!(
+            problems.into_iter().map(|problem| problem.reason).collect::<Vec<_>>(),
+            [
+                ControlReason::RefusedInBlock { command: "VACUUM" },
+                ControlReason::RefusedInBlock { command: "CREATE INDEX CONCURRENTLY" },
+            ]
+        );
+    }
 }

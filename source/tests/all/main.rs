@@ -2,6 +2,7 @@
 // Within `cfg(test)` clippy knows even the functions that are no tests themselves for what they are.
 #![cfg(test)]
 
+mod any;
 mod directory;
 mod messages;
 mod package;

@@ -1,6 +1,6 @@
 //! The seal file as text: what is read, what is refused, and what the verbs make of it.
 
-use graven_source::seal::{DamageReason, LineFault, Seal, SealDamage};
+use graven_source::seal::{AnnounceError, DamageReason, LineFault, Seal, SealDamage};
 use graven_source::{Checksum, Kind, Version, VersionError};
 
 use crate::package::Package;
@@ -128,7 +128,10 @@ fn a_new_migration_is_announced_in_order_and_changes_the_head() {
     assert!(seal.render().ends_with(&format!("head {}\n{lines}", sum(lines))), "{}", seal.render());
     assert_eq!(seal.sealed_head(), None);
     assert_eq!(seal.with_unsealed("1", "again").unwrap(), seal);
-    assert_eq!(seal.with_unsealed("v1", "x"), Err(VersionError::NotANumber));
+    assert_eq!(seal.with_unsealed("v1", "x"), Err(AnnounceError::Version(VersionError::NotANumber)));
+    for name in ["", " x", "x\ny", "x.down", "a sha256:0"] {
+        assert_eq!(seal.with_unsealed("9", name), Err(AnnounceError::Name), "{name:?}");
+    }
     assert_eq!(Seal::parse(&seal.render()).unwrap().render(), seal.render());
 }
 

@@ -1,0 +1,155 @@
+//! What of a file goes to the server, and where in the file an error happened: from the position that the server gives,
+//! or by counting statements.
+
+use std::ops::Range;
+
+use graven_source::statement::split;
+
+use crate::connection::Failure;
+use crate::migrations::{Migration, Unit};
+
+const SYNTAX_ERROR: &str = "42601";
+
+/// A text that goes to the server, and which part of the file it holds.
+#[derive(Debug)]
+pub(crate) struct Sent {
+    pub(crate) text: String,
+    /// Characters that stand before the file's part.
+    before: usize,
+    /// Statements that stand before it.
+    statements_before: usize,
+    /// Which part of the file it is, in bytes.
+    part: Range<usize>,
+    /// What of the file is not sent at this place, in bytes, ascending.
+    left_out: Vec<Range<usize>>,
+}
+
+/// A transactional migration, made ready to be sent.
+#[derive(Debug)]
+pub(crate) struct Pieces {
+    /// Statements that PostgreSQL takes only as the first of a transaction: they go before the claim.
+    pub(crate) opening: Vec<&'static str>,
+    /// All the rest, in as many messages as it needs: nearly always one.
+    pub(crate) sent: Vec<Sent>,
+}
+
+impl Pieces {
+    /// Takes a transactional migration apart.
+    ///
+    /// The server reads the strings of a whole message by what `standard_conforming_strings` says when the message comes,
+    /// so that a file which changes that goes out statement by statement, as psql would send it.
+    pub(crate) fn of(migration: &Migration) -> Self {
+        let opening = opening(migration);
+        let mut left_out: Vec<_> = absorbed(migration).chain(opening.iter().cloned()).collect();
+        left_out.sort_by_key(|span| span.start);
+        let mut parts = Vec::new();
+        if contains_ignoring_case(migration.sql, "standard_conforming_strings") {
+            parts = statements(migration.sql, 0, &left_out);
+        }
+        if parts.is_empty() {
+            parts.push(0..migration.sql.len());
+        }
+        Self {
+            opening: opening.into_iter().filter_map(|span| migration.sql.get(span)).collect(),
+            sent: parts.into_iter().map(|part| Sent::new(migration, part, left_out.clone())).collect(),
+        }
+    }
+}
+
+impl Sent {
+    /// A unit of a non-transactional migration.
+    pub(crate) fn unit(migration: &Migration, unit: Unit) -> Self {
+        Self::new(migration, unit.start as usize..unit.end as usize, Vec::new())
+    }
+
+    fn new(migration: &Migration, part: Range<usize>, left_out: Vec<Range<usize>>) -> Self {
+        let text = blanked(migration.sql, &part, &left_out);
+        Self { text, before: 0, statements_before: 0, part, left_out }
+    }
+
+    /// Puts something of graven's own before it.
+    pub(crate) fn precede(&mut self, head: &str, statements: usize) {
+        self.text.insert_str(0, head);
+        self.before += head.chars().count();
+        self.statements_before += statements;
+    }
+
+    /// Puts something of graven's own after it.
+    pub(crate) fn follow(&mut self, tail: &str) {
+        self.text.push_str(tail);
+    }
+
+    /// The bytes of the file that a failure is about, where that can be told.
+    pub(crate) fn locate(&self, migration: &Migration, failure: &Failure, completed: usize) -> Option<Range<usize>> {
+        let Failure::Server(error) = failure else { return None };
+        let text = migration.sql.get(self.part.clone())?;
+        match error.position {
+            Some(position) => {
+                let character = usize::try_from(position).ok()?.checked_sub(1)?.checked_sub(self.before)?;
+                let at = match text.char_indices().nth(character) {
+                    Some((at, _)) => at,
+                    // What never ends is noticed at the end of the message, or at the semicolon that follows the file.
+                    None if error.sqlstate == SYNTAX_ERROR => text.trim_end().len(),
+                    None => return None,
+                };
+                Some(self.part.start + at..self.part.start + at + word(text.get(at..)?))
+            }
+            None => {
+                // A function's body or a constraint has no place in the text: the statement that was running has.
+                let number = completed.checked_sub(self.statements_before)?;
+                let statement = statements(text, self.part.start, &self.left_out).into_iter().nth(number)?;
+                let line = migration.sql.get(statement.clone())?.lines().next()?.trim_end().len();
+                Some(statement.start..statement.start + line)
+            }
+        }
+    }
+}
+
+/// A part of a file with what is left out turned into as many spaces, so that positions stay what they are.
+fn blanked(sql: &str, part: &Range<usize>, left_out: &[Range<usize>]) -> String {
+    let mut text = sql.get(part.clone()).unwrap_or_default().to_owned();
+    // From the last to the first: spaces may be shorter than the letters of a comment between the words.
+    for span in left_out.iter().rev().filter(|span| span.start >= part.start) {
+        let within = span.start - part.start..span.end - part.start;
+        if let Some(words) = text.get(within.clone()) {
+            let spaces: String = words.chars().map(|c| if c == '\n' { '\n' } else { ' ' }).collect();
+            text.replace_range(within, &spaces);
+        }
+    }
+    text
+}
+
+/// The statements of a text that are sent, in bytes of the file in which it begins at `start`.
+fn statements(text: &str, start: usize, left_out: &[Range<usize>]) -> Vec<Range<usize>> {
+    let spans = split(text).unwrap_or_default().into_iter().map(|statement| statement.span);
+    let spans = spans.map(|span| start + span.start..start + span.end);
+    spans.filter(|span| !left_out.iter().any(|left_out| left_out.contains(&span.start))).collect()
+}
+
+/// The `SET TRANSACTION` with which a file begins: it "must be called before any query" (PostgreSQL manual, SET
+/// TRANSACTION), and the claim is one.
+fn opening(migration: &Migration) -> Vec<Range<usize>> {
+    if !contains_ignoring_case(migration.sql, "transaction") {
+        return Vec::new();
+    }
+    let absorbed: Vec<_> = absorbed(migration).collect();
+    let sets = |span: &Range<usize>| {
+        let mut words = migration.sql.get(span.clone()).unwrap_or_default().split_ascii_whitespace();
+        ["set", "transaction"].iter().all(|word| words.next().is_some_and(|found| found.eq_ignore_ascii_case(word)))
+    };
+    statements(migration.sql, 0, &absorbed).into_iter().take_while(sets).collect()
+}
+
+fn absorbed(migration: &Migration) -> impl DoubleEndedIterator<Item = Range<usize>> {
+    migration.details.absorbed.iter().map(|(start, end)| *start as usize..*end as usize)
+}
+
+/// How many bytes the word at the head of a text has; one character where it is no word.
+fn word(text: &str) -> usize {
+    let end = text.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(text.len());
+    if end > 0 { end } else { text.chars().next().map_or(0, char::len_utf8) }
+}
+
+fn contains_ignoring_case(text: &str, word: &str) -> bool {
+    text.as_bytes().windows(word.len()).any(|window| window.eq_ignore_ascii_case(word.as_bytes()))
+}

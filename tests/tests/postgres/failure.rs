@@ -1,0 +1,280 @@
+//! A migration that fails: what stays, what the error says, and how the next run goes on.
+
+use std::time::Duration;
+
+use graven::{Cause, Error, Event, Outcome};
+use std::sync::{Arc, Mutex};
+
+use crate::common::{Directory, exists, failed, fresh, history, lines, set, until, value, versions};
+
+#[tokio::test]
+async fn a_failure_in_the_middle_leaves_nothing_of_its_file_and_all_before_it() {
+    let (database, mut client) = fresh().await;
+    let directory = Directory::new(&[
+        ("0001_a.sql", "CREATE TABLE a (id int)"),
+        ("0002_b.sql", "CREATE TABLE b (id int);\nINSERT INTO a VALUES (1);\nINSERT INTO b SELECT\n    nowhere.id;\nCREATE TABLE c ();\n"),
+        ("0003_c.sql", "CREATE TABLE d ()"),
+    ]);
+    let error = directory.load().run(&mut client).await.unwrap_err();
+    assert_eq!(error.applied().iter().map(|applied| applied.version.value()).collect::<Vec<_>>(), [1]);
+    let failed = failed(Err(error));
+    assert_eq!((failed.version.value(), failed.name.as_str(), failed.attempts), (2, "b", 1));
+    assert_eq!((failed.file.as_str(), failed.line, failed.column), ("migrations/0002_b.sql", Some(4), Some(5)));
+    assert_eq!(
+        failed.to_string(),
+        "migration 2 b failed at migrations/0002_b.sql:4:5: missing FROM-clause entry for table \"nowhere\" (SQLSTATE 42P01)"
+    );
+    assert_eq!(history(&database), ["1 a applied"]);
+    assert_eq!(["b", "c", "d"].map(|table| exists(&database, table)), [false; 3]);
+    assert_eq!(value(&database, "SELECT count(*) FROM a"), "0");
+
+    directory.write("0002_b.sql", "CREATE TABLE b (id int);\n");
+    let report = directory.load().run(&mut client).await.unwrap();
+    assert_eq!(versions(&report), [2, 3]);
+}
+
+#[tokio::test]
+async fn the_error_shows_the_line_with_a_caret_and_all_that_postgresql_says() {
+    let (_database, mut client) = fresh().await;
+    let files = [
+        ("1_a.sql", "CREATE TABLE a (id int PRIMARY KEY)"),
+        ("2_b.sql", "-- \u{fc}\u{1f40c}: characters before the error\nINSERT INTO a\nSELECT '\u{fc}\u{1f40c}', lenght('x');\n"),
+    ];
+    let failed = failed(set(&files).run(&mut client).await);
+    assert_eq!((failed.line, failed.column), (Some(3), Some(14)));
+    let excerpt = failed.excerpt().unwrap();
+    let caret = excerpt.lines().find(|line| line.contains('^')).unwrap();
+    let source = excerpt.lines().find(|line| line.contains("lenght")).unwrap();
+    // The snail is two columns wide.
+    assert_eq!(caret.find('^').unwrap(), source.split("lenght").next().unwrap().chars().count() + 1, "{excerpt}");
+    let page = Error::MigrationFailed(failed).explain();
+    for part in [
+        "migration 2 b failed at migrations/2_b.sql:3:14",
+        "function lenght(unknown) does not exist",
+        "SQLSTATE 42883",
+        "server's hint: No function matches the given name and argument types.",
+        "left behind: nothing of this migration",
+        "applied before it in this run: 1 a",
+        "hint: correct the file and start again",
+    ] {
+        assert!(page.contains(part), "no {part:?} in:\n{page}");
+    }
+}
+
+#[tokio::test]
+async fn detail_and_constraint_of_a_violation_are_shown() {
+    let (_database, mut client) = fresh().await;
+    let files = [("1_a.sql", "CREATE TABLE a (id int PRIMARY KEY);\nINSERT INTO a VALUES (1);\n\nINSERT INTO a\n  VALUES (1);\n")];
+    let failed = failed(set(&files).run(&mut client).await);
+    let Cause::Server(error) = &failed.cause else { panic!("{failed:?}") };
+    assert_eq!((error.sqlstate.as_str(), error.constraint.as_deref()), ("23505", Some("a_pkey")));
+    assert_eq!(error.detail.as_deref(), Some("Key (id)=(1) already exists."));
+    // PostgreSQL gives no position: the statement is found by counting.
+    assert_eq!((failed.line, failed.column), (Some(4), Some(1)));
+    let page = Error::MigrationFailed(failed).explain();
+    assert!(page.contains("detail: Key (id)=(1) already exists."), "{page}");
+}
+
+/// A migration's text and where its error is.
+const PLACES: [(&str, &str, (usize, usize)); 10] = [
+    ("in the first word", "CREAT TABLE a ()", (1, 1)),
+    ("in the body of a function", "SELECT 1;\n\nSELECT 2; DO $$\nBEGIN\n  PERFORM 1/0;\nEND $$;\nSELECT 3;", (3, 11)),
+    ("in a function that is called", "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1/(random()*0)::int';\n-- call it\nSELECT f();\n", (3, 1)),
+    ("at the very end", "CREATE TABLE a ();\nCREATE TABLE b (", (2, 17)),
+    ("at the end, after a line comment", "SELECT 1;\nSELECT (1 -- open\n", (2, 18)),
+    ("after absorbed words", "BEGIN;\nCREATE TABLE a ();\nCOMMIT;\nSELECT * FROM nowhere;", (4, 15)),
+    ("after an absorbed comment in between", "START /* \u{fc} */ TRANSACTION; SELECT * FROM nowhere; COMMIT;", (1, 42)),
+    ("without a position after absorbed words", "BEGIN;\nSELECT 1;\nCOMMIT;\nSELECT 1/(random()*0)::int;", (4, 1)),
+    ("after empty statements", ";;\n;SELECT 1;;\n;SELECT 1/(random()*0)::int;", (3, 2)),
+    ("in a quoted name", "SELECT 1 AS \"a;b\"; SELECT \"a;c\" FROM pg_class", (1, 27)),
+];
+
+#[tokio::test]
+async fn the_place_of_an_error_is_found_wherever_it_is() {
+    for (what, text, place) in PLACES {
+        let (database, mut client) = fresh().await;
+        let failed = failed(set(&[("1_a.sql", text)]).run(&mut client).await);
+        let found = failed.line.zip(failed.column);
+        assert_eq!(found, Some(place), "{what}: {failed:?}");
+        assert!(!exists(&database, "a"), "{what}");
+        assert_eq!(history(&database), [""; 0], "{what}");
+        // The session serves on.
+        assert_eq!(client.query_one("SELECT 7", &[]).await.unwrap().get::<_, i32>(0), 7, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_syntax_error_in_a_file_spares_those_before_and_the_lock() {
+    let (database, mut client) = fresh().await;
+    let files = [("1_a.sql", "CREATE TABLE a ()"), ("2_b.sql", "CREATE TABLE b ();\nCREATE TABLE c (("), ("3_d.sql", "CREATE TABLE d ()")];
+    let failed = failed(set(&files).run(&mut client).await);
+    assert_eq!((failed.version.value(), failed.applied.len(), failed.line), (2, 1, Some(2)));
+    assert_eq!(history(&database), ["1 a applied"]);
+    assert_eq!(value(&database, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"), "0");
+}
+
+#[tokio::test]
+async fn a_deferred_constraint_that_fails_at_commit_takes_the_migration_back() {
+    let (database, mut client) = fresh().await;
+    let files = [
+        ("1_a.sql", "CREATE TABLE a (id int PRIMARY KEY);\nCREATE TABLE b (a int REFERENCES a DEFERRABLE INITIALLY DEFERRED);"),
+        ("2_b.sql", "CREATE TABLE c ();\nINSERT INTO b VALUES (1);\n"),
+    ];
+    let failed = failed(set(&files).run(&mut client).await);
+    let Cause::Server(error) = &failed.cause else { panic!("{failed:?}") };
+    assert_eq!((failed.version.value(), error.sqlstate.as_str()), (2, "23503"));
+    // It is no statement's fault that could be shown.
+    assert_eq!(failed.line, None);
+    assert_eq!(history(&database), ["1 a applied"]);
+    assert!(!exists(&database, "c"));
+    assert_eq!(value(&database, "SELECT count(*) FROM b"), "0");
+}
+
+#[tokio::test]
+async fn a_commit_inside_a_procedure_call_cannot_smuggle_half_a_migration() {
+    let (database, mut client) = fresh().await;
+    let files = [
+        ("1_a.sql", "CREATE TABLE a ();\nCREATE PROCEDURE p() LANGUAGE plpgsql AS $$ BEGIN INSERT INTO a DEFAULT VALUES; COMMIT; END $$;"),
+        ("2_b.sql", "CREATE TABLE b ();\nCALL p();\nSELECT 1/0;"),
+    ];
+    let failed = failed(set(&files).run(&mut client).await);
+    let Cause::Server(error) = &failed.cause else { panic!("{failed:?}") };
+    assert_eq!((error.sqlstate.as_str(), failed.line), ("2D000", Some(2)));
+    assert_eq!(history(&database), ["1 a applied"]);
+    assert!(!exists(&database, "b"));
+}
+
+#[tokio::test]
+async fn a_statement_that_needs_no_transaction_is_told_how_to_get_it() {
+    let (_database, mut client) = fresh().await;
+    // Hidden from the rules in a function's text.
+    let failed = failed(set(&[("1_a.sql", "DO $$ BEGIN EXECUTE 'VACUUM'; END $$")]).run(&mut client).await);
+    assert!(failed.hint().contains("-- graven: transaction = off"), "{}", failed.hint());
+}
+
+#[tokio::test]
+async fn a_table_that_somebody_has_locked_is_tried_again_until_it_is_free() {
+    let (database, mut client) = fresh().await;
+    database.execute("CREATE SCHEMA app; CREATE TABLE app.busy ()").unwrap();
+    let holder = database.connect().await.unwrap();
+    holder.batch_execute("BEGIN; LOCK TABLE app.busy IN ACCESS SHARE MODE").await.unwrap();
+    let attempts = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&attempts);
+    let files = [("1_a.sql", "-- graven: lock_timeout = 50ms\nCREATE TABLE a ();\nALTER TABLE app.busy ADD COLUMN x int;")];
+    let mut migrator = set(&files).migrator().observe(move |event| {
+        if let Event::Retrying { attempt, error, .. } = event {
+            seen.lock().unwrap().push((*attempt, error.sqlstate.clone()));
+        }
+    });
+    let free = async {
+        until("a second attempt", || attempts.lock().unwrap().len() == 2).await;
+        holder.batch_execute("COMMIT").await.unwrap();
+    };
+    let (report, ()) = tokio::join!(migrator.run(&mut client), free);
+    assert_eq!(versions(&report.unwrap()), [1]);
+    assert_eq!(attempts.lock().unwrap()[..2], [(2, "55P03".to_owned()), (3, "55P03".to_owned())]);
+    assert_eq!(value(&database, "SELECT count(*) FROM pg_attribute WHERE attrelid = 'app.busy'::regclass AND attname = 'x'"), "1");
+}
+
+#[tokio::test]
+async fn a_table_that_stays_locked_fails_after_the_retries_with_nothing_done() {
+    let (database, mut client) = fresh().await;
+    database.execute("CREATE SCHEMA app; CREATE TABLE app.busy ()").unwrap();
+    let holder = database.connect().await.unwrap();
+    holder.batch_execute("BEGIN; LOCK TABLE app.busy").await.unwrap();
+    let files = [("1_a.sql", "-- graven: retries = 1\nCREATE TABLE a ();\nALTER TABLE app.busy ADD COLUMN x int;")];
+    let began = std::time::Instant::now();
+    let mut migrator = set(&files).migrator().table_lock_timeout(Duration::from_millis(50));
+    let failed = failed(migrator.run(&mut client).await);
+    assert!(began.elapsed() < Duration::from_secs(3));
+    assert_eq!((failed.attempts, failed.line), (2, Some(3)));
+    assert!(failed.to_string().contains("after 2 attempts"), "{failed}");
+    assert!(failed.hint().contains("lock_timeout"), "{}", failed.hint());
+    assert!(!exists(&database, "a"));
+    assert_eq!(history(&database), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_statement_timeout_of_the_file_goes_before_the_option() {
+    let (_database, mut client) = fresh().await;
+    let files = [("1_a.sql", "-- graven: statement_timeout = 30ms\nSELECT pg_sleep(10)")];
+    let mut migrator = set(&files).migrator().statement_timeout(Duration::from_secs(60));
+    let failed = failed(migrator.run(&mut client).await);
+    let Cause::Server(error) = &failed.cause else { panic!("{failed:?}") };
+    // Not transient: what is too slow once is so again.
+    assert_eq!((error.sqlstate.as_str(), failed.attempts, failed.line), ("57014", 1, Some(2)));
+    assert!(failed.hint().contains("statement_timeout"), "{}", failed.hint());
+}
+
+#[tokio::test]
+async fn a_serialization_failure_is_tried_again() {
+    let (database, mut client) = fresh().await;
+    // A sequence is not taken back with the transaction: the second attempt sees it further on.
+    let files = [
+        ("1_a.sql", "CREATE SEQUENCE tries"),
+        (
+            "2_b.sql",
+            "CREATE TABLE b ();\nDO $$ BEGIN IF nextval('tries') < 3 THEN RAISE 'not now' USING ERRCODE = 'serialization_failure'; END IF; END $$;",
+        ),
+    ];
+    let report = set(&files).run(&mut client).await.unwrap();
+    assert_eq!(versions(&report), [1, 2]);
+    assert_eq!(lines(&database, "SELECT last_value FROM tries"), ["3"]);
+    assert!(exists(&database, "b"));
+}
+
+#[tokio::test]
+async fn a_deadlock_is_tried_again() {
+    let (database, mut client) = fresh().await;
+    database.execute("CREATE SCHEMA app; CREATE TABLE app.one (); CREATE TABLE app.two ()").unwrap();
+    let rival = database.connect().await.unwrap();
+    // Whoever waits longest for the other notices: that is to be the migration.
+    rival.batch_execute("SET deadlock_timeout = '1min'; BEGIN; LOCK TABLE app.two").await.unwrap();
+    client.batch_execute("SET deadlock_timeout = '100ms'").await.unwrap();
+    let files = [("1_a.sql", "LOCK TABLE app.one;\nLOCK TABLE app.two;\nCREATE TABLE a ();")];
+    let retried = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&retried);
+    let mut migrator = set(&files).migrator().observe(move |event| {
+        if let Event::Retrying { error, .. } = event {
+            seen.lock().unwrap().push(error.sqlstate.clone());
+        }
+    });
+    let waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'app.two'::regclass";
+    let cross = async {
+        until("the migration waits", || value(&database, waits) == "1").await;
+        rival.batch_execute("LOCK TABLE app.one; COMMIT").await.unwrap();
+    };
+    let (report, ()) = tokio::join!(migrator.run(&mut client), cross);
+    assert_eq!(versions(&report.unwrap()), [1]);
+    assert_eq!(*retried.lock().unwrap(), ["40P01"]);
+}
+
+#[tokio::test]
+async fn a_connection_that_is_ended_in_the_middle_leaves_nothing_and_a_rerun_goes_on() {
+    let (database, mut client) = fresh().await;
+    let directory = Directory::new(&[
+        ("1_a.sql", "CREATE TABLE a ()"),
+        ("2_b.sql", "CREATE TABLE b ();\nSELECT pg_sleep(60);"),
+    ]);
+    let kill = async {
+        let sleeping = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'";
+        until("the migration sleeps", || value(&database, sleeping) == "1").await;
+        let kill = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+                    WHERE datname = current_database() AND wait_event = 'PgSleep'";
+        assert_eq!(value(&database, kill), "1");
+    };
+    let migrations = directory.load();
+    let (result, ()) = tokio::join!(migrations.run(&mut client), kill);
+    let failed = failed(result);
+    assert_eq!((failed.version.value(), failed.applied.len()), (2, 1));
+    let page = Error::MigrationFailed(failed).explain();
+    assert!(page.contains("57P01") || page.contains("the connection was lost"), "{page}");
+    assert!(page.contains("start again") && !page.contains("correct the file"), "{page}");
+    assert_eq!(history(&database), ["1 a applied"]);
+    assert!(!exists(&database, "b"));
+
+    directory.write("2_b.sql", "CREATE TABLE b ();\n");
+    let mut client = database.connect().await.unwrap();
+    let report = directory.load().run(&mut client).await.unwrap();
+    assert_eq!((report.outcome, versions(&report)), (Outcome::Applied, vec![2]));
+}

@@ -1,0 +1,8 @@
+//! What graven does to a real PostgreSQL: one module a behaviour, a fresh database a test.
+
+#[cfg(test)]
+mod apply;
+#[cfg(test)]
+mod common;
+#[cfg(test)]
+mod failure;

@@ -1,0 +1,3 @@
+static MIGRATIONS: graven::Migrations = graven::embed_migrations!("baseline_of_nothing/migrations");
+
+fn main() {}

@@ -1,0 +1,1 @@
+-- graven: retires = 3

@@ -1,0 +1,1 @@
+create table ports (id bigint);

@@ -1,0 +1,1 @@
+create table docks (id bigint);

@@ -1,0 +1,2 @@
+alter table users add column name text;
+vacuum users;

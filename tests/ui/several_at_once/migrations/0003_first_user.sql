@@ -1,0 +1,2 @@
+insert into users (id) values (1);
+commit;
