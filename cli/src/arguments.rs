@@ -7,13 +7,25 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::exit;
 
-/// SQL migrations for PostgreSQL: written, sealed, checked, and applied exactly once.
-///
-/// Migrations are files `<version>_<name>.sql` in one directory. The seal file `seal.lock` beside them holds a checksum
-/// of each that is sealed, and is committed: a sealed migration that was edited, deleted or renamed is found before it
-/// reaches a database.
+/// The heading under which `--help` lists what every command understands.
+const EVERYWHERE: &str = "Global options";
+/// The heading under which `--help` lists where the database is.
+const DATABASE: &str = "Database";
+
+const BEGINNING: &str = "\
+Getting started:
+  graven new create_users     make migrations/0001_create_users.sql, to be filled in
+  graven seal                 seal it when it is done, and commit both files
+  graven apply                apply it to the database that DATABASE_URL names
+  graven status               see what that database has
+
+Migrations are files `<version>_<name>.sql` in one directory. Beside them, `seal.lock` holds a
+checksum of each that is sealed: one that was edited, deleted or renamed afterwards is found
+before it reaches a database.";
+
+/// SQL migrations for PostgreSQL: written, sealed, checked, and applied exactly once
 #[derive(Debug, Parser)]
-#[command(name = "graven", version, after_help = exit::HELP, propagate_version = true)]
+#[command(name = "graven", version, after_help = format!("{BEGINNING}\n\n{}", exit::HELP))]
 #[command(subcommand_required = true, arg_required_else_help = true, max_term_width = 100)]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -27,11 +39,11 @@ pub(crate) struct Arguments {
 #[derive(Args, Debug)]
 pub(crate) struct Common {
     /// The migrations directory
-    #[arg(long, global = true, value_name = "DIR", default_value = "migrations", display_order = 100)]
+    #[arg(long, global = true, value_name = "DIR", default_value = "migrations", help_heading = EVERYWHERE)]
     pub(crate) dir: PathBuf,
 
-    /// Print JSON on stdout, for machines
-    #[arg(long, global = true, display_order = 101)]
+    /// Print JSON on stdout, for machines: the result, or `{"error": …}`
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub(crate) json: bool,
 }
 
@@ -46,7 +58,7 @@ pub(crate) enum Command {
     /// Apply what is pending, in order, under a lock, exactly once
     Apply(Apply),
     /// Show what state each migration is in
-    Status(Database),
+    Status(Status),
     /// Succeed only if everything is applied; write nothing
     Verify(Verify),
     /// Say what became of the statement at which a non-transactional migration was cut off
@@ -58,18 +70,17 @@ pub(crate) enum Command {
 /// Where the database is, and where in it the history.
 #[derive(Args, Debug)]
 pub(crate) struct Database {
-    /// Where to connect to: postgres://user:password@host:5432/database
-    ///
-    /// `sslmode` and `sslrootcert` mean what they mean to psql.
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    /// Where to connect to: postgres://user:password@host:5432/database, with `sslmode` and `sslrootcert` as psql has
+    /// them. The environment is the better place for a password: other users see command lines
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL", help_heading = DATABASE)]
     pub(crate) database_url: Option<String>,
 
     /// The history table: `table` or `schema.table` [default: graven_history in the first schema of the search path]
-    #[arg(long, value_name = "TABLE")]
+    #[arg(long, value_name = "TABLE", help_heading = DATABASE)]
     pub(crate) history: Option<String>,
 
     /// Keep this set of migrations apart from others in the same history table
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help_heading = DATABASE)]
     pub(crate) namespace: Option<String>,
 }
 
@@ -77,7 +88,10 @@ pub(crate) struct Database {
 #[command(after_help = "\
 Examples:
   graven new create_users              migrations/0001_create_users.sql
-  graven new --timestamp add_email     migrations/20260131120000_add_email.sql")]
+  graven new --timestamp add email     migrations/20260131120000_add_email.sql
+  graven new --reverse add_index       migrations/0003_add_index.sql and 0003_add_index.down.sql
+
+The version is spelt as those before it are: whoever began with timestamps goes on with them.")]
 pub(crate) struct New {
     /// What it does, in a few words; spaces become `_`
     #[arg(required = true, value_name = "NAME")]
@@ -86,43 +100,64 @@ pub(crate) struct New {
     /// Take the time (UTC) as its version, not the next number
     #[arg(long)]
     pub(crate) timestamp: bool,
+
+    /// Also make its reverse, which takes it back
+    #[arg(long)]
+    pub(crate) reverse: bool,
 }
 
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  graven seal                      seal all that is not sealed; commit migrations/seal.lock
+  graven seal --accept-edit 3      accept that sealed migration 3 was edited, and seal nothing else
+
+After a merge of two branches that both sealed something, git stops at seal.lock: `graven seal` keeps
+the lines of both sides and writes the `head` anew. It refuses where both have the same version.")]
 pub(crate) struct Seal {
     /// Accept an edit of a sealed migration, after review: databases that hold the old text go on
-    #[arg(long, value_name = "VERSION")]
+    #[arg(long, value_name = "VERSION", value_parser = version())]
     pub(crate) accept_edit: Vec<i64>,
 }
 
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  graven check                     in a pre-commit hook, or in CI
+  graven check --sealed            in CI, before a release
+  graven explain RULE              what a rule that was broken means")]
 pub(crate) struct Check {
     /// Demand that all migrations be sealed, as a release build does
     #[arg(long)]
     pub(crate) sealed: bool,
 
-    /// How to print what was found
-    #[arg(long, value_enum, default_value_t = Format::Human)]
-    pub(crate) format: Format,
+    /// How to print what was found; `json` is the same as --json [default: human]
+    #[arg(long, value_enum, hide_possible_values = false, conflicts_with = "json")]
+    pub(crate) format: Option<Format>,
 }
 
 /// How to print what was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// For people
     Human,
-    /// For machines
     Json,
 }
 
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  graven apply                             the database that DATABASE_URL names
+  graven apply --sealed                    in a deployment: nothing unsealed gets through
+  graven apply --lock-timeout 5min         wait longer for another instance
+
+Each migration is applied in a transaction of its own, together with its row in the history table.
+If one fails, those before it stay applied, and the next run goes on with it.")]
 pub(crate) struct Apply {
     #[command(flatten)]
     pub(crate) database: Database,
 
-    /// How long to wait for another instance that is migrating: 30s, 500ms, 5min; 0 tries once
-    #[arg(long, env = "GRAVEN_LOCK_TIMEOUT", value_name = "DURATION", default_value = "30s", value_parser = duration)]
-    pub(crate) lock_timeout: Duration,
+    #[command(flatten)]
+    pub(crate) lock: Lock,
 
     /// Begin a history in a schema that already holds tables
     #[arg(long)]
@@ -141,7 +176,38 @@ pub(crate) struct Apply {
     pub(crate) strict: bool,
 }
 
+/// How long to wait.
 #[derive(Args, Debug)]
+pub(crate) struct Lock {
+    /// How long to wait for another instance that is migrating: 30s, 500ms, 5min; 0 tries once
+    #[arg(long = "lock-timeout", id = "lock_timeout", env = "GRAVEN_LOCK_TIMEOUT", hide_env_values = true)]
+    #[arg(value_name = "DURATION", default_value = "30s", value_parser = duration)]
+    pub(crate) timeout: Duration,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "\
+States:
+  pending        in the directory only: it would be applied
+  applied        in both
+  modified       applied with another text than the directory has now
+  orphaned       applied, and gone from the directory
+  future         applied, above all that the directory has: a newer version has run there
+  out of order   pending, below one that is applied
+  incomplete     begun outside of a transaction and never finished
+
+It succeeds whatever the states are; `graven verify` is the one for scripts.")]
+pub(crate) struct Status {
+    #[command(flatten)]
+    pub(crate) database: Database,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  graven verify && systemctl start app     start it only on a database that is up to date
+
+It exits with 8 where migrations are pending, and with 4 where directory and database disagree.")]
 pub(crate) struct Verify {
     #[command(flatten)]
     pub(crate) database: Database,
@@ -152,9 +218,16 @@ pub(crate) struct Verify {
 }
 
 #[derive(Args, Debug)]
+#[command(after_help = "\
+A migration with `transaction = off` that was cut off in the middle of a statement leaves it open whether
+that statement took effect. `graven status` shows the statement; look in the database, then:
+
+  graven resolve 12 --applied      it did: the next run goes on after it
+  graven resolve 12 --retry        it did not: the next run runs it again")]
 pub(crate) struct Resolve {
     /// The version of the incomplete migration
-    #[arg(value_name = "VERSION")]
+    // Its own id: clap's `--version` has the one that it would have.
+    #[arg(id = "of", value_name = "VERSION", value_parser = version())]
     pub(crate) version: i64,
 
     #[command(flatten)]
@@ -163,9 +236,8 @@ pub(crate) struct Resolve {
     #[command(flatten)]
     pub(crate) database: Database,
 
-    /// How long to wait for another instance that is migrating: 30s, 500ms, 5min; 0 tries once
-    #[arg(long, env = "GRAVEN_LOCK_TIMEOUT", value_name = "DURATION", default_value = "30s", value_parser = duration)]
-    pub(crate) lock_timeout: Duration,
+    #[command(flatten)]
+    pub(crate) lock: Lock,
 }
 
 /// What became of the statement.
@@ -182,6 +254,10 @@ pub(crate) struct Resolution {
 }
 
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  graven explain                       all rules, a line each
+  graven explain sealed-edited         why, what to do, and an example of each kind")]
 pub(crate) struct Explain {
     /// The rule, as an error names it; without it, all are listed
     #[arg(value_name = "RULE")]
@@ -192,6 +268,10 @@ fn duration(text: &str) -> Result<Duration, String> {
     graven_source::parse_duration(text).map_err(|error| format!("{error}: write it as 30s, 500ms or 5min"))
 }
 
+fn version() -> clap::builder::RangedI64ValueParser<i64> {
+    clap::value_parser!(i64).range(0..)
+}
+
 #[cfg(test)]
 mod tests {
     use super::Arguments;
@@ -199,6 +279,9 @@ mod tests {
 
     #[test]
     fn the_command_line_is_consistent() {
-        Arguments::command().debug_assert();
+        let mut command = Arguments::command();
+        // Which looks into the commands, too.
+        command.build();
+        command.debug_assert();
     }
 }

@@ -12,19 +12,49 @@ mod output;
 use std::process::ExitCode;
 
 use clap::Parser;
+use clap::error::ErrorKind;
 
 use crate::arguments::Arguments;
+use crate::failure::Failure;
 use crate::output::Output;
 
 fn main() -> ExitCode {
-    // clap exits by itself for --help (0) and for what it does not understand (2, which is `exit::USAGE`).
-    let arguments = Arguments::parse();
-    let output = Output::new(&arguments.common);
-    match command::run(&arguments, &output) {
-        Ok(code) => code.into(),
-        Err(failure) => {
-            output.failure(&failure);
-            failure.exit().into()
+    match Arguments::try_parse() {
+        Ok(arguments) => {
+            let output = Output::new(&arguments.common);
+            command::run(&arguments, &output).unwrap_or_else(|failure| fail(&output, &failure))
+        }
+        // `--help` and `--version` are errors to clap. If nobody reads what they print, there is nobody to tell.
+        Err(error) if !error.use_stderr() => {
+            let _ = error.print();
+            exit::DONE
+        }
+        Err(error) if json_was_asked_for() => fail(&Output::for_machines(), &misunderstood(&error)),
+        Err(error) => {
+            let _ = error.print();
+            exit::USAGE
         }
     }
+    .into()
+}
+
+fn fail(output: &Output, failure: &Failure) -> exit::Exit {
+    output.failure(failure);
+    failure.exit()
+}
+
+/// Whether machines read the output, on a command line that clap could make nothing of.
+fn json_was_asked_for() -> bool {
+    std::env::args_os().skip(1).take_while(|argument| argument != "--").any(|argument| argument == "--json")
+}
+
+/// What clap says, as a failure of ours. Its first paragraph is what, the others are what to do.
+fn misunderstood(error: &clap::Error) -> Failure {
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return Failure::Usage("no command was given".to_owned(), "`graven --help` lists the commands".to_owned());
+    }
+    let text = error.render().to_string();
+    let text = text.trim().trim_start_matches("error: ");
+    let (message, hint) = text.split_once("\n\n").unwrap_or((text, "`graven --help` lists what there is"));
+    Failure::Usage(message.to_owned(), hint.to_owned())
 }

@@ -1,6 +1,10 @@
 //! Printing: results on stdout, everything else on stderr, colour on a terminal only, JSON where it was asked for.
+//!
+//! It never panics: a reader that went away (`graven explain | head -1`) is no failure of the command, a full disk is
+//! one, and what cannot be printed on stderr must not stop a run.
 
 use std::fmt::Display;
+use std::io::{self, ErrorKind, Write};
 
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
@@ -32,8 +36,8 @@ impl Output {
         Self { form: if common.json { Form::Json } else { Form::Human } }
     }
 
-    /// This output, but as JSON.
-    pub(crate) fn as_json(self) -> Self {
+    /// JSON, whatever was said.
+    pub(crate) const fn for_machines() -> Self {
         Self { form: Form::Json }
     }
 
@@ -42,36 +46,83 @@ impl Output {
     }
 
     /// A result: `json` for machines, or what `human` makes of it for people.
-    pub(crate) fn result(&self, json: &impl Serialize, human: impl FnOnce() -> String) {
-        match self.form {
-            Form::Human => anstream::println!("{}", human().trim_end_matches('\n')),
+    pub(crate) fn result(&self, json: &impl Serialize, human: impl FnOnce() -> String) -> Result<(), Failure> {
+        let printed = match self.form {
+            Form::Human => print(anstream::stdout().lock(), human().trim_end_matches('\n')),
             Form::Json => print_json(json),
-        }
+        };
+        printed.map_err(|error| {
+            Failure::Failed(
+                format!("cannot print the result: {error}"),
+                "what the command was to do is done; see where its output goes".to_owned(),
+            )
+        })
     }
 
     /// Something that happens while the command runs. Machines wait for the result.
     pub(crate) fn progress(&self, text: impl Display) {
         if self.form == Form::Human {
-            anstream::eprintln!("{text}");
+            tell(text);
         }
     }
 
     /// Something that does not stop the command and that somebody should read.
     pub(crate) fn warning(&self, text: impl Display) {
-        anstream::eprintln!("{WARNING}warning{WARNING:#}: {text}");
+        tell(format_args!("{WARNING}warning{WARNING:#}: {text}"));
     }
 
     /// Why the command failed.
     pub(crate) fn failure(&self, failure: &Failure) {
         match self.form {
-            Form::Human => anstream::eprintln!("{BAD}error{BAD:#}: {}", failure.page()),
-            Form::Json => print_json(&failure.json()),
+            Form::Human => tell(format_args!("{BAD}error{BAD:#}: {}", failure.page())),
+            // The exit code still tells that it failed.
+            Form::Json => drop(print_json(&failure.json())),
         }
     }
 }
 
-fn print_json(value: &impl Serialize) {
-    // Nothing that is printed has a key that is no string, which is all that can fail.
-    let text = serde_json::to_string_pretty(value).unwrap_or_else(|error| format!("{{\"error\": \"{error}\"}}"));
-    anstream::println!("{text}");
+fn tell(text: impl Display) {
+    // Whoever closed stderr does not want to know, and a run goes on.
+    let _ = print(anstream::stderr().lock(), text);
+}
+
+fn print_json(value: &impl Serialize) -> io::Result<()> {
+    print(io::stdout().lock(), serde_json::to_string_pretty(value)?)
+}
+
+/// Prints a line. A reader that went away had what it wanted.
+fn print(mut to: impl Write, text: impl Display) -> io::Result<()> {
+    match writeln!(to, "{text}").and_then(|()| to.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        printed => printed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::print;
+    use std::io::{self, ErrorKind, Write};
+
+    struct Refusing(ErrorKind);
+
+    impl Write for Refusing {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(self.0.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_reader_that_went_away_is_no_failure() {
+        assert!(print(Refusing(ErrorKind::BrokenPipe), "text").is_ok());
+    }
+
+    #[test]
+    fn a_full_disk_is_a_failure() {
+        let failed = print(Refusing(ErrorKind::StorageFull), "text");
+        assert_eq!(failed.expect_err("it must fail").kind(), ErrorKind::StorageFull);
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! ```no_run
 //! // Reads the directory `migrations` at build time and checks it against its seal file.
-//! static MIGRATIONS: graven::Migrations = graven::embed_migrations!("../migrations");
+//! static MIGRATIONS: graven::Migrations = graven::embed_migrations!();
 //!
 //! # #[cfg(feature = "tokio-postgres")]
 //! # async fn start() -> Result<(), graven::Error> {
@@ -81,7 +81,7 @@ pub mod __private {
 /// Embeds a directory of migrations: the expression is a constant [`Migrations`].
 ///
 /// ```
-/// static MIGRATIONS: graven::Migrations = graven::embed_migrations!("../migrations");
+/// static MIGRATIONS: graven::Migrations = graven::embed_migrations!();
 /// ```
 ///
 /// Without a path it reads `migrations`. A path is relative to the package, the folder that holds its `Cargo.toml`. It
@@ -99,7 +99,7 @@ pub mod __private {
 ///
 /// ```
 /// const MIGRATIONS: graven::Migrations =
-///     graven::embed_migrations!(path = "../migrations", unsealed = "allow", history = "ops.history", namespace = "web");
+///     graven::embed_migrations!(path = "migrations", unsealed = "allow", history = "ops.history", namespace = "web");
 /// ```
 ///
 /// # Compile errors

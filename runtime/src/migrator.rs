@@ -21,7 +21,7 @@ type Observer = Box<dyn FnMut(&Event<'_>) + Send>;
 /// A set of migrations and the options with which its verbs run. Made by [`Migrations::migrator`].
 ///
 /// ```no_run
-/// # static MIGRATIONS: graven::Migrations = graven::embed_migrations!("../migrations");
+/// # static MIGRATIONS: graven::Migrations = graven::embed_migrations!();
 /// # async fn start(client: &mut tokio_postgres::Client) -> Result<(), graven::Error> {
 /// use std::time::Duration;
 ///

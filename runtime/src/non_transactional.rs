@@ -51,13 +51,42 @@ impl Applying<'_> {
         if step.start != Start::Fresh && !taken_over {
             return Ok(Some(Outcome::ClaimedElsewhere));
         }
+        Ok(None)
+    }
+
+    /// Makes the session what it is to be after so many units: the timeouts, and what the file itself has set.
+    async fn set_up<C: Connection>(
+        self,
+        run: &mut Run<'_, '_, C>,
+        migration: &'static Migration,
+        done: usize,
+    ) -> Result<(), Error> {
         let timeouts = format!(
             "SET lock_timeout = {};\nSET statement_timeout = {}",
             milliseconds(migration.details.lock_timeout.unwrap_or_default()),
             milliseconds(migration.details.statement_timeout.or(self.options.statement_timeout).unwrap_or_default()),
         );
         run.session.expect("setting the timeouts", &timeouts).await?;
-        Ok(None)
+        for unit in session_units(migration, done) {
+            run.session.expect("setting again what the migration had set", unit.sql(migration)).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes to the history before the unit `at`, as the role that runs migrations, which may be another than the file
+    /// has chosen for its own statements.
+    async fn record<C: Connection>(
+        self,
+        run: &mut Run<'_, '_, C>,
+        migration: &'static Migration,
+        at: usize,
+        sql: &str,
+    ) -> Result<(), Error> {
+        if session_units(migration, at).next().is_none() {
+            return run.session.expect(RECORDING, sql).await.map(drop);
+        }
+        run.session.expect(RECORDING, &format!("{};\n{sql}", self.state.restore())).await?;
+        self.set_up(run, migration, at).await
     }
 
     async fn statements<C: Connection>(self, run: &mut Run<'_, '_, C>, step: &Step) -> Result<(), Error> {
@@ -67,9 +96,7 @@ impl Applying<'_> {
             Start::Fresh => (0, None),
             Start::Resume { done, doubt, .. } => (*done as usize, Some(*doubt)),
         };
-        for unit in units.iter().take(first).filter(|unit| unit.effect == Effect::Session) {
-            run.session.expect("setting again what the migration had set", unit.sql(migration)).await?;
-        }
+        self.set_up(run, migration, first).await?;
         for (at, unit) in units.iter().enumerate().skip(first) {
             let (version, number, of) = (migration.version, at + 1, units.len());
             run.observers.tell(&Event::Statement { version, number, of, sql: &first_line(unit.sql(migration)) });
@@ -80,10 +107,10 @@ impl Applying<'_> {
             } else {
                 history::progress(self.table, version, done)
             };
-            run.session.expect(RECORDING, &record).await?;
+            self.record(run, migration, number, &record).await?;
         }
         if first >= units.len() {
-            run.session.expect(RECORDING, &history::complete(self.table, migration.version)).await?;
+            self.record(run, migration, first, &history::complete(self.table, migration.version)).await?;
         }
         Ok(())
     }
@@ -165,10 +192,10 @@ impl Applying<'_> {
         } else {
             history::settle(self.table, migration.version, done)
         };
-        match run.session.send(&record).await.failure {
-            Some(_) => in_doubt,
-            None if at == 0 => Left::Nothing,
-            None => Left::Statements { done, total },
+        match self.record(run, migration, at, &record).await {
+            Err(_) => in_doubt,
+            Ok(()) if at == 0 => Left::Nothing,
+            Ok(()) => Left::Statements { done, total },
         }
     }
 
@@ -193,8 +220,13 @@ impl Applying<'_> {
         } else {
             history::unsettle(self.table, migration.version, u32::try_from(at).unwrap_or(u32::MAX))
         };
-        run.session.expect(RECORDING, &record).await.map(drop)
+        self.record(run, migration, at, &record).await
     }
+}
+
+/// The first units that change the session only.
+fn session_units(migration: &'static Migration, first: usize) -> impl Iterator<Item = &'static Unit> {
+    migration.details.units.iter().take(first).filter(|unit| unit.effect == Effect::Session)
 }
 
 fn drop_index(qualified: &str) -> String {

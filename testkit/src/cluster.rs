@@ -15,6 +15,9 @@ use crate::keeper::{self, Membership};
 use crate::server::{Server, new_directory};
 use crate::{fetch, place, process, shared};
 
+/// How long processes may take to go once they were killed, or told to leave at once.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// How a server is told to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -54,7 +57,7 @@ pub enum Mode {
 /// ```
 #[derive(Debug)]
 pub struct Cluster {
-    server: Server,
+    pub(crate) server: Server,
     child: Mutex<Option<Child>>,
     membership: Option<Membership>,
 }
@@ -66,6 +69,7 @@ pub struct Builder {
     settings: Vec<(String, String)>,
     version: Option<u32>,
     tls: Option<Tls>,
+    pub(crate) primary: Option<Server>,
 }
 
 #[derive(Debug, Clone)]
@@ -103,11 +107,20 @@ impl Builder {
     /// [`Error::output`] has the end of its log.
     pub fn start(self) -> Result<Cluster, Error> {
         let account = Account::choose()?;
-        let binaries = fetch::find_or_fetch(account, self.version)?;
+        let binaries = match &self.primary {
+            Some(primary) => primary.binaries.clone(),
+            None => fetch::find_or_fetch(account, self.version)?,
+        };
         let (directory, membership) = kept_directory(account)?;
         let mut server = Server::plan(binaries, account, directory)?;
         // From here on, an error drops the membership, and the keeper clears up.
-        server.make(&self.settings)?;
+        match &self.primary {
+            Some(primary) => {
+                server.address.password.clone_from(&primary.address.password);
+                server.make_standby(&primary.address, &self.settings)?;
+            }
+            None => server.make(&self.settings)?,
+        }
         if let Some(tls) = &self.tls {
             server.write("server.crt", &tls.certificate)?;
             server.write("server.key", &tls.key)?;
@@ -200,9 +213,9 @@ impl Cluster {
     pub fn kill(&self) -> Result<(), Error> {
         let mut child = self.child();
         let pid = self.server.postmaster().ok_or_else(|| self.state("stopped"))?;
-        let gone = process::kill_tree(pid);
+        let gone = process::kill_tree(pid, PATIENCE);
         reap(&mut child);
-        if gone { Ok(()) } else { Err(self.server.slow("stop", 0)) }
+        if gone { Ok(()) } else { Err(self.server.slow("stop", PATIENCE, 0)) }
     }
 
     /// Starts the server after [`stop`](Self::stop) or [`kill`](Self::kill), on the same port and data, and waits
@@ -270,8 +283,8 @@ impl Drop for Cluster {
             // Not SIGKILL in the first place: that would leave the server's shared memory behind.
             process::signal(pid, Signal::CONT);
             process::signal(pid, Signal::QUIT);
-            if !process::wait_until(Duration::from_secs(10), || self.server.postmaster().is_none()) {
-                process::kill_tree(pid);
+            if !process::wait_until(PATIENCE, || self.server.postmaster().is_none()) {
+                process::kill_tree(pid, PATIENCE);
             }
         }
         reap(&mut child);

@@ -220,7 +220,8 @@ async fn run(client: &Client, sql: &str) -> Result<(), Error> {
     client.batch_execute(sql).await.map_err(|source| refused(sql, source))
 }
 
-async fn rows(client: &Client, sql: &str) -> Result<Vec<Vec<Option<String>>>, Error> {
+/// All rows of a query as PostgreSQL prints them.
+pub(crate) async fn rows(client: &Client, sql: &str) -> Result<Vec<Vec<Option<String>>>, Error> {
     let messages = client.simple_query(sql).await.map_err(|source| refused(sql, source))?;
     let rows = messages.into_iter().filter_map(|message| match message {
         SimpleQueryMessage::Row(row) => Some((0..row.len()).map(|column| row.get(column).map(str::to_owned)).collect()),

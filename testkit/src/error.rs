@@ -67,12 +67,12 @@ pub enum Error {
         /// The end of what it wrote.
         output: String,
     },
-    /// The server did not start, or did not stop, in time.
+    /// The server did not start, stop, catch up or become a primary in time.
     #[error("the server at {} did not {what} within {seconds} s", .data.display())]
     Slow {
         /// The server's data directory.
         data: PathBuf,
-        /// `start` or `stop`.
+        /// `start`, `stop`, `catch up` or `promote`.
         what: &'static str,
         /// How long it was waited for.
         seconds: u64,

@@ -44,7 +44,8 @@
 //!
 //! # Limits
 //!
-//! It runs on Unix. One that npm fetched brings the server alone, without `pg_dump`.
+//! It runs on Unix. One that npm fetched brings the server alone, without `pg_dump` and
+//! `pg_basebackup`.
 
 #[cfg(not(unix))]
 compile_error!("graven-testkit runs on Unix: it needs FIFOs, signals and process groups");
@@ -64,6 +65,7 @@ mod process;
 mod random;
 mod server;
 mod shared;
+mod standby;
 mod sweep;
 
 pub use cluster::{Builder, Cluster, Mode};

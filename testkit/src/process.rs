@@ -39,12 +39,12 @@ pub(crate) fn signal(pid: Pid, signal: Signal) {
 /// Kills a postmaster and every process of its server at once, and waits until they are gone; says whether they are.
 ///
 /// The postmaster is halted first: it would otherwise answer the first child's death by a restart.
-pub(crate) fn kill_tree(postmaster: Pid) -> bool {
+pub(crate) fn kill_tree(postmaster: Pid, limit: Duration) -> bool {
     signal(postmaster, Signal::STOP);
     let mut all = children(postmaster);
     all.push(postmaster);
     all.iter().for_each(|pid| signal(*pid, Signal::KILL));
-    wait_until(Duration::from_secs(10), || all.iter().all(|pid| is_gone(*pid)))
+    wait_until(limit, || all.iter().all(|pid| is_gone(*pid)))
 }
 
 /// Polls until `done`, for at most `limit`; says whether it came true.

@@ -80,8 +80,7 @@ impl Server {
                       host all all 127.0.0.1/32 password\nhost replication all 127.0.0.1/32 password\n";
         self.write("pg_hba.conf", access)?;
         let common = SETTINGS.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        let socket = ("unix_socket_directories".to_owned(), self.address.socket.display().to_string());
-        self.configure(common.chain([socket]).chain(settings.iter().cloned()))
+        self.configure(common.chain([self.socket_setting()]).chain(settings.iter().cloned()))
     }
 
     /// Appends settings to the configuration file; the last one of a name counts.
@@ -142,7 +141,7 @@ impl Server {
             if Instant::now() > deadline {
                 let _ = child.kill();
                 let _ = child.wait();
-                return Err(self.slow("start", before));
+                return Err(self.slow("start", PATIENCE, before));
             }
             std::thread::sleep(Duration::from_millis(3));
         }
@@ -157,7 +156,7 @@ impl Server {
         if process::wait_until(PATIENCE, || self.postmaster().is_none()) {
             Ok(())
         } else {
-            Err(self.slow("stop", before))
+            Err(self.slow("stop", PATIENCE, before))
         }
     }
 
@@ -166,11 +165,15 @@ impl Server {
         process::postmaster(&self.data())
     }
 
+    pub(crate) fn socket_setting(&self) -> (String, String) {
+        ("unix_socket_directories".to_owned(), self.address.socket.display().to_string())
+    }
+
     fn port_setting(&self) -> (String, String) {
         ("port".to_owned(), self.address.port.to_string())
     }
 
-    fn make_directories(&self) -> Result<(), Error> {
+    pub(crate) fn make_directories(&self) -> Result<(), Error> {
         for path in [self.data(), self.address.socket.clone()] {
             fs::DirBuilder::new().mode(0o700).create(&path).doing("make the directory", &path)?;
             self.account.own(&path)?;
@@ -206,8 +209,8 @@ impl Server {
     }
 
     /// The error of a server that took too long, with its log from an offset on.
-    pub(crate) fn slow(&self, what: &'static str, before: u64) -> Error {
-        Error::Slow { data: self.data(), what, seconds: PATIENCE.as_secs(), output: self.log_since(before) }
+    pub(crate) fn slow(&self, what: &'static str, limit: Duration, before: u64) -> Error {
+        Error::Slow { data: self.data(), what, seconds: limit.as_secs(), output: self.log_since(before) }
     }
 }
 

@@ -6,6 +6,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use graven_testkit::tokio_postgres::{self, SimpleQueryMessage};
 use graven_testkit::{Cluster, Database, Error, Mode};
 
 #[tokio::test]
@@ -137,6 +138,50 @@ async fn a_server_with_a_certificate_offers_tls_and_still_takes_plain_connection
 
     let plain = Cluster::builder().start().unwrap();
     assert_eq!(answer_to_tls_request(plain.port()), b'N');
+}
+
+#[test]
+fn a_standby_follows_refuses_writes_and_takes_over() {
+    let primary = Cluster::builder().start().unwrap();
+    let database = primary.database().unwrap();
+    database.execute("CREATE TABLE t (x int)").unwrap();
+    let standby = match Cluster::builder().standby_of(&primary).setting("work_mem", "5MB").start() {
+        Ok(standby) => standby,
+        Err(Error::ProgramAbsent { program, directory }) => {
+            return eprintln!("NOT TESTED: a standby, because {} holds no {program}", directory.display());
+        }
+        Err(error) => panic!("{error:?}"),
+    };
+    assert_ne!(standby.port(), primary.port());
+    database.execute("INSERT INTO t VALUES (1), (2)").unwrap();
+    standby.catch_up_with(&primary).unwrap();
+    let (one, two) = (Some("1".to_owned()), Some("2".to_owned()));
+    let url = standby.url_of(&database);
+    assert_eq!(rows_at(&url, "SELECT x FROM t ORDER BY x").unwrap(), [one.clone(), two.clone()]);
+    assert_eq!(rows_at(&url, "SHOW work_mem").unwrap(), [Some("5MB".to_owned())]);
+    assert_eq!(rows_at(&url, "INSERT INTO t VALUES (3)").unwrap_err().code().unwrap().code(), "25006");
+    assert!(standby.database().is_err());
+
+    primary.kill().unwrap();
+    standby.promote().unwrap();
+    rows_at(&url, "INSERT INTO t VALUES (3)").unwrap();
+    assert_eq!(rows_at(&url, "SELECT x FROM t ORDER BY x").unwrap(), [one, two, Some("3".to_owned())]);
+    assert!(standby.promote().is_err(), "it is no standby any more");
+}
+
+/// The first column of a query's rows.
+fn rows_at(url: &str, sql: &str) -> Result<Vec<Option<String>>, tokio_postgres::Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await?;
+        tokio::spawn(connection);
+        let messages = client.simple_query(sql).await?;
+        let rows = messages.into_iter().filter_map(|message| match message {
+            SimpleQueryMessage::Row(row) => Some(row.get(0).map(str::to_owned)),
+            _ => None,
+        });
+        Ok(rows.collect())
+    })
 }
 
 /// An SSLRequest message: its length, and the code that stands for TLS.

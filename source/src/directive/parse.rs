@@ -77,7 +77,7 @@ impl fmt::Display for DirectiveReason {
 }
 
 /// The keys, as documented.
-pub(super) const KEYS: [&str; 4] = ["transaction", "lock_timeout", "statement_timeout", "retries"];
+const KEYS: [&str; 4] = ["transaction", "lock_timeout", "statement_timeout", "retries"];
 
 /// The directives of a text, and what is wrong with those that do not hold, in order.
 ///
