@@ -73,6 +73,11 @@ impl Said {
             "unsealed" => &mut self.unsealed,
             "history" => &mut self.history,
             "namespace" => &mut self.namespace,
+            // `concat!(env!("CARGO_MANIFEST_DIR"), "/migrations")`, as other macros want it.
+            other if input.peek(Token![!]) => {
+                let message = format!("`{other}!` is not expanded here: write the path, which is relative to the package");
+                return Err(syn::Error::new(key.span(), message));
+            }
             other => {
                 let message = format!("`{other}` is no option of embed_migrations!: there are {KEYS}");
                 return Err(syn::Error::new(key.span(), message));
@@ -81,8 +86,15 @@ impl Said {
         if place.is_some() {
             return Err(syn::Error::new(key.span(), format!("`{key}` is given twice")));
         }
+        if !input.peek(Token![=]) {
+            return Err(syn::Error::new(key.span(), format!("`{key}` has no value: write `{key} = \"…\"`")));
+        }
         input.parse::<Token![=]>()?;
-        let value: LitStr = input.parse()?;
+        // Of a value that is not there the error would lie at the end, which is the whole macro.
+        let place_of_value = if input.is_empty() { key.span() } else { input.span() };
+        let value: LitStr = input
+            .parse()
+            .map_err(|_| syn::Error::new(place_of_value, format!("the value of `{key}` is a string: write `{key} = \"…\"`")))?;
         if key == "unsealed" && value.value() != "allow" {
             return Err(syn::Error::new(value.span(), "the only value of `unsealed` is \"allow\""));
         }

@@ -6,8 +6,6 @@
 //!
 //! `TRYBUILD=overwrite cargo test -p graven-tests --test ui` writes what is printed anew.
 
-mod scratch;
-
 use std::collections::BTreeSet;
 use std::env;
 use std::fs;
@@ -15,8 +13,7 @@ use std::path::Path;
 use std::process::Command;
 
 use graven_source::rule::{RULES, Rule};
-
-use crate::scratch::Scratch;
+use tempfile::TempDir;
 
 /// What the macro takes the package's folder from, before `CARGO_MANIFEST_DIR`.
 const OVERRIDE: &str = "GRAVEN_MANIFEST_DIR";
@@ -44,7 +41,8 @@ fn every_rule_has_a_case() {
         let case = stem(rule);
         assert!(cases.contains(&case), "the rule {} has no case ui/{case}.rs", rule.id);
         let text = fs::read_to_string(format!("ui/{case}.rs")).unwrap();
-        let path = if rule.bad.path.starts_with('/') { rule.bad.path.to_owned() } else { format!("{case}/{}", rule.bad.path) };
+        let is_absolute = rule.bad.path.starts_with('/');
+        let path = if is_absolute { rule.bad.path.to_owned() } else { format!("{case}/{}", rule.bad.path) };
         assert!(text.contains(&format!("{path:?}")), "ui/{case}.rs does not embed {path}");
     }
 }
@@ -66,30 +64,30 @@ fn stem(rule: &Rule) -> String {
     rule.id.replace('-', "_")
 }
 
-/// Lays out the package of the cases.
-fn stage() -> Scratch {
-    let stage = Scratch::new("ui");
+/// Lays out the package of the cases. It lies outside of the target directory, whose paths trybuild does not shorten.
+fn stage() -> TempDir {
+    let stage = TempDir::new().unwrap();
+    let write = |file: &str, content: &[u8]| {
+        let file = stage.path().join(file);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, content).unwrap();
+    };
     let runtime = Path::new(env!("CARGO_MANIFEST_DIR")).join("../runtime");
-    stage.write(
-        "Cargo.toml",
-        format!(
-            "[package]\nname = \"graven-ui\"\nedition = \"2024\"\n\n\
-             [dependencies]\ngraven = {{ path = {runtime:?}, default-features = false }}\n"
-        ),
-    );
-    stage.write("src/lib.rs", "");
+    let dependency = format!("graven = {{ path = {runtime:?}, default-features = false }}");
+    let manifest = format!("[package]\nname = \"graven-ui\"\nedition = \"2024\"\n\n[dependencies]\n{dependency}\n");
+    write("Cargo.toml", manifest.as_bytes());
+    write("src/lib.rs", b"");
     for case in names("rs") {
-        stage.write(&format!("ui/{case}.rs"), fs::read(format!("ui/{case}.rs")).unwrap());
-        let directory = format!("ui/{case}/migrations");
-        for file in fs::read_dir(&directory).into_iter().flatten() {
+        write(&format!("ui/{case}.rs"), &fs::read(format!("ui/{case}.rs")).unwrap());
+        for file in fs::read_dir(format!("ui/{case}/migrations")).into_iter().flatten() {
             let file = file.unwrap();
-            let name = format!("{case}/migrations/{}", file.file_name().to_str().unwrap());
-            stage.write(&name, fs::read(file.path()).unwrap());
+            let name = file.file_name().into_string().unwrap();
+            write(&format!("{case}/migrations/{name}"), &fs::read(file.path()).unwrap());
         }
     }
     for rule in RULES {
         for (file, content) in rule.bad.files {
-            stage.write(&format!("{}/{}/{file}", stem(rule), rule.bad.path), content);
+            write(&format!("{}/{}/{file}", stem(rule), rule.bad.path), content);
         }
     }
     stage
@@ -102,7 +100,7 @@ fn is_staged(rule: &Rule) -> bool {
 }
 
 /// Runs the cases, in the package of the cases.
-fn start_again(stage: &Scratch) {
+fn start_again(stage: &TempDir) {
     let mut again = Command::new(env::current_exe().unwrap());
     again.args(["each_mistake_is_told_of_as_it_was_agreed", "--exact", "--nocapture"]);
     // `cargo test --test ui -- trybuild=sealed` runs some of the cases.

@@ -15,7 +15,7 @@ pub(crate) fn run(common: &Common, apply: &Apply, output: &Output) -> Result<Exi
     let url = apply.database.url()?;
     let log = *output;
     let mut migrator =
-        apply.database.migrator(&set).lock_timeout(apply.lock_timeout).observe(move |event| tell(&log, event));
+        apply.database.migrator(&set).lock_timeout(apply.lock.timeout).observe(move |event| tell(&log, event));
     if apply.into_existing {
         migrator = migrator.into_existing();
     }
@@ -26,7 +26,7 @@ pub(crate) fn run(common: &Common, apply: &Apply, output: &Output) -> Result<Exi
         migrator = migrator.strict();
     }
     let report = block_on(migrator.run_url(url))?;
-    output.result(&report, || summary(&report));
+    output.result(&report, || summary(&report))?;
     Ok(exit::DONE)
 }
 
@@ -61,14 +61,12 @@ fn tell(output: &Output, event: &Event<'_>) {
 }
 
 fn summary(report: &Report) -> String {
-    let total = plural(report.total, "migration");
     match report.outcome {
-        Outcome::Applied => format!(
-            "{} applied in {:.1?}; {total} altogether",
-            plural(report.applied.len(), "migration"),
-            report.duration
-        ),
-        _ => format!("up to date: {total}"),
+        Outcome::Applied => {
+            let applied = plural(report.applied.len(), "migration");
+            format!("applied {applied} in {:.1?}, {} in all", report.duration, report.total)
+        }
+        _ => format!("up to date: {}", plural(report.total, "migration")),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::output::Output;
 pub(crate) fn run(common: &Common, resolve: &Resolve, output: &Output) -> Result<Exit, Failure> {
     let set = embed(load_to_run(common, Demand::Any, output)?);
     let url = resolve.database.url()?;
-    let mut migrator = resolve.database.migrator(&set).lock_timeout(resolve.lock_timeout);
+    let mut migrator = resolve.database.migrator(&set).lock_timeout(resolve.lock.timeout);
     let resolution = if resolve.resolution.applied { Resolution::Applied } else { Resolution::Retry };
     let resolved = block_on(async {
         let mut client = graven::connect(url).await?;
@@ -27,6 +27,6 @@ pub(crate) fn run(common: &Common, resolve: &Resolve, output: &Output) -> Result
         } else {
             format!("{version} {name}: {done} of {total} statements are done, the next run goes on with statement {}", done + 1)
         }
-    });
+    })?;
     Ok(exit::DONE)
 }

@@ -1,29 +1,48 @@
 //! `graven status`: what state each migration is in.
 
-use graven::{MigrationStatus, State, Status};
+use graven::{Conflict, MigrationStatus, State};
+use serde::Serialize;
+use serde_json::Value;
 
-use crate::arguments::{Common, Database};
+use crate::arguments::{self, Common};
 use crate::command::apply::plural;
 use crate::database::block_on;
 use crate::directory::{Demand, load_to_run};
 use crate::embed::embed;
 use crate::exit::{self, Exit};
-use crate::failure::Failure;
+use crate::failure::{self, Failure};
 use crate::output::{BAD, BOLD, DIM, GOOD, Output, WARNING};
 
-pub(crate) fn run(common: &Common, database: &Database, output: &Output) -> Result<Exit, Failure> {
+/// The longest word for a state, and two spaces.
+const STATE_WIDTH: usize = 14;
+
+pub(crate) fn run(common: &Common, status: &arguments::Status, output: &Output) -> Result<Exit, Failure> {
     let set = embed(load_to_run(common, Demand::Any, output)?);
-    let url = database.url()?;
-    let mut migrator = database.migrator(&set);
+    let url = status.database.url()?;
+    let mut migrator = status.database.migrator(&set);
     let status = block_on(async {
         let mut client = graven::connect(url).await?;
         migrator.status(&mut client).await
     })?;
-    output.result(&status, || table(&status));
+    let json = Json { status: &status, conflicts: conflicts(&status).map(failure::conflict).collect() };
+    output.result(&json, || table(&status))?;
     Ok(exit::DONE)
 }
 
-fn table(status: &Status) -> String {
+/// The status with its conflicts in the form that they have in errors, too.
+#[derive(Serialize)]
+struct Json<'a> {
+    #[serde(flatten)]
+    status: &'a graven::Status,
+    conflicts: Vec<Value>,
+}
+
+/// What `graven apply` would refuse. It lets a later migration pass unless told otherwise.
+fn conflicts(status: &graven::Status) -> impl Iterator<Item = &Conflict> {
+    status.conflicts.iter().filter(|conflict| conflict.state() != State::Future)
+}
+
+fn table(status: &graven::Status) -> String {
     let mut text = match &status.history {
         Some(history) => format!("history {BOLD}{history}{BOLD:#}"),
         None => "no schema in the search path exists".to_owned(),
@@ -40,14 +59,15 @@ fn table(status: &Status) -> String {
             State::Pending | State::Future => WARNING,
             _ => BAD,
         };
+        // Padding at the end of a line would stay in logs.
+        let origin = origin(migration);
+        let state_width = if origin.is_empty() { 0 } else { STATE_WIDTH };
         text.push_str(&format!(
-            "\n  {version:>version_width$}  {:name_width$}  {style}{:12}{style:#}{DIM}{}{DIM:#}",
-            migration.name,
-            migration.state,
-            origin(migration)
+            "\n  {version:>version_width$}  {:name_width$}  {style}{:state_width$}{style:#}{DIM}{origin}{DIM:#}",
+            migration.name, migration.state,
         ));
     }
-    for conflict in &status.conflicts {
+    for conflict in conflicts(status) {
         text.push_str(&format!("\n\n{BAD}conflict{BAD:#}: {conflict}\n  remedy: {}", conflict.remedy()));
     }
     let counts: Vec<String> = State::ALL

@@ -26,6 +26,6 @@ pub(crate) fn run(common: &Common, verify: &Verify, output: &Output) -> Result<E
             text.push_str(&format!("; the database has {} more", report.future.len()));
         }
         text
-    });
+    })?;
     Ok(exit::DONE)
 }

@@ -26,7 +26,7 @@ pub enum TokenKind {
     BlockComment,
     /// `'…'`, and the kinds that are read like it: `N'…'`, `B'…'` and `X'…'`.
     String,
-    /// `E'…'`, and `'…'` where [`StringSyntax::Escape`] holds; with its continuations on further lines.
+    /// `E'…'`, and `'…'` where [`StringSyntax::Escape`](super::StringSyntax::Escape) holds; with its continuations on further lines.
     EscapeString,
     /// `U&'…'`.
     UnicodeString,

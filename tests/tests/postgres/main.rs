@@ -5,4 +5,8 @@ mod apply;
 #[cfg(test)]
 mod common;
 #[cfg(test)]
+mod conflicts;
+#[cfg(test)]
 mod failure;
+#[cfg(test)]
+mod non_transactional;
