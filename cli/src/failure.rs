@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use graven::Error;
+use graven::{Conflict, Error, ServerError};
 use graven_source::problem::{Problem, Style, render_all};
 use serde_json::{Value, json};
 
@@ -59,7 +59,7 @@ impl Failure {
     /// The whole page, without the word `error` before it.
     pub(crate) fn page(&self) -> String {
         match self {
-            Self::Run(error) => error.explain(),
+            Self::Run(error) => page(error),
             Self::Problems(problems) => {
                 format!("{}\n\n{}", render_all(problems, SHOWN, Style::Ansi), explained(problems))
             }
@@ -97,8 +97,63 @@ pub(crate) fn problem(problem: &Problem) -> Value {
     })
 }
 
+/// A conflict for machines.
+pub(crate) fn conflict(conflict: &Conflict) -> Value {
+    json!({
+        "version": conflict.version().map(graven::Version::value),
+        "state": conflict.state(),
+        "message": conflict.to_string(),
+        "remedy": conflict.remedy(),
+    })
+}
+
+/// The runtime's page, with what to do at a command line.
+fn page(error: &Error) -> String {
+    let page = error.explain();
+    let without = error.hint().and_then(|hint| page.strip_suffix(&format!("\n  hint: {hint}")).map(str::to_owned));
+    match (without, hint(error)) {
+        (Some(without), Some(hint)) => format!("{without}\n  hint: {hint}"),
+        _ => page,
+    }
+}
+
+/// What to do about it. The runtime's own hints are for those who embed it, where the two differ.
+fn hint(error: &Error) -> Option<String> {
+    match error {
+        Error::NotApplied { .. } => Some("`graven apply` applies them".to_owned()),
+        Error::NotEmpty { .. } => Some(
+            "if these tables are none of the migrations' business, say so once with `--into-existing`; if it is the \
+             wrong database, correct the URL"
+                .to_owned(),
+        ),
+        Error::HistoryElsewhere { found, history } => Some(format!(
+            "say which one is meant: `--history {found}` goes on with that one, `--history {history}` begins a new one"
+        )),
+        Error::LockTimeout { holder, .. } => {
+            let ended = holder.as_ref().map(|holder| {
+                format!("; if it hangs, `SELECT pg_terminate_backend({})` ends it", holder.pid)
+            });
+            let wait = "let it finish and start again, or wait longer with `--lock-timeout 5min`";
+            Some(format!("{wait}{}", ended.unwrap_or_default()))
+        }
+        Error::Connect { source, .. } => {
+            let sqlstate = source.downcast_ref::<ServerError>().map_or("", |error| error.sqlstate.as_str());
+            match sqlstate {
+                "3D000" => Some("create it (`createdb`) or correct the URL: graven makes no database".to_owned()),
+                "28P01" | "28000" => Some(
+                    "correct user and password in the URL; `@`, `/`, `:`, `?`, `#` and `%` in them are written as \
+                     %40, %2F, %3A, %3F, %23 and %25"
+                        .to_owned(),
+                ),
+                _ => error.hint(),
+            }
+        }
+        _ => error.hint(),
+    }
+}
+
 fn run(error: &Error) -> Value {
-    let mut json = json!({ "kind": kind(error), "message": error.to_string(), "hint": error.hint() });
+    let mut json = json!({ "kind": kind(error), "message": error.to_string(), "hint": hint(error) });
     let more = match error {
         Error::MigrationFailed(failed) => json!({
             "version": failed.version.value(),
@@ -121,12 +176,7 @@ fn run(error: &Error) -> Value {
         }),
         Error::Conflicts { conflicts, history } => json!({
             "history": history,
-            "conflicts": conflicts.iter().map(|conflict| json!({
-                "version": conflict.version().map(graven::Version::value),
-                "state": conflict.state(),
-                "message": conflict.to_string(),
-                "remedy": conflict.remedy(),
-            })).collect::<Vec<_>>(),
+            "conflicts": conflicts.iter().map(conflict).collect::<Vec<_>>(),
         }),
         Error::NotApplied { pending } | Error::Standby { pending } => json!({ "pending": pending }),
         Error::LockTimeout { waited, holder } => json!({

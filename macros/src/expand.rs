@@ -27,7 +27,8 @@ pub(crate) fn expand(input: &Input) -> TokenStream {
     };
     let loaded = Set::load(&root.path, Path::new(&input.path), Paths::Relative);
     let tracked = tracked(&root, input, &loaded.set);
-    let problems = loaded.problems;
+    let mut problems = loaded.problems;
+    problems.extend(loaded.set.not_run_yet());
 
     if !problems.is_empty() {
         return stub(input, &compile_error(&problems, input.span), &tracked);
@@ -88,7 +89,10 @@ impl Root {
             return Err("CARGO_MANIFEST_DIR is not set: build with cargo, or set it to the package's folder".to_owned());
         };
         if path.to_str().is_none() {
-            return Err(format!("the path of the package is not UTF-8, and rustc cannot track its files: {}", path.display()));
+            return Err(format!(
+                "the path of the package is not UTF-8, and rustc cannot track its files: {}",
+                path.display()
+            ));
         }
         Ok(Self { path, tokens: quote! { ::core::env!(#variable) } })
     }

@@ -75,7 +75,8 @@ impl Said {
             "namespace" => &mut self.namespace,
             // `concat!(env!("CARGO_MANIFEST_DIR"), "/migrations")`, as other macros want it.
             other if input.peek(Token![!]) => {
-                let message = format!("`{other}!` is not expanded here: write the path, which is relative to the package");
+                let message =
+                    format!("`{other}!` is not expanded here: write the path, which is relative to the package");
                 return Err(syn::Error::new(key.span(), message));
             }
             other => {
@@ -86,28 +87,33 @@ impl Said {
         if place.is_some() {
             return Err(syn::Error::new(key.span(), format!("`{key}` is given twice")));
         }
-        if !input.peek(Token![=]) {
-            return Err(syn::Error::new(key.span(), format!("`{key}` has no value: write `{key} = \"…\"`")));
-        }
-        input.parse::<Token![=]>()?;
-        // Of a value that is not there the error would lie at the end, which is the whole macro.
-        let place_of_value = if input.is_empty() { key.span() } else { input.span() };
-        let value: LitStr = input
-            .parse()
-            .map_err(|_| syn::Error::new(place_of_value, format!("the value of `{key}` is a string: write `{key} = \"…\"`")))?;
-        if key == "unsealed" && value.value() != "allow" {
-            return Err(syn::Error::new(value.span(), "the only value of `unsealed` is \"allow\""));
-        }
-        if key == "history" && graven_source::history_name::parse(&value.value()).is_none() {
-            let message = "not the name of a table: write \"table\" or \"schema.table\", each part at most 63 bytes";
-            return Err(syn::Error::new(value.span(), message));
-        }
-        if value.value().contains('\0') {
-            return Err(syn::Error::new(value.span(), "PostgreSQL knows no NUL character"));
-        }
-        *place = Some(value);
+        *place = Some(value(&key, input)?);
         Ok(())
     }
+}
+
+/// What stands after a key: `= "a string"`.
+fn value(key: &Ident, input: ParseStream<'_>) -> syn::Result<LitStr> {
+    let example = format!("`{key} = \"{}\"`", if key == "unsealed" { "allow" } else { "…" });
+    if !input.peek(Token![=]) {
+        return Err(syn::Error::new(key.span(), format!("`{key}` has no value: write {example}")));
+    }
+    input.parse::<Token![=]>()?;
+    // The place of a value that is not there would be the whole macro.
+    let place = if input.is_empty() { key.span() } else { input.span() };
+    let no_string = |_| syn::Error::new(place, format!("the value of `{key}` is a string: write {example}"));
+    let value: LitStr = input.parse().map_err(no_string)?;
+    let refuse = |message| Err(syn::Error::new(value.span(), message));
+    if key == "unsealed" && value.value() != "allow" {
+        return refuse("the only value of `unsealed` is \"allow\"");
+    }
+    if key == "history" && graven_source::history_name::parse(&value.value()).is_none() {
+        return refuse("not the name of a table: write \"table\" or \"schema.table\", each part at most 63 bytes");
+    }
+    if value.value().contains('\0') {
+        return refuse("PostgreSQL knows no NUL character");
+    }
+    Ok(value)
 }
 
 fn comma_or_end(input: ParseStream<'_>) -> syn::Result<()> {

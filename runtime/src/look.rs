@@ -73,6 +73,8 @@ fn understand(question: Question<'_>, reply: Reply, skipped: usize) -> Result<Lo
     let mut results = reply.completed.into_iter().skip(skipped);
     let Some(server) = results.next().and_then(|rows| rows.first().map(Server::parse)) else {
         return Err(match reply.failure {
+            // in_failed_sql_transaction: until it is ended, not even a look is possible.
+            Some(Failure::Server(error)) if error.sqlstate == "25P02" => Error::InTransaction,
             Some(failure) => Error::from_failure(DOING, failure),
             None => unreadable("the server sent no answer", question, None),
         });

@@ -6,6 +6,7 @@
 
 mod content;
 mod free;
+mod kinds;
 mod names;
 mod place;
 mod sealing;

@@ -8,12 +8,17 @@ use crate::exit::{self, Exit};
 use crate::failure::Failure;
 use crate::output::{BOLD, DIM, Output};
 
+/// As wide as text is read with ease.
+const WIDTH: usize = 100;
+/// From where on a misspelt rule is taken for a rule: 1 is the same, 0 has nothing in common.
+const ALIKE: f64 = 0.75;
+
 pub(crate) fn run(explain: &Explain, output: &Output) -> Result<Exit, Failure> {
     match &explain.rule {
-        None => output.result(&RULES.iter().map(|rule| json(rule)).collect::<Vec<_>>(), list),
+        None => output.result(&RULES.iter().map(|rule| json(rule)).collect::<Vec<_>>(), list)?,
         Some(id) => {
             let rule = by_id(id).ok_or_else(|| unknown(id))?;
-            output.result(&json(rule), || page(rule));
+            output.result(&json(rule), || page(rule))?;
         }
     }
     Ok(exit::DONE)
@@ -21,18 +26,24 @@ pub(crate) fn run(explain: &Explain, output: &Output) -> Result<Exit, Failure> {
 
 fn list() -> String {
     let width = RULES.iter().map(|rule| rule.id.len()).max().unwrap_or(0);
-    let lines: Vec<String> =
-        RULES.iter().map(|rule| format!("  {BOLD}{:width$}{BOLD:#}  {}", rule.id, rule.finds)).collect();
+    let lines: Vec<String> = RULES
+        .iter()
+        .map(|rule| {
+            let finds = wrapped(rule.finds, WIDTH - width - 4).join(&format!("\n{:1$}", "", width + 4));
+            format!("  {BOLD}{:width$}{BOLD:#}  {finds}", rule.id)
+        })
+        .collect();
     format!("{}\n\n`graven explain RULE` explains one.", lines.join("\n"))
 }
 
 fn page(rule: &Rule) -> String {
+    let paragraph = |text: &str| wrapped(text, WIDTH).join("\n");
     format!(
         "{BOLD}{}{BOLD:#}: {}\n\n{}\n\n{BOLD}What to do{BOLD:#}\n{}\n\n{BOLD}Refused{BOLD:#}\n{}\n{BOLD}Fine{BOLD:#}\n{}",
         rule.id,
         rule.finds,
-        rule.why,
-        rule.remedy,
+        paragraph(rule.why),
+        paragraph(rule.remedy),
         example(&rule.bad),
         example(&rule.good)
     )
@@ -44,12 +55,46 @@ fn example(example: &Example) -> String {
     }
     let mut text = String::new();
     for (file, content) in example.files {
-        text.push_str(&format!("  {DIM}{}/{file}{DIM:#}\n", example.path));
-        for line in String::from_utf8_lossy(content).lines() {
-            text.push_str(&format!("      {}\n", line.escape_debug().to_string().replace("\\'", "'").replace("\\\"", "\"")));
+        let empty = if content.is_empty() { " (empty)" } else { "" };
+        text.push_str(&format!("  {DIM}{}/{file}{empty}{DIM:#}\n", example.path));
+        for line in visible(content).lines() {
+            text.push_str(&format!("      {line}\n"));
         }
     }
     text
+}
+
+/// A file as it can be shown: what is no text, or would do something to a terminal, is written as a number.
+fn visible(content: &[u8]) -> String {
+    let mut text = String::new();
+    for chunk in content.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match c {
+                '\n' | '\t' => text.push(c),
+                c if c.is_control() => text.extend(c.escape_unicode()),
+                c => text.push(c),
+            }
+        }
+        for byte in chunk.invalid() {
+            text.push_str(&format!("\\x{byte:02x}"));
+        }
+    }
+    text
+}
+
+/// The lines of a paragraph.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 fn json(rule: &Rule) -> Value {
@@ -71,13 +116,27 @@ fn json(rule: &Rule) -> Value {
 }
 
 fn unknown(id: &str) -> Failure {
-    let nearest = RULES.iter().max_by(|a, b| {
-        let likeness = |rule: &Rule| strsim::jaro_winkler(rule.id, id);
-        likeness(a).total_cmp(&likeness(b))
-    });
+    let likeness = |rule: &Rule| strsim::jaro_winkler(rule.id, &id.to_lowercase());
+    let nearest = RULES.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b))).filter(|rule| likeness(rule) > ALIKE);
     let hint = match nearest {
         Some(rule) => format!("did you mean `{}`? `graven explain` lists all rules", rule.id),
         None => "`graven explain` lists all rules".to_owned(),
     };
     Failure::Usage(format!("there is no rule `{id}`"), hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{visible, wrapped};
+
+    #[test]
+    fn what_a_terminal_would_obey_is_shown_as_a_number() {
+        assert_eq!(visible(b"a\tb\n\x1b[2J \\no \xe9\0"), "a\tb\n\\u{1b}[2J \\no \\xe9\\u{0}");
+    }
+
+    #[test]
+    fn a_line_ends_before_the_word_that_would_not_fit() {
+        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrapped("unbreakable a", 4), ["unbreakable", "a"]);
+    }
 }

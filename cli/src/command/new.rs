@@ -4,13 +4,14 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
 
-use graven_source::file_name::{self, FileName, SEAL_FILE};
+use graven_source::file_name::{self, FileName, Refusal};
+use graven_source::seal::Seal;
 use graven_source::set::{Loaded, Set};
-use graven_source::{Kind, Version, read};
+use graven_source::{Kind, Version};
 use serde_json::json;
 
 use crate::arguments::{Common, New};
-use crate::directory::load;
+use crate::directory::{load, write_seal};
 use crate::exit::{self, Exit};
 use crate::failure::Failure;
 use crate::output::{GOOD, Output};
@@ -22,30 +23,50 @@ const TIMESTAMP_WIDTH: usize = 14;
 
 pub(crate) fn run(common: &Common, new: &New, output: &Output) -> Result<Exit, Failure> {
     let name = name(&new.name)?;
-    let set = directory(common)?;
+    let (set, made) = directory(common)?;
     let spelling = next(&set, new.timestamp)?;
-    let file = format!("{spelling}_{name}.sql");
-    check(&file, &name)?;
+    let files = files(&set, &spelling, &name, new.reverse.into())?;
     let seal = set
         .seal
         .clone()
         .unwrap_or_default()
         .with_unsealed(&spelling, &name)
-        .map_err(|error| Failure::Failed(error.to_string(), "choose another version".to_owned()))?;
+        .map_err(|error| Failure::Failed(error.to_string(), "choose another name".to_owned()))?;
+    write(&set, &files, &name, &seal)?;
 
-    let path = set.location.join(&file);
-    create(&path, &name).map_err(|error| Failure::io("write", &path, &error))?;
-    let seal_path = set.location.join(SEAL_FILE);
-    if let Err(error) = read::write(&seal_path, &seal.render()) {
-        // Half of it is worse than nothing: cargo would not notice the file. It was made a moment ago, and is ours.
-        let _ = std::fs::remove_file(&path);
-        return Err(Failure::io("write", &seal_path, &error));
-    }
-    let shown = set.path_of(&file);
-    output.result(&json!({ "version": spelling.parse::<i64>().ok(), "name": name, "file": shown }), || {
-        format!("{GOOD}created{GOOD:#} {shown}")
+    let shown: Vec<String> = files.iter().map(|file| set.path_of(file)).collect();
+    let json = json!({
+        "version": spelling.parse::<i64>().ok(),
+        "name": name,
+        "file": shown.first(),
+        "reverse": shown.get(1),
     });
+    output.result(&json, || {
+        let made = (made == Made::Now).then_some(&set.directory);
+        let lines = made.into_iter().chain(&shown).map(|path| format!("{GOOD}created{GOOD:#} {path}\n"));
+        lines.collect()
+    })?;
     Ok(exit::DONE)
+}
+
+/// Whether the directory was there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Made {
+    Before,
+    Now,
+}
+
+/// Whether a migration gets a file that takes it back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reverse {
+    With,
+    Without,
+}
+
+impl From<bool> for Reverse {
+    fn from(reverse: bool) -> Self {
+        if reverse { Self::With } else { Self::Without }
+    }
 }
 
 /// The name as it stands in the file's name.
@@ -62,21 +83,24 @@ fn name(words: &[String]) -> Result<String, Failure> {
         return refused("it is empty");
     }
     if name.contains(['/', '\\', '\0', '\n']) {
-        return refused("it holds a character that no file name may hold");
+        return refused("no file name may hold `/`, `\\`, a line end or a NUL");
     }
     Ok(name)
 }
 
-/// The directory, made where it is not there yet. Only a damaged seal file is in the way of a new migration.
-fn directory(common: &Common) -> Result<Set, Failure> {
+/// The directory, made where it is not there yet. Only what leaves the next version unknown is in the way of a new
+/// migration.
+fn directory(common: &Common) -> Result<(Set, Made), Failure> {
     let mut loaded = load(common);
+    let mut made = Made::Before;
     if loaded.problems.iter().any(|problem| problem.rule.id == "directory-absent") && !common.dir.exists() {
         std::fs::create_dir_all(&common.dir).map_err(|error| Failure::io("make", &common.dir, &error))?;
         loaded = load(common);
+        made = Made::Now;
     }
     let Loaded { set, mut problems, .. } = loaded;
     problems.retain(|problem| ["directory-absent", "seal-damaged", "version-range"].contains(&problem.rule.id));
-    if problems.is_empty() { Ok(set) } else { Err(Failure::Problems(problems)) }
+    if problems.is_empty() { Ok((set, made)) } else { Err(Failure::Problems(problems)) }
 }
 
 /// The next version, spelt as those before it.
@@ -109,20 +133,58 @@ fn now() -> i64 {
     jiff::Timestamp::now().strftime("%Y%m%d%H%M%S").to_string().parse().unwrap_or_default()
 }
 
+/// The names of its files: its own, ending as those before it do, and its reverse's.
+fn files(set: &Set, spelling: &str, name: &str, reverse: Reverse) -> Result<Vec<String>, Failure> {
+    let with_up = set.migrations.last().is_some_and(|last| last.file.ends_with(".up.sql"));
+    let file = format!("{spelling}_{name}{}.sql", if with_up { Kind::Versioned.suffix() } else { "" });
+    check(&file, name)?;
+    let mut files = vec![file];
+    if reverse == Reverse::With {
+        files.push(format!("{spelling}_{name}{}.sql", Kind::Reverse.suffix()));
+    }
+    Ok(files)
+}
+
 /// That the file's name will be read as what was meant.
 fn check(file: &str, name: &str) -> Result<(), Failure> {
+    let refused = |reason: &str, hint: &str| {
+        Err(Failure::Usage(format!("{name:?} does not serve as a name: {reason}"), hint.to_owned()))
+    };
+    const SAY: &str = "say what the migration does: `graven new add_email`";
     match file_name::parse(file) {
         FileName::Migration(found) if found.kind == Kind::Versioned && found.name() == name => Ok(()),
-        _ => Err(Failure::Usage(
-            format!("{name:?} does not serve as a name: {file} would be read as something else"),
-            "say what the migration does: `graven new add_email`".to_owned(),
-        )),
+        FileName::Migration(found) if found.kind == Kind::Reverse => {
+            refused("it names a reverse", "`graven new --reverse NAME` makes a migration and its reverse")
+        }
+        FileName::Migration(found) => refused(&format!("it would name a {} migration", found.kind), SAY),
+        FileName::Refused(Refusal::NoKind { reason, .. }) => refused(reason, SAY),
+        _ => refused(&format!("{file} would be left alone"), SAY),
     }
 }
 
-fn create(path: &Path, name: &str) -> std::io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
-    writeln!(file, "-- {}", name.replace('_', " "))
+/// Makes the files, and announces the migration. All of it is there in the end, or nothing: of half of it cargo would
+/// take no notice.
+fn write(set: &Set, files: &[String], name: &str, seal: &Seal) -> Result<(), Failure> {
+    let mut created = Vec::new();
+    let mut all = || {
+        for file in files {
+            let path = set.location.join(file);
+            let io = |error| Failure::io("make", Path::new(&set.path_of(file)), &error);
+            let mut open = OpenOptions::new().write(true).create_new(true).open(&path).map_err(io)?;
+            created.push(path);
+            let what = if created.len() == 1 { "" } else { "takes back: " };
+            writeln!(open, "-- {what}{}", name.replace('_', " ")).map_err(io)?;
+        }
+        write_seal(set, seal)
+    };
+    let written = all();
+    if written.is_err() {
+        for path in created {
+            // It was made a moment ago, and is ours.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+    written
 }
 
 #[cfg(test)]

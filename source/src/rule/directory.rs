@@ -149,3 +149,18 @@ pub static BASELINE_OF_NOTHING: Rule = Rule {
         ("seal.lock", b""),
     ]),
 };
+
+/// A kind of migration that graven recognises and does not run yet.
+pub static KIND_NOT_RUN: Rule = Rule {
+    id: "kind-not-run",
+    finds: "a migration is of a kind that this version of graven recognises and does not run yet: a baseline or a \
+            repeatable",
+    why: "Passed over in silence, its SQL would be absent from every database.",
+    remedy: "Put what it does into a versioned migration.",
+    good: GOOD,
+    bad: Example::new(&[
+        ("0001_create_users.sql", b"create table users (id bigint primary key);\n"),
+        ("user_names.repeatable.sql", b"create or replace view user_names as select id from users;\n"),
+        ("seal.lock", b""),
+    ]),
+};

@@ -16,7 +16,8 @@ use crate::package::Package;
 fn problems(package: &Package, rule: &Rule, example: &Example) -> Vec<Problem> {
     let loaded = package.load_at(example.path);
     let release = unsealed_release(&loaded.set).filter(|_| *rule == rule::UNSEALED_RELEASE);
-    loaded.problems.into_iter().chain(release).collect()
+    let kinds = if *rule == rule::KIND_NOT_RUN { loaded.set.not_run_yet() } else { Vec::new() };
+    loaded.problems.into_iter().chain(release).chain(kinds).collect()
 }
 
 #[test]

@@ -146,7 +146,6 @@ async fn a_first_run_into_a_schema_with_tables_is_refused_unless_allowed() {
 #[tokio::test]
 async fn what_an_extension_owns_and_what_lies_in_other_schemas_does_not_count_as_tables() {
     let (database, mut client) = fresh().await;
-    database.execute("CREATE SCHEMA other; CREATE TABLE other.theirs (); CREATE EXTENSION plpgsql_check").unwrap_err();
     database.execute("CREATE SCHEMA other; CREATE TABLE other.theirs (); CREATE SEQUENCE lonely; CREATE TYPE mood AS ENUM ()").unwrap();
     // What every extension does with its tables, by hand: the server may have been installed without any.
     database

@@ -10,3 +10,5 @@ mod conflicts;
 mod failure;
 #[cfg(test)]
 mod non_transactional;
+#[cfg(test)]
+mod race;

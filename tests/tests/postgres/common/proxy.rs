@@ -33,13 +33,22 @@ pub(crate) struct Proxy {
 impl Proxy {
     /// A proxy before the server of a database.
     pub(crate) async fn before(database: &Database, cut: Cut) -> Self {
+        Self::start(database, cut, Locks::Real).await
+    }
+
+    /// A proxy that lets everybody have every advisory lock, as if the server had none.
+    pub(crate) async fn without_locks(database: &Database) -> Self {
+        Self::start(database, Cut::Never, Locks::ForEverybody).await
+    }
+
+    async fn start(database: &Database, cut: Cut, locks: Locks) -> Self {
         let config: tokio_postgres::Config = database.url().parse().unwrap();
         let server = config.get_ports()[0];
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let queries = Arc::new(AtomicUsize::new(0));
         let texts = Arc::new(Mutex::new(Vec::new()));
-        let wire = Wire { cut, queries: Arc::clone(&queries), texts: Arc::clone(&texts) };
+        let wire = Wire { cut, locks, queries: Arc::clone(&queries), texts: Arc::clone(&texts) };
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let wire = wire.clone();
@@ -77,9 +86,16 @@ impl Proxy {
     }
 }
 
+#[derive(Clone, Copy)]
+enum Locks {
+    Real,
+    ForEverybody,
+}
+
 #[derive(Clone)]
 struct Wire {
     cut: Cut,
+    locks: Locks,
     queries: Arc<AtomicUsize>,
     texts: Arc<Mutex<Vec<String>>>,
 }
@@ -122,7 +138,8 @@ impl Wire {
                 Fate::PassAndDropReply => muted.store(true, Ordering::SeqCst),
                 Fate::Pass | Fate::PassAndDrop => {}
             }
-            write(&mut to_server, Some(kind), length, &query).await?;
+            let query = self.locks.rewrite(query);
+            write(&mut to_server, Some(kind), query.len() as u32 + 4, &query).await?;
             match fate {
                 Fate::Pass => {}
                 Fate::PassAndDropReply => {
@@ -142,6 +159,18 @@ impl Wire {
             Cut::After(at) if at == number => Fate::PassAndDropReply,
             Cut::During(at) if at == number => Fate::PassAndDrop,
             _ => Fate::Pass,
+        }
+    }
+}
+
+impl Locks {
+    fn rewrite(self, query: Vec<u8>) -> Vec<u8> {
+        match (self, String::from_utf8(query)) {
+            (Self::ForEverybody, Ok(text)) => {
+                text.replace("pg_catalog.pg_try_advisory_lock(", "(true OR 0 = ").into_bytes()
+            }
+            (Self::Real, Ok(text)) => text.into_bytes(),
+            (_, Err(error)) => error.into_bytes(),
         }
     }
 }
