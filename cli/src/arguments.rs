@@ -112,8 +112,8 @@ Examples:
   graven seal                      seal all that is not sealed; commit migrations/seal.lock
   graven seal --accept-edit 3      accept that sealed migration 3 was edited, and seal nothing else
 
-After a merge of two branches that both sealed something, git stops at seal.lock: `graven seal` keeps
-the lines of both sides and writes the `head` anew. It refuses where both have the same version.")]
+After a merge of two branches that both sealed something, git stops at seal.lock: `graven seal`
+keeps the lines of both sides and writes the `head` anew. It refuses where both have one version.")]
 pub(crate) struct Seal {
     /// Accept an edit of a sealed migration, after review: databases that hold the old text go on
     #[arg(long, value_name = "VERSION", value_parser = version())]
@@ -219,8 +219,8 @@ pub(crate) struct Verify {
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
-A migration with `transaction = off` that was cut off in the middle of a statement leaves it open whether
-that statement took effect. `graven status` shows the statement; look in the database, then:
+A migration with `transaction = off` that was cut off in the middle of a statement leaves it open
+whether that statement took effect. `graven status` shows the statement; look in the database, then:
 
   graven resolve 12 --applied      it did: the next run goes on after it
   graven resolve 12 --retry        it did not: the next run runs it again")]

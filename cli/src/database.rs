@@ -9,22 +9,29 @@ use crate::failure::Failure;
 
 /// Runs what needs a connection.
 pub(crate) fn block_on<T>(future: impl Future<Output = Result<T, Error>>) -> Result<T, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::Failed(format!("cannot start: {error}"), "see that the system has resources left".to_owned()))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
+        Failure::Failed(format!("cannot start: {error}"), "see that the system has resources left".to_owned())
+    })?;
     Ok(runtime.block_on(future)?)
 }
 
 impl Database {
     /// The URL, or what to do where none was given.
     pub(crate) fn url(&self) -> Result<&str, Failure> {
-        self.database_url.as_deref().map(str::trim).filter(|url| !url.is_empty()).ok_or_else(|| {
-            Failure::Usage(
+        let Some(url) = self.database_url.as_deref().map(str::trim).filter(|url| !url.is_empty()) else {
+            return Err(Failure::Usage(
                 "no database was named".to_owned(),
                 "give --database-url postgres://user:password@host:5432/database, or set DATABASE_URL".to_owned(),
-            )
-        })
+            ));
+        };
+        // What stands after an `@` in a password would be taken for the host, and shown as such.
+        if url.contains("://") && url.matches('@').count() > 1 {
+            return Err(Failure::Usage(
+                "the connection URL holds more than one `@`".to_owned(),
+                "write one that belongs to the user or the password as %40".to_owned(),
+            ));
+        }
+        Ok(url)
     }
 
     /// The verbs for a set, with what was said about its history.

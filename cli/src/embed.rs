@@ -3,8 +3,8 @@
 //! The runtime takes sets that live as long as the program, as embedded ones do. This program loads one, once, and ends:
 //! the set is given to it for good, which no operating system minds.
 
-use graven::Migrations;
 use graven::__private as private;
+use graven::Migrations;
 use graven_source::directive::{Directives, Transaction};
 use graven_source::set::{Control, Migration, Sealing, Set, Unit};
 use graven_source::statement::StatementKind;
@@ -37,7 +37,9 @@ fn migration(found: Migration) -> private::Migration {
 fn details(found: &Migration) -> &'static private::Details {
     let directives = &found.directives;
     let (absorbed, units): (Vec<_>, Vec<_>) = match &found.control {
-        Control::Absorbed(spans) => (spans.iter().map(|span| (offset(span.start), offset(span.end))).collect(), Vec::new()),
+        Control::Absorbed(spans) => {
+            (spans.iter().map(|span| (offset(span.start), offset(span.end))).collect(), Vec::new())
+        }
         Control::Units(units) => (Vec::new(), units.iter().map(unit).collect()),
         _ => (Vec::new(), Vec::new()),
     };

@@ -52,9 +52,8 @@ mod tests {
 
     #[test]
     fn every_code_is_its_own_and_is_documented() {
-        let codes = [
-            DONE, FAILED, USAGE, MIGRATION_FAILED, CONFLICTS, LOCK_TIMEOUT, PROBLEMS, CANNOT_CONNECT, NOT_APPLIED,
-        ];
+        let codes =
+            [DONE, FAILED, USAGE, MIGRATION_FAILED, CONFLICTS, LOCK_TIMEOUT, PROBLEMS, CANNOT_CONNECT, NOT_APPLIED];
         for (expected, code) in codes.iter().enumerate() {
             assert_eq!(usize::from(code.0), expected);
             assert!(HELP.contains(&format!("\n  {expected}  ")), "{expected}");

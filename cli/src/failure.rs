@@ -130,9 +130,9 @@ fn hint(error: &Error) -> Option<String> {
             "say which one is meant: `--history {found}` goes on with that one, `--history {history}` begins a new one"
         )),
         Error::LockTimeout { holder, .. } => {
-            let ended = holder.as_ref().map(|holder| {
-                format!("; if it hangs, `SELECT pg_terminate_backend({})` ends it", holder.pid)
-            });
+            let ended = holder
+                .as_ref()
+                .map(|holder| format!("; if it hangs, `SELECT pg_terminate_backend({})` ends it", holder.pid));
             let wait = "let it finish and start again, or wait longer with `--lock-timeout 5min`";
             Some(format!("{wait}{}", ended.unwrap_or_default()))
         }

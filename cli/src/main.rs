@@ -12,7 +12,6 @@ mod output;
 use std::process::ExitCode;
 
 use clap::Parser;
-use clap::error::ErrorKind;
 
 use crate::arguments::Arguments;
 use crate::failure::Failure;
@@ -50,9 +49,6 @@ fn json_was_asked_for() -> bool {
 
 /// What clap says, as a failure of ours. Its first paragraph is what, the others are what to do.
 fn misunderstood(error: &clap::Error) -> Failure {
-    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        return Failure::Usage("no command was given".to_owned(), "`graven --help` lists the commands".to_owned());
-    }
     let text = error.render().to_string();
     let text = text.trim().trim_start_matches("error: ");
     let (message, hint) = text.split_once("\n\n").unwrap_or((text, "`graven --help` lists what there is"));

@@ -19,8 +19,8 @@ pub(crate) struct Input {
     /// Where an error about the directory is to be shown.
     pub(crate) span: Span,
     pub(crate) unsealed: Unsealed,
-    pub(crate) history: Option<LitStr>,
-    pub(crate) namespace: Option<LitStr>,
+    pub(crate) history: Option<String>,
+    pub(crate) namespace: String,
 }
 
 /// Whether a build without debug assertions may embed migrations that are not sealed.
@@ -49,8 +49,8 @@ impl Parse for Input {
             span: said.path.as_ref().map_or_else(Span::call_site, LitStr::span),
             path: said.path.map_or_else(|| DEFAULT_PATH.to_owned(), |path| path.value()),
             unsealed: said.unsealed.map_or(Unsealed::Refuse, |_| Unsealed::Allow),
-            history: said.history,
-            namespace: said.namespace,
+            history: said.history.map(|history| history.value()),
+            namespace: said.namespace.map_or_else(String::new, |namespace| namespace.value()),
         })
     }
 }

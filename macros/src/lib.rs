@@ -6,6 +6,7 @@
 mod errors;
 mod expand;
 mod input;
+mod quote;
 
 use proc_macro::TokenStream;
 

@@ -62,6 +62,7 @@ impl Row {
 
 /// Why a message did not complete.
 #[derive(Debug)]
+#[cfg_attr(not(feature = "tokio-postgres"), expect(dead_code, reason = "only a driver can fail, and there is none"))]
 pub(crate) enum Failure {
     /// The server said so.
     Server(Box<ServerError>),

@@ -1,1 +1,406 @@
+//! A plan is a pure function: tables of sets and histories, and what holds for all of them.
 
+use std::collections::BTreeSet;
+
+use graven_source::{Checksum, Version};
+use proptest::prelude::*;
+
+use super::{Future, OutOfOrder, Plan, Policy, Start, Step, compare, plan};
+use crate::conflict::{Conflict, IncompleteReason};
+use crate::history::{Doubt, Progress, Record};
+use crate::migrations::{Details, Effect, Migration, Sealing, Transaction, Unit};
+use crate::status::State;
+
+const LENIENT: Policy = Policy { future: Future::Allow, out_of_order: OutOfOrder::Allow };
+const STRICT: Policy = Policy { future: Future::Refuse, out_of_order: OutOfOrder::Refuse };
+
+fn version(number: i64) -> Version {
+    Version::new(number).expect("not negative")
+}
+
+/// A transactional migration; the checksum is this byte throughout.
+fn one(number: i64, checksum: u8) -> Migration {
+    Migration {
+        version: version(number),
+        file: "1_m.sql",
+        name: (2, 3),
+        sealing: Sealing::Sealed,
+        sql: "SELECT 1;\nSELECT 2;\n-- three\nSELECT 3",
+        checksum: Box::leak(Box::new([checksum; 32])),
+        details: &Details::DEFAULT,
+    }
+}
+
+fn set(numbers: &[i64]) -> &'static [Migration] {
+    numbers.iter().map(|number| one(*number, 7)).collect::<Vec<_>>().leak()
+}
+
+fn applied(number: i64, checksum: u8) -> Record {
+    Record {
+        version: Some(version(number)),
+        name: format!("r{number}"),
+        kind: "versioned".to_owned(),
+        checksum: Checksum::from_bytes([checksum; 32]),
+        progress: Progress::Applied,
+        format: 1,
+        started_by: None,
+        origin: None,
+    }
+}
+
+fn history(numbers: &[i64]) -> Vec<Record> {
+    numbers.iter().map(|number| applied(*number, 7)).collect()
+}
+
+/// `state version`, a line an entry.
+fn states(set: &'static [Migration], history: &[Record]) -> Vec<String> {
+    let line = |entry: super::Entry<'_>| format!("{} {}", entry.state, entry.version.map_or(-1, Version::value));
+    compare(set, history).into_iter().map(line).collect()
+}
+
+fn steps(plan: &Plan) -> Vec<i64> {
+    plan.steps.iter().map(|step| step.migration.version.value()).collect()
+}
+
+fn words(conflicts: &[Conflict]) -> Vec<String> {
+    let line = |found: &Conflict| format!("{} {}", found.state(), found.version().map_or(-1, Version::value));
+    conflicts.iter().map(line).collect()
+}
+
+#[test]
+fn every_state_is_told_by_version_and_checksum() {
+    let cases: [(&str, &[i64], &[i64], &[&str]); 9] = [
+        ("nothing at all", &[], &[], &[]),
+        ("a fresh database", &[1, 2], &[], &["pending 1", "pending 2"]),
+        ("all applied", &[1, 2], &[1, 2], &["applied 1", "applied 2"]),
+        ("the rest is pending", &[1, 2, 3], &[1], &["applied 1", "pending 2", "pending 3"]),
+        ("below the highest applied", &[1, 2, 3], &[1, 3], &["applied 1", "out of order 2", "applied 3"]),
+        ("lost in between", &[1, 3], &[1, 2, 3], &["applied 1", "orphaned 2", "applied 3"]),
+        ("lost below the head", &[3], &[1], &["orphaned 1", "pending 3"]),
+        ("above the head", &[1], &[1, 2, 9], &["applied 1", "future 2", "future 9"]),
+        ("a set of nothing", &[], &[0, 5], &["future 0", "future 5"]),
+    ];
+    for (what, in_set, in_history, expected) in cases {
+        assert_eq!(states(set(in_set), &history(in_history)), expected, "{what}");
+    }
+}
+
+#[test]
+fn a_pending_migration_below_a_future_one_is_out_of_order() {
+    // An older instance during a rolling deploy must not slip something beneath what a newer one has applied.
+    assert_eq!(states(set(&[1, 2]), &history(&[1, 3])), ["applied 1", "out of order 2", "future 3"]);
+}
+
+#[test]
+fn the_lowest_and_the_highest_version_are_versions_like_others() {
+    let set = set(&[0, i64::MAX]);
+    assert_eq!(states(set, &history(&[0])), ["applied 0".to_owned(), format!("pending {}", i64::MAX)]);
+    let plan = plan(set, &[], Policy::default()).expect("no conflict");
+    assert_eq!(steps(&plan), [0, i64::MAX]);
+}
+
+#[test]
+fn another_checksum_makes_a_migration_modified_unless_it_was_accepted() {
+    let modified = plan(set(&[1]), &[applied(1, 8)], LENIENT).expect_err("modified");
+    let [Conflict::Modified { recorded, embedded, .. }] = &modified[..] else { panic!("{modified:?}") };
+    assert_eq!((*recorded, *embedded), (Checksum::from_bytes([8; 32]), Checksum::from_bytes([7; 32])));
+
+    let details = Details { was: &[[5; 32], [8; 32]], ..Details::DEFAULT };
+    let accepting: &'static [Migration] =
+        vec![Migration { details: Box::leak(Box::new(details)), ..one(1, 7) }].leak();
+    for checksum in [5, 7, 8] {
+        let plan = plan(accepting, &[applied(1, checksum)], STRICT).expect("accepted");
+        assert_eq!((plan.applied, plan.steps.len()), (1, 0), "{checksum}");
+    }
+    assert_eq!(words(&plan(accepting, &[applied(1, 6)], LENIENT).expect_err("never accepted")), ["modified 1"]);
+}
+
+#[test]
+fn what_the_policy_allows_is_planned_and_what_it_refuses_is_a_conflict() {
+    let set = set(&[1, 2, 3]);
+    let cases: [(&str, &[i64], Policy, Result<&[i64], &[&str]>); 8] = [
+        ("pending", &[1], STRICT, Ok(&[2, 3])),
+        ("out of order, refused", &[2], Policy::default(), Err(&["out of order 1"])),
+        ("out of order, allowed", &[2], LENIENT, Ok(&[1, 3])),
+        ("future, allowed", &[1, 2, 3, 4], Policy::default(), Ok(&[])),
+        ("future, refused", &[1, 2, 3, 4], STRICT, Err(&["future 4"])),
+        ("orphaned, whatever the policy", &[0, 1], LENIENT, Err(&["orphaned 0"])),
+        ("pending below the future, refused", &[1, 2, 4], Policy::default(), Err(&["out of order 3"])),
+        ("pending below the future, allowed", &[1, 2, 4], LENIENT, Ok(&[3])),
+    ];
+    for (what, in_history, policy, expected) in cases {
+        match (plan(set, &history(in_history), policy), expected) {
+            (Ok(plan), Ok(expected)) => assert_eq!(steps(&plan), expected, "{what}"),
+            (Err(conflicts), Err(expected)) => assert_eq!(words(&conflicts), expected, "{what}"),
+            (found, _) => panic!("{what}: {found:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_future_that_is_allowed_is_in_the_plan() {
+    let plan = plan(set(&[1, 2]), &history(&[1, 2, 5, 9]), Policy::default()).expect("no conflict");
+    assert_eq!(plan.future, [version(5), version(9)]);
+    assert_eq!((plan.applied, plan.steps.len()), (2, 0));
+}
+
+#[test]
+fn all_conflicts_are_listed_ascending() {
+    let mut history = history(&[9, 6, 3]);
+    history.extend([applied(1, 8), started(&three_units(4, ORDINARY), 1, Doubt::InDoubt)]);
+    let mut migrations: Vec<Migration> = [1, 2, 6].map(|number| one(number, 7)).into();
+    migrations.insert(2, three_units(4, ORDINARY));
+    migrations.push(one(8, 7));
+    let conflicts = plan(migrations.leak(), &history, STRICT).expect_err("conflicts");
+    assert_eq!(
+        words(&conflicts),
+        ["modified 1", "out of order 2", "orphaned 3", "incomplete 4", "out of order 8", "future 9"]
+    );
+}
+
+#[test]
+fn each_conflict_says_what_to_do() {
+    let conflicts = plan(set(&[2, 4, 6]), &[applied(1, 7), applied(4, 8), applied(9, 7)], STRICT).expect_err("conflicts");
+    assert_eq!(words(&conflicts), ["orphaned 1", "out of order 2", "modified 4", "out of order 6", "future 9"]);
+    let mut remedies = BTreeSet::new();
+    for conflict in &conflicts {
+        assert!(conflict.to_string().contains(conflict.state().as_str()), "{conflict}");
+        assert!(!conflict.remedy().ends_with('.'), "{}", conflict.remedy());
+        remedies.insert(conflict.remedy());
+    }
+    assert_eq!(remedies.len(), 4, "the two that are out of order have one remedy: {remedies:#?}");
+}
+
+#[test]
+fn a_repeatable_in_the_history_is_orphaned_and_sorts_before_all_versions() {
+    let repeatable = Record { version: None, name: "views".to_owned(), ..applied(1, 7) };
+    let conflicts = plan(set(&[1]), &[applied(1, 7), repeatable], LENIENT).expect_err("orphaned");
+    assert!(matches!(&conflicts[..], [Conflict::Orphaned { version: None, name }] if name == "views"), "{conflicts:?}");
+}
+
+const ORDINARY: Effect = Effect::Ordinary;
+const INDEX: Effect = Effect::ConcurrentIndex { name: Some("i"), schema: None, table: "t" };
+const NAMELESS: Effect = Effect::ConcurrentIndex { name: None, schema: None, table: "t" };
+
+/// A non-transactional migration of three statements, the second of which has that effect.
+fn three_units(number: i64, second: Effect) -> Migration {
+    let units = vec![
+        Unit { start: 0, end: 8, effect: ORDINARY },
+        Unit { start: 10, end: 18, effect: second },
+        Unit { start: 29, end: 37, effect: ORDINARY },
+    ];
+    let details = Details { transaction: Transaction::Off, units: units.leak(), ..Details::DEFAULT };
+    Migration { details: Box::leak(Box::new(details)), ..one(number, 7) }
+}
+
+fn started(migration: &Migration, done: u32, doubt: Doubt) -> Record {
+    Record {
+        progress: Progress::Started { done, total: 3, doubt },
+        started_by: Some("an earlier run".to_owned()),
+        ..applied(migration.version.value(), 7)
+    }
+}
+
+#[test]
+fn an_incomplete_migration_is_resumed_where_nothing_must_be_guessed() {
+    let cases = [
+        ("a failure was recorded", ORDINARY, 1, Doubt::Settled, true),
+        ("it may have run", ORDINARY, 1, Doubt::InDoubt, false),
+        ("it may have built its index", INDEX, 1, Doubt::InDoubt, true),
+        ("it may have built an index without a name", NAMELESS, 1, Doubt::InDoubt, false),
+        ("an index without a name was settled", NAMELESS, 1, Doubt::Settled, true),
+        ("it may have made a setting", Effect::Session, 1, Doubt::InDoubt, true),
+        ("nothing was recorded", INDEX, 0, Doubt::InDoubt, false),
+        ("nothing has run", INDEX, 0, Doubt::Settled, true),
+        ("all have run but for the last word", INDEX, 3, Doubt::InDoubt, true),
+        ("more are done than there are", INDEX, 4, Doubt::InDoubt, false),
+    ];
+    for (what, second, done, doubt, resumed) in cases {
+        let migration: &'static Migration = Box::leak(Box::new(three_units(1, second)));
+        let record = started(migration, done, doubt);
+        match plan(std::slice::from_ref(migration), &[record], Policy::default()) {
+            Ok(plan) => {
+                assert!(resumed, "{what}");
+                let start = Start::Resume { done, doubt, started_by: "an earlier run".to_owned() };
+                assert_eq!(plan.steps, [Step { migration, start }], "{what}");
+            }
+            Err(conflicts) => {
+                assert!(!resumed, "{what}");
+                assert_eq!(words(&conflicts), ["incomplete 1"], "{what}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_incomplete_migration_whose_file_changed_is_not_resumed() {
+    let migration: &'static Migration = Box::leak(Box::new(three_units(1, ORDINARY)));
+    let settled = started(migration, 1, Doubt::Settled);
+    let fewer = Progress::Started { done: 1, total: 2, doubt: Doubt::Settled };
+    for record in
+        [Record { checksum: Checksum::from_bytes([8; 32]), ..settled.clone() }, Record { progress: fewer, ..settled }]
+    {
+        let conflicts = plan(std::slice::from_ref(migration), &[record], LENIENT).expect_err("incomplete");
+        let [Conflict::Incomplete { reason: IncompleteReason::Modified, done: 1, .. }] = &conflicts[..] else {
+            panic!("{conflicts:?}")
+        };
+    }
+}
+
+#[test]
+fn an_incomplete_migration_in_doubt_names_its_statement() {
+    let migration: &'static Migration = Box::leak(Box::new(three_units(1, ORDINARY)));
+    let record = started(migration, 2, Doubt::InDoubt);
+    let conflicts = plan(std::slice::from_ref(migration), &[record], LENIENT).expect_err("incomplete");
+    let [Conflict::Incomplete { reason: IncompleteReason::InDoubt { line, statement }, done, total, .. }] = &conflicts[..]
+    else {
+        panic!("{conflicts:?}")
+    };
+    assert_eq!((*line, statement.as_str(), *done, *total), (4, "SELECT 3", 2, 3));
+}
+
+#[test]
+fn an_incomplete_migration_that_the_set_has_not_is_orphaned() {
+    let record = started(&three_units(1, ORDINARY), 1, Doubt::Settled);
+    assert_eq!(words(&plan(set(&[2]), &[record], LENIENT).expect_err("orphaned")), ["orphaned 1"]);
+}
+
+#[test]
+fn a_resumed_migration_keeps_its_place_in_the_order() {
+    let migrations: &'static [Migration] = vec![one(1, 7), three_units(2, ORDINARY), one(3, 7)].leak();
+    let history = [applied(1, 7), started(&migrations[1], 1, Doubt::Settled)];
+    let plan = plan(migrations, &history, Policy::default()).expect("resumable");
+    assert_eq!(steps(&plan), [2, 3]);
+    assert_eq!(plan.applied, 1);
+}
+
+/// What the history would hold after the steps of a plan.
+fn after(plan: &Plan, history: &[Record]) -> Vec<Record> {
+    let mut after = history.to_vec();
+    for step in &plan.steps {
+        after.retain(|record| record.version != Some(step.migration.version));
+        after.push(Record {
+            checksum: step.migration.checksum(),
+            ..applied(step.migration.version.value(), 0)
+        });
+    }
+    after
+}
+
+/// Sets and histories over a dozen versions, so that they meet often and in every way.
+fn a_set() -> impl Strategy<Value = &'static [Migration]> {
+    prop::collection::btree_map(0..12_i64, (0..3_u8, 0..4_u8), 0..10).prop_map(|found| {
+        let migration = |(number, (checksum, kind)): (i64, (u8, u8))| {
+            let effect = [ORDINARY, INDEX, NAMELESS, Effect::Session][usize::from(kind)];
+            let units = three_units(number, effect);
+            let details = if kind == 3 { &Details::DEFAULT } else { units.details };
+            Migration { details, ..one(number, checksum) }
+        };
+        &*found.into_iter().map(migration).collect::<Vec<_>>().leak()
+    })
+}
+
+fn a_history() -> impl Strategy<Value = Vec<Record>> {
+    let row = (0..3_u8, prop::option::weighted(0.3, (0..5_u32, 2..4_u32, any::<bool>())));
+    prop::collection::btree_map(0..14_i64, row, 0..12).prop_map(|rows| {
+        let record = |(number, (checksum, progress)): (i64, (u8, Option<(u32, u32, bool)>))| Record {
+            progress: progress.map_or(Progress::Applied, |(done, total, doubt)| Progress::Started {
+                done,
+                total,
+                doubt: if doubt { Doubt::InDoubt } else { Doubt::Settled },
+            }),
+            started_by: progress.map(|_| "run".to_owned()),
+            ..applied(number, checksum)
+        };
+        rows.into_iter().map(record).collect()
+    })
+}
+
+fn a_policy() -> impl Strategy<Value = Policy> {
+    prop::sample::select(vec![
+        Policy::default(),
+        LENIENT,
+        STRICT,
+        Policy { future: Future::Refuse, out_of_order: OutOfOrder::Allow },
+    ])
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(512) })]
+
+    #[test]
+    fn a_plan_depends_on_nothing_but_its_arguments(set in a_set(), history in a_history(), policy in a_policy()) {
+        let mut shuffled = history.clone();
+        shuffled.reverse();
+        match (plan(set, &history, policy), plan(set, &shuffled, policy)) {
+            (Ok(one), Ok(other)) => {
+                prop_assert_eq!(one.steps, other.steps);
+                prop_assert_eq!((one.future, one.applied), (other.future, other.applied));
+            }
+            (Err(one), Err(other)) => prop_assert_eq!(one, other),
+            (one, other) => prop_assert!(false, "{one:?} and {other:?}"),
+        }
+    }
+
+    #[test]
+    fn steps_and_conflicts_ascend(set in a_set(), history in a_history(), policy in a_policy()) {
+        match plan(set, &history, policy) {
+            Ok(plan) => {
+                prop_assert!(plan.steps.is_sorted_by_key(|step| step.migration.version));
+                prop_assert!(plan.future.is_sorted());
+            }
+            Err(conflicts) => {
+                prop_assert!(!conflicts.is_empty());
+                prop_assert!(conflicts.is_sorted_by_key(Conflict::version));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_applied_and_the_steps_make_up_the_set(set in a_set(), history in a_history(), policy in a_policy()) {
+        if let Ok(plan) = plan(set, &history, policy) {
+            prop_assert_eq!(plan.applied + plan.steps.len(), set.len());
+            prop_assert_eq!(plan.applied + plan.steps.len() + plan.future.len(), compare(set, &history).len());
+            let planned: BTreeSet<_> = plan.steps.iter().map(|step| step.migration.version).collect();
+            prop_assert_eq!(planned.len(), plan.steps.len());
+        }
+    }
+
+    #[test]
+    fn a_plan_is_empty_after_itself(set in a_set(), history in a_history(), policy in a_policy()) {
+        if let Ok(before) = plan(set, &history, policy) {
+            let again = plan(set, &after(&before, &history), policy);
+            let Ok(again) = again else { panic!("{again:?} after {before:?}") };
+            prop_assert!(again.steps.is_empty());
+            prop_assert_eq!((again.applied, again.future), (set.len(), before.future));
+        }
+    }
+
+    #[test]
+    fn an_interrupted_plan_goes_on_where_it_was(set in a_set(), history in a_history(), policy in a_policy(), cut in 0..12_usize) {
+        if let Ok(whole) = plan(set, &history, policy) {
+            let cut = cut.min(whole.steps.len());
+            let done = Plan { steps: whole.steps[..cut].to_vec(), ..Plan::default() };
+            // A step that is not the lowest may only be allowed out of order, and is so still.
+            let rest = plan(set, &after(&done, &history), policy);
+            let Ok(rest) = rest else { panic!("{rest:?} after {done:?}") };
+            prop_assert_eq!(&rest.steps[..], &whole.steps[cut..]);
+        }
+    }
+
+    #[test]
+    fn every_row_and_every_migration_is_accounted_for_once(set in a_set(), history in a_history()) {
+        let entries = compare(set, &history);
+        let rows: Vec<_> = entries.iter().filter_map(|entry| entry.record?.version).collect();
+        let migrations: Vec<_> = entries.iter().filter_map(|entry| Some(entry.migration?.version)).collect();
+        prop_assert!(rows.is_sorted_by(|one, next| one < next));
+        prop_assert_eq!(rows.len(), history.len());
+        prop_assert_eq!(migrations, set.iter().map(|migration| migration.version).collect::<Vec<_>>());
+        for entry in entries {
+            let (in_set, in_history) = (entry.migration.is_some(), entry.record.is_some());
+            prop_assert_eq!(in_set && in_history, matches!(entry.state, State::Applied | State::Modified | State::Incomplete));
+            prop_assert_eq!(in_set && !in_history, matches!(entry.state, State::Pending | State::OutOfOrder));
+            prop_assert_eq!(!in_set && in_history, matches!(entry.state, State::Orphaned | State::Future));
+        }
+    }
+}

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use graven::__private::{self, DEFAULT, Details, Effect, Unit};
+use graven::__private::{self, Details, Effect};
 use graven::{Checksum, Kind, Migration, Migrations, Sealing, Transaction};
 
 /// The set in every position, under the strictest lints. It compiles, or it does not.
@@ -84,7 +84,7 @@ fn a_directory_with_a_seal_file_alone_is_an_empty_set() {
 fn a_set_is_plain_data_that_tasks_can_share() {
     fn is_shared<T: Copy + Send + Sync + Unpin + 'static>(_: T) {}
     is_shared(strict::STATIC);
-    is_shared(&strict::STATIC.migrations());
+    is_shared(strict::STATIC.by_version(1));
 }
 
 #[test]
@@ -122,10 +122,109 @@ fn a_file_with_a_byte_order_mark_and_windows_line_ends_is_embedded_without_them(
 }
 
 #[test]
+fn a_text_of_every_character_stays_as_it_is() {
+    let sql = strict::STATIC.by_version(8).unwrap().sql();
+    for character in
+        ["\\\\", "\"", "é", "🚢", "\u{202b}", "\u{2066}", "\u{a0}\u{feff}\u{2028}", "\u{1}\u{7f}\r\t", "\"##\"#$rust$"]
+    {
+        assert!(sql.contains(character), "{character:?} in {sql:?}");
+    }
+}
+
+#[test]
 fn a_begin_and_commit_of_the_files_own_are_marked_and_stay_in_the_text() {
-    let details = Details { absorbed: &[(29, 35), (80, 87), (88, 106), (117, 120)], ..usual() };
     let migration = strict::STATIC.by_version(3).unwrap();
-    assert_eq!(*migration, like(migration, &details));
-    let absorbed = details.absorbed.iter().map(|(start, end)| &migration.sql()[*start as usize..*end as usize]);
-    assert_eq!(absorbed.collect::<Vec<_>>(), ["BEGIN;", "COMMIT;", "begin transaction;", "end"]);
+    let places = places(migration.sql(), &["BEGIN;", "COMMIT;", "begin transaction;", "end"]);
+    let details = __private::details(Transaction::On, None, None, None, &[], places, &[]);
+    assert_eq!(*migration, like(migration, details));
+}
+
+#[test]
+fn a_file_without_a_transaction_is_taken_apart_into_what_is_sent_one_by_one() {
+    let migration = strict::STATIC.by_version(4).unwrap();
+    let places = places(
+        migration.sql(),
+        &[
+            "set maintenance_work_mem = '1GB';",
+            "create index concurrently \"By Email\" on public.users (email);",
+            "create index concurrently on users (id);",
+            "begin;\nselect 1;\ncommit;",
+            "vacuum users",
+        ],
+    );
+    let effects = [
+        Effect::Session,
+        Effect::ConcurrentIndex { name: Some("By Email"), schema: Some("public"), table: "users" },
+        Effect::ConcurrentIndex { name: None, schema: None, table: "users" },
+        Effect::Ordinary,
+        Effect::Ordinary,
+    ];
+    let units: Vec<_> =
+        places.iter().zip(effects).map(|((start, end), effect)| __private::unit(*start, *end, effect)).collect();
+    let timeout = Some(Duration::from_millis(1500));
+    let details = __private::details(Transaction::Off, timeout, None, None, &[], &[], units.leak());
+    assert_eq!(*migration, like(migration, details));
+    assert_eq!(migration.transaction(), Transaction::Off);
+}
+
+#[test]
+fn directives_are_embedded_as_values() {
+    let migration = strict::STATIC.by_version(5).unwrap();
+    let (none, two_minutes) = (Some(Duration::ZERO), Some(Duration::from_secs(120)));
+    let details = __private::details(Transaction::On, none, two_minutes, Some(7), &[], &[], &[]);
+    assert_eq!(*migration, like(migration, details));
+    assert_eq!(migration.transaction(), Transaction::On);
+}
+
+#[test]
+fn older_checksums_that_were_accepted_are_embedded_the_oldest_first() {
+    let migration = strict::STATIC.by_version(6).unwrap();
+    let sql = "create unique index on users (email);\n";
+    let was = [sql.to_owned(), format!("-- The emails of usres are unique.\n{sql}")];
+    let was: Vec<[u8; 32]> = was.iter().map(|text| *Checksum::of_text(text).as_bytes()).collect();
+    let details = __private::details(Transaction::On, None, None, None, was.leak(), &[], &[]);
+    assert_eq!(*migration, like(migration, details));
+}
+
+#[test]
+fn a_migration_of_which_nothing_is_said_shares_its_details_with_all_others() {
+    for version in [1, 2, 7, 8, 9] {
+        let migration = strict::STATIC.by_version(version).unwrap();
+        assert_eq!(*migration, like(migration, __private::details(Transaction::On, None, None, None, &[], &[], &[])));
+    }
+}
+
+#[test]
+fn the_set_remembers_its_options_and_in_a_dev_build_its_directory() {
+    static PLAIN: Migrations = graven::embed_migrations!("fixtures/empty");
+    static WITH_OPTIONS: Migrations =
+        graven::embed_migrations!("fixtures/empty", history = r#"ops."History""#, namespace = "web");
+    let (plain, with_options) = (format!("{PLAIN:?}"), format!("{WITH_OPTIONS:?}"));
+    assert!(plain.contains(r#"history: None, namespace: """#), "{plain}");
+    assert!(with_options.contains(r#"history: Some("ops.\"History\""), namespace: "web""#), "{with_options}");
+    let built_from = concat!("built_from: Some(\"", env!("CARGO_MANIFEST_DIR"), "/fixtures/empty\")");
+    assert_eq!(plain.contains(built_from), cfg!(debug_assertions), "{plain}");
+}
+
+/// A migration like another one, with these details.
+fn like(migration: &Migration, details: Details) -> Migration {
+    let file = migration.file();
+    let start = file.find(migration.name()).unwrap();
+    let name = (u16::try_from(start).unwrap(), u16::try_from(start + migration.name().len()).unwrap());
+    let checksum: &'static [u8; 32] = Box::leak(Box::new(*migration.checksum().as_bytes()));
+    let details: &'static Details = Box::leak(Box::new(details));
+    let version = migration.version().value();
+    __private::migration(version, file, name, migration.sealing(), migration.sql(), checksum, details)
+}
+
+/// Where these parts stand in a text, one after the other.
+fn places(text: &str, parts: &[&str]) -> &'static [(u32, u32)] {
+    let mut places = Vec::new();
+    let mut from = 0;
+    for part in parts {
+        let start = from + text.get(from..).unwrap().find(part).unwrap();
+        from = start + part.len();
+        places.push((u32::try_from(start).unwrap(), u32::try_from(from).unwrap()));
+    }
+    places.leak()
 }

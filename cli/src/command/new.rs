@@ -124,7 +124,10 @@ fn after(last: Option<Version>, width: usize) -> Result<String, Failure> {
         Some(version) => version.next().map(Version::value),
     };
     next.map(|next| format!("{next:0width$}")).ok_or_else(|| {
-        Failure::Failed("there is no version above the last one".to_owned(), "give that one a smaller version".to_owned())
+        Failure::Failed(
+            "there is no version above the last one".to_owned(),
+            "give that one a smaller version".to_owned(),
+        )
     })
 }
 

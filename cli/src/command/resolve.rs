@@ -25,7 +25,10 @@ pub(crate) fn run(common: &Common, resolve: &Resolve, output: &Output) -> Result
         if done == total {
             format!("{version} {name}: all {total} statements are done, it is applied")
         } else {
-            format!("{version} {name}: {done} of {total} statements are done, the next run goes on with statement {}", done + 1)
+            format!(
+                "{version} {name}: {done} of {total} statements are done, the next run goes on with statement {}",
+                done + 1
+            )
         }
     })?;
     Ok(exit::DONE)

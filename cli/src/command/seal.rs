@@ -1,11 +1,10 @@
 //! `graven seal`: seals what is not sealed yet, or accepts an edit, and mends a seal file that a merge left damaged.
 
-use graven_source::Kind;
-use graven_source::Version;
 use graven_source::file_name::SEAL_FILE;
 use graven_source::problem::Problem;
 use graven_source::seal::{Seal, SealLine};
 use graven_source::set::{Loaded, Set};
+use graven_source::{Kind, Version, read};
 use serde_json::{Value, json};
 
 use crate::arguments::{self, Common};
@@ -24,7 +23,41 @@ enum Mending {
 }
 
 pub(crate) fn run(common: &Common, seal: &arguments::Seal, output: &Output) -> Result<Exit, Failure> {
-    let (loaded, mending) = mend(load(common), common, output)?;
+    let loaded = load(common);
+    match mended_seal(&loaded.set) {
+        Some(mended) => mend(common, seal, loaded, &mended, output),
+        None => write(seal, loaded, Mending::NotNeeded, output),
+    }?;
+    Ok(exit::DONE)
+}
+
+/// Mends the seal file and seals what is to be sealed; or does neither, and tells of all that is in the way.
+///
+/// What is mended is written first: without a seal file nobody can tell what in the directory was edited or is gone.
+fn mend(
+    common: &Common,
+    seal: &arguments::Seal,
+    loaded: Loaded,
+    mended: &Seal,
+    output: &Output,
+) -> Result<(), Failure> {
+    let path = loaded.set.location.join(SEAL_FILE);
+    let damaged = read::read(&path).map_err(|error| Failure::io("read", &path, &error))?;
+    write_seal(&loaded.set, mended)?;
+    write(seal, load(common), Mending::Mended, output).map_err(|failure| {
+        // It held text a moment ago, or nothing could have been mended. If it cannot be put back, what is mended stays.
+        let _ = read::write(&path, &String::from_utf8_lossy(&damaged));
+        match failure {
+            Failure::Problems(mut problems) => {
+                problems.extend(loaded.problems.into_iter().filter(|problem| problem.rule.id == "seal-damaged"));
+                Failure::Problems(problems)
+            }
+            other => other,
+        }
+    })
+}
+
+fn write(seal: &arguments::Seal, loaded: Loaded, mending: Mending, output: &Output) -> Result<(), Failure> {
     let Loaded { set, problems, .. } = loaded;
     let in_the_way: Vec<Problem> =
         problems.into_iter().filter(|problem| !is_settled(problem, &set, &seal.accept_edit)).collect();
@@ -43,23 +76,7 @@ pub(crate) fn run(common: &Common, seal: &arguments::Seal, output: &Output) -> R
     if set.seal.is_none() || after != before {
         write_seal(&set, &after)?;
     }
-    Changes::between(&before, &after, mending).report(&set, output)?;
-    Ok(exit::DONE)
-}
-
-/// Mends the seal file where that makes sense, which is done before anything else is said of the directory: without a
-/// seal file nobody can tell what in it was edited or is gone.
-fn mend(loaded: Loaded, common: &Common, output: &Output) -> Result<(Loaded, Mending), Failure> {
-    let is_damaged = loaded.problems.iter().any(|problem| problem.rule.id == "seal-damaged");
-    let Some(seal) = mended_seal(&loaded.set).filter(|_| is_damaged) else {
-        return Ok((loaded, Mending::NotNeeded));
-    };
-    write_seal(&loaded.set, &seal)?;
-    output.progress(format_args!(
-        "{GOOD}mended{GOOD:#} {}: all its lines are kept, and its `head` matches them (`git diff` shows what changed)",
-        loaded.set.path_of(SEAL_FILE)
-    ));
-    Ok((load(common), Mending::Mended))
+    Changes::between(&before, &after, mending).report(&set, output)
 }
 
 /// Whether `graven seal` settles a problem.
@@ -99,16 +116,20 @@ fn accept(set: &Set, seal: &Seal, version: i64) -> Result<Seal, Failure> {
 struct Changes<'a> {
     sealed: Vec<&'a SealLine>,
     accepted: Vec<&'a SealLine>,
+    /// Announced, and never made or deleted again before it was sealed.
+    dropped: Vec<&'a SealLine>,
     lines: usize,
     mending: Mending,
 }
 
 impl<'a> Changes<'a> {
-    fn between(before: &Seal, after: &'a Seal, mending: Mending) -> Self {
+    fn between(before: &'a Seal, after: &'a Seal, mending: Mending) -> Self {
         let checksum_before = |line: &SealLine| before.line(line.version, line.kind).and_then(SealLine::checksum);
-        let changed = after.lines().filter(|line| line.checksum().is_some() && line.checksum() != checksum_before(line));
+        let changed =
+            after.lines().filter(|line| line.checksum().is_some() && line.checksum() != checksum_before(line));
         let (accepted, sealed) = changed.partition(|line| checksum_before(line).is_some());
-        Self { sealed, accepted, lines: after.lines().count(), mending }
+        let dropped = before.lines().filter(|line| after.line(line.version, line.kind).is_none()).collect();
+        Self { sealed, accepted, dropped, lines: after.lines().count(), mending }
     }
 
     fn report(&self, set: &Set, output: &Output) -> Result<(), Failure> {
@@ -118,20 +139,30 @@ impl<'a> Changes<'a> {
             "mended": self.mending == Mending::Mended,
             "sealed": self.sealed.iter().map(|line| line_json(line)).collect::<Vec<_>>(),
             "accepted": self.accepted.iter().map(|line| line_json(line)).collect::<Vec<_>>(),
+            "dropped": self.dropped.iter().map(|line| line_json(line)).collect::<Vec<_>>(),
         });
         output.result(&json, || self.text(&file))
     }
 
     fn text(&self, file: &str) -> String {
         let mut text = String::new();
+        if self.mending == Mending::Mended {
+            text.push_str(&format!(
+                "{GOOD}mended{GOOD:#} {file}: all its lines are kept, and its `head` matches them; \
+                 `git diff` shows what changed\n"
+            ));
+        }
         for line in &self.sealed {
             text.push_str(&format!("{GOOD}sealed{GOOD:#} {}\n", shown(line)));
         }
         for line in &self.accepted {
             text.push_str(&format!("{GOOD}accepted{GOOD:#} the edit of {}\n", shown(line)));
         }
-        if text.is_empty() && self.mending == Mending::NotNeeded {
-            return format!("nothing to seal: {file} has {}", plural(self.lines, "migration"));
+        for line in &self.dropped {
+            text.push_str(&format!("dropped {}, which has no file\n", shown(line)));
+        }
+        if text.is_empty() {
+            return format!("nothing to seal: {file} matches the files, {}", plural(self.lines, "line"));
         }
         format!("{text}commit {file}")
     }
