@@ -59,11 +59,17 @@ fn details(runtime: &TokenStream, found: &Migration) -> TokenStream {
         let effect = effect(runtime, &unit.kind);
         quote! { #runtime::__private::unit(#start, #end, #effect) }
     });
+    // Items: a borrow of what is computed lives for ever in an item's initialiser, and not everywhere else.
     quote! {
-        &#runtime::__private::details(
-            #runtime::__private::Transaction::#transaction, #lock_timeout, #statement_timeout, #retries,
-            &[#(#was),*], &[#(#absorbed),*], &[#(#units),*],
-        )
+        {
+            const WAS: &[[u8; 32]] = &[#(#was),*];
+            const UNITS: &[#runtime::__private::Unit] = &[#(#units),*];
+            static DETAILS: #runtime::__private::Details = #runtime::__private::details(
+                #runtime::__private::Transaction::#transaction, #lock_timeout, #statement_timeout, #retries,
+                WAS, &[#(#absorbed),*], UNITS,
+            );
+            &DETAILS
+        }
     }
 }
 

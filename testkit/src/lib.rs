@@ -72,3 +72,8 @@ pub use cluster::{Builder, Cluster, Mode};
 pub use database::{Database, Role};
 pub use error::Error;
 pub use tokio_postgres;
+
+/// The example of the README, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

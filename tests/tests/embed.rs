@@ -8,34 +8,34 @@ use graven::{Checksum, Kind, Migration, Migrations, Sealing, Transaction};
 
 /// The set in every position, under the strictest lints. It compiles, or it does not.
 mod strict {
-    #![deny(warnings, future_incompatible, let_underscore, missing_docs, nonstandard_style, unsafe_code, unused)]
+    #![deny(warnings, let_underscore, missing_docs, nonstandard_style, unsafe_code, unused)]
     #![deny(rust_2018_idioms, trivial_casts, trivial_numeric_casts, unused_qualifications, unused_results)]
     #![deny(clippy::all, clippy::pedantic, clippy::nursery, clippy::cargo)]
 
     use graven::{Migrations, embed_migrations as embed};
 
     /// In a static.
-    pub static STATIC: Migrations = graven::embed_migrations!("fixtures/embed");
+    pub(crate) static STATIC: Migrations = graven::embed_migrations!("fixtures/embed");
     /// In a constant, imported under another name.
-    pub const CONST: Migrations = embed!("fixtures/embed");
+    pub(crate) const CONST: Migrations = embed!("fixtures/embed");
     /// Twice in one expression.
-    pub static TWO: [Migrations; 2] = [embed!("fixtures/embed"), embed!("fixtures/empty")];
+    pub(crate) static TWO: [Migrations; 2] = [embed!("fixtures/embed"), embed!("fixtures/empty")];
 
     /// What a function returns.
     #[must_use]
-    pub const fn returned() -> Migrations {
+    pub(crate) const fn returned() -> Migrations {
         embed!("fixtures/embed")
     }
 
     /// A type that carries its migrations.
-    pub trait Service {
+    pub(crate) trait Service {
         /// As an associated constant.
         const MIGRATIONS: Migrations;
     }
 
     /// One such.
     #[derive(Debug)]
-    pub struct Ports;
+    pub(crate) struct Ports;
 
     impl Service for Ports {
         const MIGRATIONS: Migrations = embed!(path = "fixtures/embed", unsealed = "allow",);
@@ -43,7 +43,7 @@ mod strict {
 
     /// In the middle of expressions.
     #[must_use]
-    pub fn lengths() -> Vec<usize> {
+    pub(crate) fn lengths() -> Vec<usize> {
         let local = embed!("fixtures/embed");
         let borrowed = &embed!("fixtures/embed");
         let closure = || embed!("fixtures/embed").len();

@@ -22,29 +22,31 @@ enum Mending {
     NotNeeded,
 }
 
+/// What the seal file said, and what it says now.
+struct Written {
+    set: Set,
+    before: Seal,
+    after: Seal,
+}
+
 pub(crate) fn run(common: &Common, seal: &arguments::Seal, output: &Output) -> Result<Exit, Failure> {
     let loaded = load(common);
-    match mended_seal(&loaded.set) {
-        Some(mended) => mend(common, seal, loaded, &mended, output),
-        None => write(seal, loaded, Mending::NotNeeded, output),
-    }?;
+    let (written, mending) = match mended_seal(&loaded.set) {
+        Some(mended) => (mend(common, seal, loaded, &mended)?, Mending::Mended),
+        None => (write(seal, loaded)?, Mending::NotNeeded),
+    };
+    Changes::between(&written.before, &written.after, mending).report(&written.set, output)?;
     Ok(exit::DONE)
 }
 
 /// Mends the seal file and seals what is to be sealed; or does neither, and tells of all that is in the way.
 ///
 /// What is mended is written first: without a seal file nobody can tell what in the directory was edited or is gone.
-fn mend(
-    common: &Common,
-    seal: &arguments::Seal,
-    loaded: Loaded,
-    mended: &Seal,
-    output: &Output,
-) -> Result<(), Failure> {
+fn mend(common: &Common, seal: &arguments::Seal, loaded: Loaded, mended: &Seal) -> Result<Written, Failure> {
     let path = loaded.set.location.join(SEAL_FILE);
     let damaged = read::read(&path).map_err(|error| Failure::io("read", &path, &error))?;
     write_seal(&loaded.set, mended)?;
-    write(seal, load(common), Mending::Mended, output).map_err(|failure| {
+    write(seal, load(common)).map_err(|failure| {
         // It held text a moment ago, or nothing could have been mended. If it cannot be put back, what is mended stays.
         let _ = read::write(&path, &String::from_utf8_lossy(&damaged));
         match failure {
@@ -57,7 +59,7 @@ fn mend(
     })
 }
 
-fn write(seal: &arguments::Seal, loaded: Loaded, mending: Mending, output: &Output) -> Result<(), Failure> {
+fn write(seal: &arguments::Seal, loaded: Loaded) -> Result<Written, Failure> {
     let Loaded { set, problems, .. } = loaded;
     let in_the_way: Vec<Problem> =
         problems.into_iter().filter(|problem| !is_settled(problem, &set, &seal.accept_edit)).collect();
@@ -76,7 +78,7 @@ fn write(seal: &arguments::Seal, loaded: Loaded, mending: Mending, output: &Outp
     if set.seal.is_none() || after != before {
         write_seal(&set, &after)?;
     }
-    Changes::between(&before, &after, mending).report(&set, output)
+    Ok(Written { set, before, after })
 }
 
 /// Whether `graven seal` settles a problem.

@@ -19,8 +19,8 @@ use crate::board::{self, Departure};
 use crate::database::Database;
 use crate::page;
 
-/// The schema that this binary was built for. A path is relative to the package; the workspace shares its migrations.
-pub(crate) static MIGRATIONS: graven::Migrations = graven::embed_migrations!("../../migrations");
+/// The schema that this binary was built for: `migrations/` beside this package's `Cargo.toml`.
+pub(crate) static MIGRATIONS: graven::Migrations = graven::embed_migrations!();
 
 /// How long a request waits for the database. Probes give up sooner or later themselves, and then know less.
 const PATIENCE: Duration = Duration::from_secs(2);

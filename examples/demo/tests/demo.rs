@@ -218,7 +218,7 @@ fn texts(output: &Output) -> (String, String) {
 
 /// How many migrations the directory holds.
 fn migrations() -> usize {
-    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations");
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations");
     let files = std::fs::read_dir(directory).expect("the migrations");
     files
         .filter(|file| file.as_ref().is_ok_and(|file| file.path().extension().is_some_and(|kind| kind == "sql")))

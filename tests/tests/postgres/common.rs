@@ -1,5 +1,6 @@
 //! What the modules share: sets written down in the test itself, and looks at what a run left in the database.
 
+mod instance;
 mod proxy;
 
 // Sets are made the way the command line makes them, so that the real splitter and the real directives are at work.
@@ -16,6 +17,7 @@ use graven_testkit::Database;
 use tempfile::TempDir;
 use tokio_postgres::Client;
 
+pub(crate) use instance::{Ended, Instance, named};
 pub(crate) use proxy::{Cut, Proxy};
 
 /// A set of these files, none of them sealed.
