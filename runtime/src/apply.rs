@@ -11,7 +11,7 @@ use crate::migrations::{Migration, Transaction};
 use crate::options::Options;
 use crate::plan::{Start, Step};
 use crate::run::Run;
-use crate::sent::Pieces;
+use crate::sent::{Pieces, name_for_dba};
 use crate::server_error::ServerError;
 use crate::sql::milliseconds;
 use crate::state::SessionState;
@@ -95,12 +95,13 @@ impl Applying<'_> {
             migration.details.statement_timeout.or(self.options.statement_timeout).unwrap_or_default();
         // The claim may have to wait for another run's transaction, which is no table lock that blocks a service.
         format!(
-            "BEGIN;\n{opening}SET LOCAL lock_timeout = {};\n{};\nSET LOCAL lock_timeout = {};\n\
+            "{name}BEGIN;\n{opening}SET LOCAL lock_timeout = {};\n{};\nSET LOCAL lock_timeout = {};\n\
              SET LOCAL statement_timeout = {};\n",
             milliseconds(self.options.lock_timeout.max(Duration::from_millis(1))),
             history::claim(self.table, migration, self.claimant),
             milliseconds(lock_timeout),
             milliseconds(statement_timeout),
+            name = name_for_dba(migration),
         )
     }
 

@@ -158,5 +158,5 @@ impl Event<'_> {
 
 /// A duration as people read it.
 fn rounded(duration: Duration) -> String {
-    format!("{duration:.1?}")
+    if duration.is_zero() { "0s".to_owned() } else { format!("{duration:.1?}") }
 }

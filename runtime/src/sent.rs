@@ -59,7 +59,9 @@ impl Pieces {
 impl Sent {
     /// A unit of a non-transactional migration.
     pub(crate) fn unit(migration: &Migration, unit: Unit) -> Self {
-        Self::new(migration, unit.start as usize..unit.end as usize, Vec::new())
+        let mut sent = Self::new(migration, unit.start as usize..unit.end as usize, Vec::new());
+        sent.precede(&name_for_dba(migration), 0);
+        sent
     }
 
     fn new(migration: &Migration, part: Range<usize>, left_out: Vec<Range<usize>>) -> Self {
@@ -103,6 +105,12 @@ impl Sent {
             }
         }
     }
+}
+
+/// A comment that says in `pg_stat_activity`, in the server's log, and to who waits for the lock, what is running.
+pub(crate) fn name_for_dba(migration: &Migration) -> String {
+    let name = migration.name().replace("*/", "* /").replace("/*", "/ *");
+    format!("/* graven: migration {} {name} */ ", migration.version)
 }
 
 /// A part of a file with what is left out turned into as many spaces, so that positions stay what they are.
