@@ -28,3 +28,8 @@ pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Failur
         Command::Explain(explain) => explain::run(explain, output),
     }
 }
+
+/// `1 migration`, `2 migrations`.
+pub(crate) fn plural(count: usize, one: &str) -> String {
+    format!("{count} {one}{}", if count == 1 { "" } else { "s" })
+}

@@ -32,7 +32,7 @@ pub(crate) fn load(common: &Common) -> Loaded {
     let mut loaded = Set::load(&here, &common.dir, Paths::Any);
     for problem in &mut loaded.problems {
         match problem.rule.id {
-            "directory-absent" if !common.dir.exists() => where_to_look(problem),
+            "directory-absent" if problem.path == loaded.set.directory => where_to_look(problem, common),
             "seal-damaged" if mended_seal(&loaded.set).is_some() => {
                 problem.help.insert(0, "let `graven seal` keep all lines and write the `head` anew".to_owned());
             }
@@ -55,6 +55,7 @@ pub(crate) fn load_to_run(common: &Common, demand: Demand, output: &Output) -> R
             !absent
         });
     }
+    problems.extend(set.not_run_yet());
     problems.extend(unsealed(&set, demand));
     if problems.is_empty() { Ok(set) } else { Err(Failure::Problems(problems)) }
 }
@@ -88,10 +89,12 @@ pub(crate) fn write_seal(set: &Set, seal: &Seal) -> Result<(), Failure> {
         .map_err(|error| Failure::io("write", Path::new(&shown), &error))
 }
 
-fn where_to_look(problem: &mut Problem) {
+fn where_to_look(problem: &mut Problem, common: &Common) {
     problem.notes = vec!["a relative path starts where the command runs".to_owned()];
     // Of the ways out, the one that names a directory of nearly this name stays.
     problem.help.retain(|help| help.ends_with("which is there"));
     problem.help.push("name another one with `--dir DIR`".to_owned());
-    problem.help.push("let `graven new NAME` make it with the first migration".to_owned());
+    if !common.dir.exists() {
+        problem.help.push("let `graven new NAME` make it with the first migration".to_owned());
+    }
 }

@@ -6,6 +6,7 @@ use graven::{Conflict, Error, ServerError};
 use graven_source::problem::{Problem, Style, render_all};
 use serde_json::{Value, json};
 
+use crate::command::plural;
 use crate::exit::{self, Exit};
 
 /// The most problems that are shown to people. Machines get all.
@@ -109,6 +110,10 @@ pub(crate) fn conflict(conflict: &Conflict) -> Value {
 
 /// The runtime's page, with what to do at a command line.
 fn page(error: &Error) -> String {
+    if let Error::Conflicts { conflicts, .. } = error {
+        let conflicts = conflicts.iter().map(|it| format!("  {it}\n    remedy: {}", it.remedy())).collect::<Vec<_>>();
+        return format!("{}\n\n{}", message(error), conflicts.join("\n\n"));
+    }
     let page = error.explain();
     let without = error.hint().and_then(|hint| page.strip_suffix(&format!("\n  hint: {hint}")).map(str::to_owned));
     match (without, hint(error)) {
@@ -117,9 +122,21 @@ fn page(error: &Error) -> String {
     }
 }
 
+/// What it is, in one line. The runtime's own words are for those who embed migrations.
+fn message(error: &Error) -> String {
+    match error {
+        Error::Conflicts { conflicts, history } => {
+            let conflicts = plural(conflicts.len(), "conflict");
+            format!("{conflicts} between the directory and {history}; nothing was applied")
+        }
+        other => other.to_string(),
+    }
+}
+
 /// What to do about it. The runtime's own hints are for those who embed it, where the two differ.
 fn hint(error: &Error) -> Option<String> {
     match error {
+        Error::Conflicts { .. } => Some("each conflict names its remedy".to_owned()),
         Error::NotApplied { .. } => Some("`graven apply` applies them".to_owned()),
         Error::NotEmpty { .. } => Some(
             "if these tables are none of the migrations' business, say so once with `--into-existing`; if it is the \
@@ -153,7 +170,7 @@ fn hint(error: &Error) -> Option<String> {
 }
 
 fn run(error: &Error) -> Value {
-    let mut json = json!({ "kind": kind(error), "message": error.to_string(), "hint": hint(error) });
+    let mut json = json!({ "kind": kind(error), "message": message(error), "hint": hint(error) });
     let more = match error {
         Error::MigrationFailed(failed) => json!({
             "version": failed.version.value(),

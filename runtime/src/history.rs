@@ -80,6 +80,8 @@ pub(crate) struct Server {
     pub(crate) elsewhere: Option<String>,
     /// Tables in the first schema of the search path, where there is no history yet.
     pub(crate) tables: Vec<String>,
+    /// That schema: migrations work in it, wherever the history is.
+    pub(crate) current_schema: String,
 }
 
 impl Server {
@@ -96,6 +98,7 @@ impl Server {
             application: row.text(8).to_owned(),
             elsewhere: row.optional(9).map(str::to_owned),
             tables: row.text(10).lines().map(str::to_owned).collect(),
+            current_schema: row.text(11).to_owned(),
         }
     }
 }
@@ -154,7 +157,7 @@ pub(crate) fn state(wanted: &Wanted) -> String {
          COALESCE(pg_catalog.has_schema_privilege(n.oid, 'CREATE'), false), \
          current_user, pg_catalog.gen_random_uuid(), pg_catalog.current_setting('application_name'), \
          CASE WHEN c.oid IS NULL THEN {elsewhere} END, \
-         CASE WHEN c.oid IS NULL THEN ({tables}) END \
+         CASE WHEN c.oid IS NULL THEN ({tables}) END, pg_catalog.current_schema() \
          FROM (SELECT {schema} AS schema) s \
          LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = s.schema \
          LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = {name}",

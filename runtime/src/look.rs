@@ -146,7 +146,7 @@ pub(crate) fn admit(question: Question<'_>, server: &Server, into_existing: Into
         return Err(Error::HistoryElsewhere { history, found: found.clone() });
     }
     if !server.tables.is_empty() && into_existing == IntoExisting::Refuse {
-        return Err(Error::NotEmpty { schema: table.schema, tables: server.tables.clone(), history });
+        return Err(Error::NotEmpty { schema: server.current_schema.clone(), tables: server.tables.clone(), history });
     }
     if !server.may_create {
         return Err(Error::MayNotCreate { role: server.user.clone(), schema: table.schema, history });

@@ -148,6 +148,8 @@ impl Migrator {
         if self.options()?.with_environment()?.mode == Mode::Skip {
             return Ok(self.skipped());
         }
+        // Before it connects: what can be said without a database is said without one.
+        guard::check(&self.set)?;
         let mut client = crate::driver::connect(url).await?;
         self.run(&mut client).await
     }

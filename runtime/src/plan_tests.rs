@@ -106,8 +106,7 @@ fn another_checksum_makes_a_migration_modified_unless_it_was_accepted() {
     assert_eq!((*recorded, *embedded), (Checksum::from_bytes([8; 32]), Checksum::from_bytes([7; 32])));
 
     let details = Details { was: &[[5; 32], [8; 32]], ..Details::DEFAULT };
-    let accepting: &'static [Migration] =
-        vec![Migration { details: Box::leak(Box::new(details)), ..one(1, 7) }].leak();
+    let accepting: &'static [Migration] = vec![Migration { details: Box::leak(Box::new(details)), ..one(1, 7) }].leak();
     for checksum in [5, 7, 8] {
         let plan = plan(accepting, &[applied(1, checksum)], STRICT).expect("accepted");
         assert_eq!((plan.applied, plan.steps.len()), (1, 0), "{checksum}");
@@ -160,7 +159,8 @@ fn all_conflicts_are_listed_ascending() {
 
 #[test]
 fn each_conflict_says_what_to_do() {
-    let conflicts = plan(set(&[2, 4, 6]), &[applied(1, 7), applied(4, 8), applied(9, 7)], STRICT).expect_err("conflicts");
+    let conflicts =
+        plan(set(&[2, 4, 6]), &[applied(1, 7), applied(4, 8), applied(9, 7)], STRICT).expect_err("conflicts");
     assert_eq!(words(&conflicts), ["orphaned 1", "out of order 2", "modified 4", "out of order 6", "future 9"]);
     let mut remedies = BTreeSet::new();
     for conflict in &conflicts {
@@ -252,7 +252,8 @@ fn an_incomplete_migration_in_doubt_names_its_statement() {
     let migration: &'static Migration = Box::leak(Box::new(three_units(1, ORDINARY)));
     let record = started(migration, 2, Doubt::InDoubt);
     let conflicts = plan(std::slice::from_ref(migration), &[record], LENIENT).expect_err("incomplete");
-    let [Conflict::Incomplete { reason: IncompleteReason::InDoubt { line, statement }, done, total, .. }] = &conflicts[..]
+    let [Conflict::Incomplete { reason: IncompleteReason::InDoubt { line, statement }, done, total, .. }] =
+        &conflicts[..]
     else {
         panic!("{conflicts:?}")
     };
@@ -279,10 +280,7 @@ fn after(plan: &Plan, history: &[Record]) -> Vec<Record> {
     let mut after = history.to_vec();
     for step in &plan.steps {
         after.retain(|record| record.version != Some(step.migration.version));
-        after.push(Record {
-            checksum: step.migration.checksum(),
-            ..applied(step.migration.version.value(), 0)
-        });
+        after.push(Record { checksum: step.migration.checksum(), ..applied(step.migration.version.value(), 0) });
     }
     after
 }

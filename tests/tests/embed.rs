@@ -1,5 +1,7 @@
 //! What `embed_migrations!` expands to: constant data, whole and in order, wherever an expression may stand, and nothing
 //! that a strict crate's lints would complain of.
+// Within `cfg(test)` clippy knows even the functions that are no tests themselves for what they are.
+#![cfg(test)]
 
 use std::time::Duration;
 
@@ -7,7 +9,7 @@ use graven::__private::{self, Details, Effect};
 use graven::{Checksum, Kind, Migration, Migrations, Sealing, Transaction};
 
 /// The set in every position, under the strictest lints. It compiles, or it does not.
-mod strict {
+pub mod strict {
     #![deny(warnings, let_underscore, missing_docs, nonstandard_style, unsafe_code, unused)]
     #![deny(rust_2018_idioms, trivial_casts, trivial_numeric_casts, unused_qualifications, unused_results)]
     #![deny(clippy::all, clippy::pedantic, clippy::nursery, clippy::cargo)]
@@ -15,27 +17,27 @@ mod strict {
     use graven::{Migrations, embed_migrations as embed};
 
     /// In a static.
-    pub(crate) static STATIC: Migrations = graven::embed_migrations!("fixtures/embed");
+    pub static STATIC: Migrations = graven::embed_migrations!("fixtures/embed");
     /// In a constant, imported under another name.
-    pub(crate) const CONST: Migrations = embed!("fixtures/embed");
+    pub const CONST: Migrations = embed!("fixtures/embed");
     /// Twice in one expression.
-    pub(crate) static TWO: [Migrations; 2] = [embed!("fixtures/embed"), embed!("fixtures/empty")];
+    pub static TWO: [Migrations; 2] = [embed!("fixtures/embed"), embed!("fixtures/empty")];
 
     /// What a function returns.
     #[must_use]
-    pub(crate) const fn returned() -> Migrations {
+    pub const fn returned() -> Migrations {
         embed!("fixtures/embed")
     }
 
     /// A type that carries its migrations.
-    pub(crate) trait Service {
+    pub trait Service {
         /// As an associated constant.
         const MIGRATIONS: Migrations;
     }
 
     /// One such.
     #[derive(Debug)]
-    pub(crate) struct Ports;
+    pub struct Ports;
 
     impl Service for Ports {
         const MIGRATIONS: Migrations = embed!(path = "fixtures/embed", unsealed = "allow",);
@@ -43,7 +45,7 @@ mod strict {
 
     /// In the middle of expressions.
     #[must_use]
-    pub(crate) fn lengths() -> Vec<usize> {
+    pub fn lengths() -> Vec<usize> {
         let local = embed!("fixtures/embed");
         let borrowed = &embed!("fixtures/embed");
         let closure = || embed!("fixtures/embed").len();

@@ -5,6 +5,8 @@
 //! dependencies of the package that it is told of, and this one has many more than a case needs.
 //!
 //! `TRYBUILD=overwrite cargo test -p graven-tests --test ui` writes what is printed anew.
+// Within `cfg(test)` clippy knows even the functions that are no tests themselves for what they are.
+#![cfg(test)]
 
 use std::collections::BTreeSet;
 use std::env;
@@ -99,7 +101,7 @@ fn is_staged(rule: &Rule) -> bool {
 fn start_again(stage: &TempDir) {
     let mut again = Command::new(env::current_exe().unwrap());
     again.args(["each_mistake_is_told_of_as_it_was_agreed", "--exact", "--nocapture"]);
-    // `cargo test --test ui -- trybuild=sealed` runs some of the cases.
+    // `cargo test --test ui -- mistake trybuild=sealed` runs some of the cases.
     again.args(env::args().filter(|argument| argument.starts_with("trybuild=")));
     again.env(OVERRIDE, stage.path()).env("CARGO_MANIFEST_DIR", stage.path());
     // As a release is built: one rule has something to say only there, and what the others say is the same.

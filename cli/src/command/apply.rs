@@ -3,6 +3,7 @@
 use graven::{Event, Outcome, Report};
 
 use crate::arguments::{Apply, Common};
+use crate::command::plural;
 use crate::database::block_on;
 use crate::directory::load_to_run;
 use crate::embed::embed;
@@ -68,8 +69,4 @@ fn summary(report: &Report) -> String {
         }
         _ => format!("up to date: {}", plural(report.total, "migration")),
     }
-}
-
-pub(super) fn plural(count: usize, one: &str) -> String {
-    format!("{count} {one}{}", if count == 1 { "" } else { "s" })
 }

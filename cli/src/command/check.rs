@@ -4,7 +4,7 @@ use graven_source::set::{Loaded, Sealing};
 use serde_json::json;
 
 use crate::arguments::{Check, Common, Format};
-use crate::command::apply::plural;
+use crate::command::plural;
 use crate::directory::{load, unsealed};
 use crate::exit::{self, Exit};
 use crate::failure::{self, Failure};
@@ -12,6 +12,7 @@ use crate::output::Output;
 
 pub(crate) fn run(common: &Common, check: &Check, output: &Output) -> Result<Exit, Failure> {
     let Loaded { set, mut problems, .. } = load(common);
+    problems.extend(set.not_run_yet());
     problems.extend(unsealed(&set, check.sealed.into()));
     let output = if check.format == Some(Format::Json) { Output::for_machines() } else { *output };
     if !problems.is_empty() && !output.is_json() {

@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
 
-use graven_source::file_name::{self, FileName, Refusal};
+use graven_source::file_name::{self, FileName, Refusal, SEAL_FILE};
 use graven_source::seal::Seal;
 use graven_source::set::{Loaded, Set};
 use graven_source::{Kind, Version};
@@ -99,7 +99,12 @@ fn directory(common: &Common) -> Result<(Set, Made), Failure> {
         made = Made::Now;
     }
     let Loaded { set, mut problems, .. } = loaded;
-    problems.retain(|problem| ["directory-absent", "seal-damaged", "version-range"].contains(&problem.rule.id));
+    let seal_file = set.path_of(SEAL_FILE);
+    problems.retain(|problem| match problem.rule.id {
+        "directory-absent" | "version-range" => true,
+        // Whatever is wrong with the seal file: it is about to be written, and what it says must not be lost.
+        rule => rule != "seal-absent" && problem.path == seal_file,
+    });
     if problems.is_empty() { Ok((set, made)) } else { Err(Failure::Problems(problems)) }
 }
 

@@ -8,7 +8,7 @@ use graven_source::{Kind, Version, read};
 use serde_json::{Value, json};
 
 use crate::arguments::{self, Common};
-use crate::command::apply::plural;
+use crate::command::plural;
 use crate::directory::{load, mended_seal, write_seal};
 use crate::exit::{self, Exit};
 use crate::failure::Failure;

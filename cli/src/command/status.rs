@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::arguments::{self, Common};
-use crate::command::apply::plural;
+use crate::command::plural;
 use crate::database::block_on;
 use crate::directory::{Demand, load_to_run};
 use crate::embed::embed;
@@ -76,8 +76,10 @@ fn table(status: &graven::Status) -> String {
         .filter(|(count, _)| *count > 0)
         .map(|(count, state)| format!("{count} {state}"))
         .collect();
-    let counts = if counts.is_empty() { "nothing at all".to_owned() } else { counts.join(", ") };
-    format!("{text}\n\n{}: {counts}", plural(status.migrations.len(), "migration"))
+    if counts.is_empty() {
+        return format!("{text}\n\nno migrations");
+    }
+    format!("{text}\n\n{}: {}", plural(status.migrations.len(), "migration"), counts.join(", "))
 }
 
 fn version(migration: &MigrationStatus) -> String {

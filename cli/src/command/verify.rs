@@ -1,7 +1,7 @@
 //! `graven verify`: succeeds only if everything is applied.
 
 use crate::arguments::{Common, Verify};
-use crate::command::apply::plural;
+use crate::command::plural;
 use crate::database::block_on;
 use crate::directory::{Demand, load_to_run};
 use crate::embed::embed;

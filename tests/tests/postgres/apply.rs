@@ -19,7 +19,7 @@ async fn a_fresh_database_gets_every_migration_in_order() {
     assert_eq!((report.outcome, versions(&report), report.total), (Outcome::Applied, vec![1, 2, 10], 3));
     assert_eq!(report.applied[1].name, "add_email");
     assert!(report.future.is_empty());
-    assert!(report.duration >= report.applied.iter().map(|applied| applied.duration).sum());
+    assert!(report.duration >= report.applied.iter().map(|applied| applied.duration).sum::<std::time::Duration>());
     assert_eq!(history(&database), ["1 create_users applied", "2 add_email applied", "10 fill applied"]);
     assert_eq!(lines(&database, "SELECT email FROM users"), ["a@b"]);
 }
@@ -191,8 +191,14 @@ async fn a_temporary_table_of_the_historys_name_changes_nothing() {
 async fn a_files_own_begin_and_commit_are_absorbed() {
     let (database, mut client) = fresh().await;
     let files = [
-        ("1_a.sql", "CREATE TABLE log (n serial, xid text);\nBEGIN;\nINSERT INTO log (xid) VALUES (txid_current());\nCOMMIT;\nINSERT INTO log (xid) VALUES (txid_current());\n"),
-        ("2_b.sql", "-- ü\nSTART TRANSACTION;\nINSERT INTO log (xid) VALUES (txid_current());\nEND;\nBEGIN WORK;\nINSERT INTO log (xid) VALUES (txid_current());\nCOMMIT\n"),
+        (
+            "1_a.sql",
+            "CREATE TABLE log (n serial, xid text);\nBEGIN;\nINSERT INTO log (xid) VALUES (txid_current());\nCOMMIT;\nINSERT INTO log (xid) VALUES (txid_current());\n",
+        ),
+        (
+            "2_b.sql",
+            "-- ü\nSTART TRANSACTION;\nINSERT INTO log (xid) VALUES (txid_current());\nEND;\nBEGIN WORK;\nINSERT INTO log (xid) VALUES (txid_current());\nCOMMIT\n",
+        ),
     ];
     let report = set(&files).run(&mut client).await.unwrap();
     assert_eq!(versions(&report), [1, 2]);
@@ -245,7 +251,10 @@ async fn what_a_file_sets_reaches_neither_the_next_file_nor_the_caller() {
         ("4_change.sql", off.as_str()),
         ("5_look.sql", log.as_str()),
     ];
-    client.batch_execute("SET work_mem = '7MB'; SET TimeZone = 'Europe/Lisbon'; SET statement_timeout = '9min'").await.unwrap();
+    client
+        .batch_execute("SET work_mem = '7MB'; SET TimeZone = 'Europe/Lisbon'; SET statement_timeout = '9min'")
+        .await
+        .unwrap();
     let before = settings(&client).await;
     set(&files).run(&mut client).await.unwrap();
     assert_eq!(settings(&client).await, before);
@@ -260,7 +269,11 @@ async fn a_role_that_the_caller_has_set_stays_set() {
     let role = database.role("owner").unwrap();
     database.execute(&format!("GRANT ALL ON SCHEMA public TO {}", role.name())).unwrap();
     client.batch_execute(&format!("SET ROLE {}", role.name())).await.unwrap();
-    let files = [("1_a.sql", "CREATE TABLE a ()"), ("2_b.sql", "SET ROLE NONE; CREATE TABLE b ()"), ("3_c.sql", "CREATE TABLE c ()")];
+    let files = [
+        ("1_a.sql", "CREATE TABLE a ()"),
+        ("2_b.sql", "SET ROLE NONE; CREATE TABLE b ()"),
+        ("3_c.sql", "CREATE TABLE c ()"),
+    ];
     set(&files).run(&mut client).await.unwrap();
     assert_eq!(client.query_one("SELECT current_user::text", &[]).await.unwrap().get::<_, &str>(0), role.name());
     let owners = "SELECT tablename || ' ' || tableowner FROM pg_tables WHERE schemaname = 'public' ORDER BY 1";
@@ -293,8 +306,15 @@ async fn files_that_end_or_begin_oddly_are_applied_as_they_are() {
     assert_eq!(history(&database).len(), files.len());
     assert_eq!(history(&database)[10], "11 a name [with] $1, 'quotes' & \u{fc} applied");
     let tables = [
-        "no_semicolon", "line_comment", "line_comment_no_semicolon", "semicolons", "bom", "crlf", "block_comment",
-        "odd_name", "dollar",
+        "no_semicolon",
+        "line_comment",
+        "line_comment_no_semicolon",
+        "semicolons",
+        "bom",
+        "crlf",
+        "block_comment",
+        "odd_name",
+        "dollar",
     ];
     assert_eq!(tables.map(|table| exists(&database, table)), [true; 9]);
     assert_eq!(migrations.run(&mut client).await.unwrap().outcome, Outcome::UpToDate);
@@ -303,7 +323,9 @@ async fn files_that_end_or_begin_oddly_are_applied_as_they_are() {
 #[tokio::test]
 async fn a_file_of_a_megabyte_is_applied() {
     let (database, mut client) = fresh().await;
-    let rows: String = (0..16_000).map(|n| format!("INSERT INTO big VALUES ({n}, 'row {n} of a rather large file of inserts');\n")).collect();
+    let rows: String = (0..16_000)
+        .map(|n| format!("INSERT INTO big VALUES ({n}, 'row {n} of a rather large file of inserts');\n"))
+        .collect();
     let text = format!("CREATE TABLE big (n int, t text);\n{rows}");
     assert!(text.len() > 1_000_000);
     set(&[("1_big.sql", &text)]).run(&mut client).await.unwrap();
@@ -315,7 +337,10 @@ async fn backslashes_mean_what_the_files_own_setting_says() {
     let (database, mut client) = fresh().await;
     let files = [
         ("1_on.sql", "CREATE TABLE t (n serial, v text);\nINSERT INTO t (v) VALUES ('a\\b');\n"),
-        ("2_off.sql", "SET standard_conforming_strings = off;\nINSERT INTO t (v) VALUES ('it\\'s; c');\nINSERT INTO t (v) VALUES ('d');\n"),
+        (
+            "2_off.sql",
+            "SET standard_conforming_strings = off;\nINSERT INTO t (v) VALUES ('it\\'s; c');\nINSERT INTO t (v) VALUES ('d');\n",
+        ),
         ("3_on.sql", "INSERT INTO t (v) VALUES ('e\\f');\n"),
     ];
     assert_eq!(versions(&set(&files).run(&mut client).await.unwrap()), [1, 2, 3]);

@@ -28,9 +28,14 @@ async fn an_applied_migration_that_was_edited_is_refused_with_both_checksums() {
     let edited = edited.load();
     let error = edited.run(&mut client).await.unwrap_err();
     let Error::Conflicts { conflicts, history: table } = &error else { panic!("{error:?}") };
-    let [Conflict::Modified { version, name, file, recorded, embedded, sealing }] = &conflicts[..] else { panic!("{error:?}") };
+    let [Conflict::Modified { version, name, file, recorded, embedded, sealing }] = &conflicts[..] else {
+        panic!("{error:?}")
+    };
     assert_eq!((version.value(), name.as_str(), file.as_str(), *sealing), (1, "a", "0001_a.sql", Sealing::Sealed));
-    assert_eq!((*recorded, *embedded), (before.by_version(1).unwrap().checksum(), edited.by_version(1).unwrap().checksum()));
+    assert_eq!(
+        (*recorded, *embedded),
+        (before.by_version(1).unwrap().checksum(), edited.by_version(1).unwrap().checksum())
+    );
     assert_eq!(table, "public.graven_history");
     assert!(error.to_string().contains(&recorded.short().to_string()), "{error}");
     assert!(conflicts[0].remedy().contains("graven seal --accept-edit 1"), "{error:?}");
@@ -70,7 +75,10 @@ async fn an_applied_migration_that_the_set_has_lost_is_orphaned() {
     let (database, mut client) = fresh().await;
     set(&[A, B, C]).run(&mut client).await.unwrap();
     let found = conflicts(set(&[A, C, D]), &mut client).await;
-    assert!(matches!(&found[..], [Conflict::Orphaned { version: Some(v), name }] if v.value() == 2 && name == "b"), "{found:?}");
+    assert!(
+        matches!(&found[..], [Conflict::Orphaned { version: Some(v), name }] if v.value() == 2 && name == "b"),
+        "{found:?}"
+    );
     assert!(found[0].remedy().contains("bring its file back"), "{}", found[0].remedy());
     assert!(!exists(&database, "d"));
 }
@@ -144,9 +152,23 @@ async fn a_first_run_into_a_schema_with_tables_is_refused_unless_allowed() {
 }
 
 #[tokio::test]
+async fn the_schema_that_holds_tables_is_named_and_not_that_of_the_history() {
+    let (database, mut client) = fresh().await;
+    database.execute("CREATE SCHEMA ops; CREATE TABLE theirs ()").unwrap();
+    let error = set(&[A]).migrator().history("ops.history").run(&mut client).await.unwrap_err();
+    let Error::NotEmpty { schema, tables, history: table } = &error else { panic!("{error:?}") };
+    assert_eq!((schema.as_str(), &tables[..], table.as_str()), ("public", &["theirs".to_owned()][..], "ops.history"));
+    assert!(!exists(&database, "ops.history"));
+}
+
+#[tokio::test]
 async fn what_an_extension_owns_and_what_lies_in_other_schemas_does_not_count_as_tables() {
     let (database, mut client) = fresh().await;
-    database.execute("CREATE SCHEMA other; CREATE TABLE other.theirs (); CREATE SEQUENCE lonely; CREATE TYPE mood AS ENUM ()").unwrap();
+    database
+        .execute(
+            "CREATE SCHEMA other; CREATE TABLE other.theirs (); CREATE SEQUENCE lonely; CREATE TYPE mood AS ENUM ()",
+        )
+        .unwrap();
     // What every extension does with its tables, by hand: the server may have been installed without any.
     database
         .execute(
@@ -170,7 +192,10 @@ async fn a_history_further_along_the_search_path_is_pointed_out() {
         assert_eq!((history.as_str(), found.as_str()), ("app.graven_history", "public.graven_history"));
         assert!(error.hint().unwrap().contains("history = \"public.graven_history\""), "{error:?}");
     }
-    assert_eq!(migrations.migrator().history("public.graven_history").run(&mut client).await.unwrap().outcome, Outcome::UpToDate);
+    assert_eq!(
+        migrations.migrator().history("public.graven_history").run(&mut client).await.unwrap().outcome,
+        Outcome::UpToDate
+    );
     assert!(!exists(&database, "app.graven_history"));
 }
 
@@ -239,8 +264,14 @@ async fn a_table_of_that_name_that_is_not_gravens_is_left_alone() {
 async fn nonsense_in_a_row_of_the_history_is_an_error_that_names_the_column() {
     for (change, column) in [
         ("UPDATE graven_history SET version = -1, id = '-1'", "version"),
-        ("ALTER TABLE graven_history DROP CONSTRAINT graven_history_state_check; UPDATE graven_history SET state = 'odd'", "state"),
-        ("ALTER TABLE graven_history DROP CONSTRAINT graven_history_checksum_check; UPDATE graven_history SET checksum = 'x'", "checksum"),
+        (
+            "ALTER TABLE graven_history DROP CONSTRAINT graven_history_state_check; UPDATE graven_history SET state = 'odd'",
+            "state",
+        ),
+        (
+            "ALTER TABLE graven_history DROP CONSTRAINT graven_history_checksum_check; UPDATE graven_history SET checksum = 'x'",
+            "checksum",
+        ),
         ("UPDATE graven_history SET statements_done = -1", "statements_done"),
     ] {
         let (database, mut client) = fresh().await;

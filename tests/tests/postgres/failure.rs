@@ -12,7 +12,10 @@ async fn a_failure_in_the_middle_leaves_nothing_of_its_file_and_all_before_it() 
     let (database, mut client) = fresh().await;
     let directory = Directory::new(&[
         ("0001_a.sql", "CREATE TABLE a (id int)"),
-        ("0002_b.sql", "CREATE TABLE b (id int);\nINSERT INTO a VALUES (1);\nINSERT INTO b SELECT\n    nowhere.id;\nCREATE TABLE c ();\n"),
+        (
+            "0002_b.sql",
+            "CREATE TABLE b (id int);\nINSERT INTO a VALUES (1);\nINSERT INTO b SELECT\n    nowhere.id;\nCREATE TABLE c ();\n",
+        ),
         ("0003_c.sql", "CREATE TABLE d ()"),
     ]);
     let error = directory.load().run(&mut client).await.unwrap_err();
@@ -38,7 +41,10 @@ async fn the_error_shows_the_line_with_a_caret_and_all_that_postgresql_says() {
     let (_database, mut client) = fresh().await;
     let files = [
         ("1_a.sql", "CREATE TABLE a (id int PRIMARY KEY)"),
-        ("2_b.sql", "-- \u{fc}\u{1f40c}: characters before the error\nINSERT INTO a\nSELECT '\u{fc}\u{1f40c}', lenght('x');\n"),
+        (
+            "2_b.sql",
+            "-- \u{fc}\u{1f40c}: characters before the error\nINSERT INTO a\nSELECT '\u{fc}\u{1f40c}', lenght('x');\n",
+        ),
     ];
     let failed = failed(set(&files).run(&mut client).await);
     assert_eq!((failed.line, failed.column), (Some(3), Some(14)));
@@ -64,7 +70,10 @@ async fn the_error_shows_the_line_with_a_caret_and_all_that_postgresql_says() {
 #[tokio::test]
 async fn detail_and_constraint_of_a_violation_are_shown() {
     let (_database, mut client) = fresh().await;
-    let files = [("1_a.sql", "CREATE TABLE a (id int PRIMARY KEY);\nINSERT INTO a VALUES (1);\n\nINSERT INTO a\n  VALUES (1);\n")];
+    let files = [(
+        "1_a.sql",
+        "CREATE TABLE a (id int PRIMARY KEY);\nINSERT INTO a VALUES (1);\n\nINSERT INTO a\n  VALUES (1);\n",
+    )];
     let failed = failed(set(&files).run(&mut client).await);
     let Cause::Server(error) = &failed.cause else { panic!("{failed:?}") };
     assert_eq!((error.sqlstate.as_str(), error.constraint.as_deref()), ("23505", Some("a_pkey")));
@@ -79,7 +88,11 @@ async fn detail_and_constraint_of_a_violation_are_shown() {
 const PLACES: [(&str, &str, (usize, usize)); 10] = [
     ("in the first word", "CREAT TABLE a ()", (1, 1)),
     ("in the body of a function", "SELECT 1;\n\nSELECT 2; DO $$\nBEGIN\n  PERFORM 1/0;\nEND $$;\nSELECT 3;", (3, 11)),
-    ("in a function that is called", "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1/(random()*0)::int';\n-- call it\nSELECT f();\n", (3, 1)),
+    (
+        "in a function that is called",
+        "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1/(random()*0)::int';\n-- call it\nSELECT f();\n",
+        (3, 1),
+    ),
     ("at the very end", "CREATE TABLE a ();\nCREATE TABLE b (", (2, 17)),
     ("at the end, after a line comment", "SELECT 1;\nSELECT (1 -- open\n", (2, 18)),
     ("after absorbed words", "BEGIN;\nCREATE TABLE a ();\nCOMMIT;\nSELECT * FROM nowhere;", (4, 15)),
@@ -106,18 +119,31 @@ async fn the_place_of_an_error_is_found_wherever_it_is() {
 #[tokio::test]
 async fn a_syntax_error_in_a_file_spares_those_before_and_the_lock() {
     let (database, mut client) = fresh().await;
-    let files = [("1_a.sql", "CREATE TABLE a ()"), ("2_b.sql", "CREATE TABLE b ();\nCREATE TABLE c (("), ("3_d.sql", "CREATE TABLE d ()")];
+    let files = [
+        ("1_a.sql", "CREATE TABLE a ()"),
+        ("2_b.sql", "CREATE TABLE b ();\nCREATE TABLE c (("),
+        ("3_d.sql", "CREATE TABLE d ()"),
+    ];
     let failed = failed(set(&files).run(&mut client).await);
     assert_eq!((failed.version.value(), failed.applied.len(), failed.line), (2, 1, Some(2)));
     assert_eq!(history(&database), ["1 a applied"]);
-    assert_eq!(value(&database, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"), "0");
+    assert_eq!(
+        value(
+            &database,
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        ),
+        "0"
+    );
 }
 
 #[tokio::test]
 async fn a_deferred_constraint_that_fails_at_commit_takes_the_migration_back() {
     let (database, mut client) = fresh().await;
     let files = [
-        ("1_a.sql", "CREATE TABLE a (id int PRIMARY KEY);\nCREATE TABLE b (a int REFERENCES a DEFERRABLE INITIALLY DEFERRED);"),
+        (
+            "1_a.sql",
+            "CREATE TABLE a (id int PRIMARY KEY);\nCREATE TABLE b (a int REFERENCES a DEFERRABLE INITIALLY DEFERRED);",
+        ),
         ("2_b.sql", "CREATE TABLE c ();\nINSERT INTO b VALUES (1);\n"),
     ];
     let failed = failed(set(&files).run(&mut client).await);
@@ -134,7 +160,10 @@ async fn a_deferred_constraint_that_fails_at_commit_takes_the_migration_back() {
 async fn a_commit_inside_a_procedure_call_cannot_smuggle_half_a_migration() {
     let (database, mut client) = fresh().await;
     let files = [
-        ("1_a.sql", "CREATE TABLE a ();\nCREATE PROCEDURE p() LANGUAGE plpgsql AS $$ BEGIN INSERT INTO a DEFAULT VALUES; COMMIT; END $$;"),
+        (
+            "1_a.sql",
+            "CREATE TABLE a ();\nCREATE PROCEDURE p() LANGUAGE plpgsql AS $$ BEGIN INSERT INTO a DEFAULT VALUES; COMMIT; END $$;",
+        ),
         ("2_b.sql", "CREATE TABLE b ();\nCALL p();\nSELECT 1/0;"),
     ];
     let failed = failed(set(&files).run(&mut client).await);
@@ -160,7 +189,8 @@ async fn a_table_that_somebody_has_locked_is_tried_again_until_it_is_free() {
     holder.batch_execute("BEGIN; LOCK TABLE app.busy IN ACCESS SHARE MODE").await.unwrap();
     let attempts = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&attempts);
-    let files = [("1_a.sql", "-- graven: lock_timeout = 50ms\nCREATE TABLE a ();\nALTER TABLE app.busy ADD COLUMN x int;")];
+    let files =
+        [("1_a.sql", "-- graven: lock_timeout = 50ms\nCREATE TABLE a ();\nALTER TABLE app.busy ADD COLUMN x int;")];
     let mut migrator = set(&files).migrator().observe(move |event| {
         if let Event::Retrying { attempt, error, .. } = event {
             seen.lock().unwrap().push((*attempt, error.sqlstate.clone()));
@@ -173,7 +203,10 @@ async fn a_table_that_somebody_has_locked_is_tried_again_until_it_is_free() {
     let (report, ()) = tokio::join!(migrator.run(&mut client), free);
     assert_eq!(versions(&report.unwrap()), [1]);
     assert_eq!(attempts.lock().unwrap()[..2], [(2, "55P03".to_owned()), (3, "55P03".to_owned())]);
-    assert_eq!(value(&database, "SELECT count(*) FROM pg_attribute WHERE attrelid = 'app.busy'::regclass AND attname = 'x'"), "1");
+    assert_eq!(
+        value(&database, "SELECT count(*) FROM pg_attribute WHERE attrelid = 'app.busy'::regclass AND attname = 'x'"),
+        "1"
+    );
 }
 
 #[tokio::test]
@@ -252,12 +285,11 @@ async fn a_deadlock_is_tried_again() {
 #[tokio::test]
 async fn a_connection_that_is_ended_in_the_middle_leaves_nothing_and_a_rerun_goes_on() {
     let (database, mut client) = fresh().await;
-    let directory = Directory::new(&[
-        ("1_a.sql", "CREATE TABLE a ()"),
-        ("2_b.sql", "CREATE TABLE b ();\nSELECT pg_sleep(60);"),
-    ]);
+    let directory =
+        Directory::new(&[("1_a.sql", "CREATE TABLE a ()"), ("2_b.sql", "CREATE TABLE b ();\nSELECT pg_sleep(60);")]);
     let kill = async {
-        let sleeping = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'";
+        let sleeping =
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'";
         until("the migration sleeps", || value(&database, sleeping) == "1").await;
         let kill = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
                     WHERE datname = current_database() AND wait_event = 'PgSleep'";

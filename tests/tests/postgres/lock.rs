@@ -16,8 +16,10 @@ struct Held {
     pid: i32,
 }
 
-const GATED: [(&str, &str); 2] =
-    [("0001_a.sql", "CREATE TABLE a ()"), ("0002_b.sql", "-- graven: lock_timeout = 0\nLOCK TABLE app.gate;\nCREATE TABLE b ()")];
+const GATED: [(&str, &str); 2] = [
+    ("0001_a.sql", "CREATE TABLE a ()"),
+    ("0002_b.sql", "-- graven: lock_timeout = 0\nLOCK TABLE app.gate;\nCREATE TABLE b ()"),
+];
 
 async fn hold(database: &Database, migrations: Migrations) -> Held {
     database.execute("CREATE SCHEMA app; CREATE TABLE app.gate ()").unwrap();
@@ -111,7 +113,9 @@ async fn a_lesser_role_learns_of_the_holder_what_it_may() {
     let migrations = set(&GATED);
     let held = hold(&database, migrations).await;
     let role = database.role("app").unwrap();
-    database.execute(&format!("GRANT ALL ON SCHEMA public, app TO {0}; GRANT ALL ON graven_history TO {0}", role.name())).unwrap();
+    database
+        .execute(&format!("GRANT ALL ON SCHEMA public, app TO {0}; GRANT ALL ON graven_history TO {0}", role.name()))
+        .unwrap();
     let mut client = role.connect().await.unwrap();
     let error = migrations.migrator().lock_timeout(Duration::ZERO).run(&mut client).await.unwrap_err();
     let Error::LockTimeout { holder: Some(holder), .. } = &error else { panic!("{error:?}") };
@@ -124,7 +128,10 @@ async fn a_lesser_role_learns_of_the_holder_what_it_may() {
 async fn a_timeout_of_zero_tries_once() {
     let (database, mut client) = fresh().await;
     let migrations = set(&GATED);
-    assert_eq!(versions(&set(&GATED[..1]).migrator().lock_timeout(Duration::ZERO).run(&mut client).await.unwrap()), [1]);
+    assert_eq!(
+        versions(&set(&GATED[..1]).migrator().lock_timeout(Duration::ZERO).run(&mut client).await.unwrap()),
+        [1]
+    );
     let held = hold(&database, migrations).await;
     let began = Instant::now();
     let error = migrations.migrator().lock_timeout(Duration::ZERO).run(&mut client).await.unwrap_err();
@@ -156,7 +163,7 @@ async fn separate_histories_do_not_wait_for_each_other() {
     let (database, mut client) = fresh().await;
     let held = hold(&database, set(&GATED)).await;
     let other = set(&[("0001_other.sql", "CREATE TABLE app.other ()")]);
-    let mut migrator = other.migrator().history("app.history").lock_timeout(Duration::ZERO);
+    let mut migrator = other.migrator().history("app.history").into_existing().lock_timeout(Duration::ZERO);
     assert_eq!(versions(&migrator.run(&mut client).await.unwrap()), [1]);
     assert_eq!(waiting(&database), "1");
     held.gate.batch_execute("COMMIT").await.unwrap();
@@ -177,7 +184,13 @@ async fn who_needs_nothing_does_not_wait_for_the_holder() {
 #[tokio::test]
 async fn an_incomplete_migration_of_a_live_run_is_waited_for_and_no_conflict() {
     let (database, mut client) = fresh().await;
-    let migrations = set(&[GATED[0], ("0002_b.sql", "-- graven: transaction = off\nSELECT 1;\nBEGIN; LOCK TABLE app.gate; COMMIT;\nCREATE TABLE b ()")]);
+    let migrations = set(&[
+        GATED[0],
+        (
+            "0002_b.sql",
+            "-- graven: transaction = off\nSELECT 1;\nBEGIN; LOCK TABLE app.gate; COMMIT;\nCREATE TABLE b ()",
+        ),
+    ]);
     let held = hold(&database, migrations).await;
     assert_eq!(history(&database), ["1 a applied", "2 b started 1/3 in doubt"]);
     let error = migrations.migrator().lock_timeout(Duration::ZERO).run(&mut client).await.unwrap_err();

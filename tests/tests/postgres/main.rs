@@ -5,8 +5,11 @@
 mod apply;
 mod common;
 mod conflicts;
+mod events;
 mod failure;
+mod faults;
 mod lock;
 mod modes;
 mod non_transactional;
 mod race;
+mod url;

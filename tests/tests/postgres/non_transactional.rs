@@ -8,7 +8,8 @@ use tokio_postgres::Client;
 
 use crate::common::{Directory, exists, failed, fresh, history, lines, set, until, value, versions};
 
-const TABLE: (&str, &str) = ("0001_t.sql", "CREATE TABLE t (id int, v int);\nINSERT INTO t SELECT n, n FROM generate_series(1, 100) n;");
+const TABLE: (&str, &str) =
+    ("0001_t.sql", "CREATE TABLE t (id int, v int);\nINSERT INTO t SELECT n, n FROM generate_series(1, 100) n;");
 
 #[tokio::test]
 async fn what_postgresql_refuses_in_a_transaction_runs_outside_of_one() {
@@ -47,10 +48,12 @@ async fn each_statement_commits_alone_and_a_block_of_the_files_own_as_one() {
 #[tokio::test]
 async fn progress_is_recorded_after_each_statement() {
     let (database, mut client) = fresh().await;
-    let files = [("1_a.sql", "-- graven: transaction = off\nCREATE TABLE a ();\nCREATE TABLE b ();\nSELECT pg_sleep(0.3);\n")];
+    let files =
+        [("1_a.sql", "-- graven: transaction = off\nCREATE TABLE a ();\nCREATE TABLE b ();\nSELECT pg_sleep(0.3);\n")];
     let migrations = set(&files);
     let look = async {
-        let sleeping = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'";
+        let sleeping =
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'";
         until("the third statement runs", || value(&database, sleeping) == "1").await;
         history(&database)
     };
@@ -62,7 +65,10 @@ async fn progress_is_recorded_after_each_statement() {
 #[tokio::test]
 async fn a_failure_in_the_first_statement_leaves_nothing() {
     let (database, mut client) = fresh().await;
-    let directory = Directory::new(&[("1_a.sql", "-- graven: transaction = off\n\nCREATE TABLE a (x nothing);\nCREATE TABLE b ();\n")]);
+    let directory = Directory::new(&[(
+        "1_a.sql",
+        "-- graven: transaction = off\n\nCREATE TABLE a (x nothing);\nCREATE TABLE b ();\n",
+    )]);
     let failed = failed(directory.load().run(&mut client).await);
     assert_eq!((failed.line, failed.column), (Some(3), Some(19)));
     assert!(failed.hint().contains("correct the file"), "{}", failed.hint());
@@ -75,7 +81,10 @@ async fn a_failure_in_the_first_statement_leaves_nothing() {
 async fn after_a_failure_in_a_later_statement_the_next_run_goes_on_there() {
     let (database, mut client) = fresh().await;
     let files = [
-        ("1_a.sql", "-- graven: transaction = off\nCREATE TABLE a ();\nINSERT INTO a DEFAULT VALUES;\nALTER TABLE later ADD COLUMN x int;\nINSERT INTO a DEFAULT VALUES;\n"),
+        (
+            "1_a.sql",
+            "-- graven: transaction = off\nCREATE TABLE a ();\nINSERT INTO a DEFAULT VALUES;\nALTER TABLE later ADD COLUMN x int;\nINSERT INTO a DEFAULT VALUES;\n",
+        ),
         ("2_b.sql", "CREATE TABLE b ()"),
     ];
     let migrations = set(&files);
@@ -96,7 +105,8 @@ async fn after_a_failure_in_a_later_statement_the_next_run_goes_on_there() {
 #[tokio::test]
 async fn a_started_file_that_was_edited_is_not_taken_up() {
     let (database, mut client) = fresh().await;
-    let directory = Directory::new(&[("1_a.sql", "-- graven: transaction = off\nCREATE TABLE a ();\nSELECT nothing;\n")]);
+    let directory =
+        Directory::new(&[("1_a.sql", "-- graven: transaction = off\nCREATE TABLE a ();\nSELECT nothing;\n")]);
     failed(directory.load().run(&mut client).await);
     directory.write("1_a.sql", "-- graven: transaction = off\nCREATE TABLE a ();\nSELECT 1;\n");
     let error = directory.load().run(&mut client).await.unwrap_err();
@@ -224,7 +234,10 @@ async fn an_index_of_that_name_that_is_not_the_migrations_own_stays() {
 /// A migration whose second statement was under way when its connection was ended: nobody can know whether it ran.
 async fn in_doubt(database: &Database) -> Migrations {
     let files = [
-        ("1_a.sql", "-- graven: transaction = off\nCREATE TABLE a (n int);\nINSERT INTO a SELECT 1\nFROM (SELECT pg_sleep(60)) s;\nINSERT INTO a VALUES (2);\n"),
+        (
+            "1_a.sql",
+            "-- graven: transaction = off\nCREATE TABLE a (n int);\nINSERT INTO a SELECT 1\nFROM (SELECT pg_sleep(60)) s;\nINSERT INTO a VALUES (2);\n",
+        ),
         ("2_b.sql", "CREATE TABLE b ()"),
     ];
     let migrations = set(&files);

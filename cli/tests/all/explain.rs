@@ -1,0 +1,33 @@
+//! `graven explain`.
+
+use crate::world::{World, snapshot};
+
+#[test]
+fn every_rule_is_listed_and_explained() {
+    let world = World::new();
+    let listed = world.done(&["explain", "--json"]).json();
+    let rules: Vec<&str> = listed.as_array().expect("a list").iter().filter_map(|rule| rule["id"].as_str()).collect();
+    assert!(rules.len() > 20, "{rules:?}");
+    let list = world.done(&["explain"]).stdout;
+    for rule in rules {
+        assert!(list.contains(&format!("\n  {rule} ")) || list.starts_with(&format!("  {rule} ")), "{rule}");
+        let page = world.done(&["explain", rule]).stdout;
+        for heading in [&format!("{rule}: "), "\nWhat to do\n", "\nRefused\n", "\nFine\n"] {
+            assert!(page.contains(heading), "{rule}: {heading:?}\n{page}");
+        }
+    }
+}
+
+#[test]
+fn a_page_says_why_what_to_do_and_shows_examples() {
+    let world = World::new();
+    snapshot!("explain-not-utf8", world.run(&["explain", "not-utf8"]));
+    snapshot!("explain-not-utf8-json", world.run(&["explain", "not-utf8", "--json"]));
+}
+
+#[test]
+fn a_misspelt_rule_is_guessed_and_nonsense_is_not() {
+    let world = World::new();
+    snapshot!("explain-misspelt", world.run(&["explain", "Sealed-edit"]));
+    snapshot!("explain-nonsense", world.run(&["explain", "zzz"]));
+}

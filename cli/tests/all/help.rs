@@ -1,0 +1,89 @@
+//! What `--help` teaches.
+
+use crate::world::{World, snapshot};
+
+#[test]
+fn the_help_of_graven_leads_to_a_first_migration_and_lists_exit_codes() {
+    let ran = World::new().done(&["--help"]);
+    snapshot!("help", ran);
+    assert_eq!(ran.stdout, World::new().done(&["help"]).stdout);
+}
+
+#[test]
+fn the_help_of_each_command_shows_what_to_type() {
+    let world = World::new();
+    snapshot!("help-new", world.done(&["new", "--help"]));
+    snapshot!("help-seal", world.done(&["seal", "--help"]));
+    snapshot!("help-check", world.done(&["check", "--help"]));
+    snapshot!("help-apply", world.done(&["apply", "--help"]));
+    snapshot!("help-status", world.done(&["status", "--help"]));
+    snapshot!("help-verify", world.done(&["verify", "--help"]));
+    snapshot!("help-resolve", world.done(&["resolve", "--help"]));
+    snapshot!("help-explain", world.done(&["explain", "--help"]));
+}
+
+#[test]
+fn no_line_of_any_help_is_broken_in_the_middle_of_an_example() {
+    for command in ["new", "seal", "check", "apply", "status", "verify", "resolve", "explain"] {
+        let ran = World::new().done(&[command, "--help"]);
+        let widest = ran.stdout.lines().map(|line| line.chars().count()).max();
+        assert!(widest <= Some(100), "{command}: {widest:?}");
+        let (_, after) = ran.stdout.split_once("Print JSON on stdout").expect("every command has --json");
+        assert!(after.lines().count() > 3, "{command} has no examples");
+    }
+}
+
+#[test]
+fn the_version_is_one_line() {
+    let ran = World::new().done(&["--version"]);
+    assert_eq!(ran.stdout, format!("graven {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn a_secret_in_the_environment_is_not_part_of_the_help() {
+    let world = World::new();
+    let mut command = world.command(&["apply", "--help"]);
+    command.env("DATABASE_URL", "postgres://me:hunter2@localhost/app");
+    assert!(!world.finish(command).page().contains("hunter2"));
+}
+
+#[test]
+fn what_is_not_understood_exits_with_2_and_says_why() {
+    let world = World::new();
+    for (arguments, said) in [
+        (&[][..], "Usage: graven"),
+        (&["stauts"], "a similar subcommand exists: 'status'"),
+        (&["new"], "<NAME>"),
+        (&["apply", "--lock-timeout", "5x"], "write it as 30s, 500ms or 5min"),
+        (&["seal", "--accept-edit", "first"], "--accept-edit"),
+        (&["resolve", "1"], "--applied|--retry"),
+        (&["resolve", "1", "--applied", "--retry"], "cannot be used with"),
+        (&["resolve", "1e3", "--retry"], "1e3"),
+        (&["check", "--format", "xml"], "human, json"),
+        (&["apply", "--dir"], "a value is required"),
+    ] {
+        let ran = world.run(arguments);
+        assert_eq!(ran.code, Some(2), "{arguments:?}");
+        assert!(ran.stderr.contains(said), "{arguments:?}\n{}", ran.stderr);
+        assert_eq!(ran.stdout, "", "{arguments:?}");
+    }
+}
+
+#[test]
+fn what_is_not_understood_is_json_where_that_was_asked_for() {
+    let world = World::new();
+    for arguments in [
+        &["--json"][..],
+        &["check", "--json", "--format", "human"],
+        &["--json", "stauts"],
+        &["new", "--json"],
+        &["apply", "--json", "--no-such"],
+    ] {
+        let ran = world.run(arguments);
+        assert_eq!(ran.code, Some(2), "{arguments:?}");
+        assert_eq!(ran.json()["error"]["kind"], "usage", "{arguments:?}");
+        assert_eq!(ran.stderr, "", "{arguments:?}");
+    }
+    // Behind `--` it is a name.
+    assert_eq!(world.run(&["explain", "--no-such", "--", "--json"]).stdout, "");
+}

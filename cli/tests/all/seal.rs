@@ -1,0 +1,99 @@
+//! `graven seal`, and a migration's life from `new` to a database.
+
+use crate::world::{World, snapshot};
+
+#[test]
+fn a_migration_is_written_applied_sealed_and_then_may_not_change() {
+    let world = World::with_database();
+    world.done(&["new", "create", "users"]);
+    world.write("0001_create_users.sql", "create table users (id bigint);\n");
+    world.done(&["apply"]);
+
+    snapshot!("seal", world.run(&["seal"]));
+    snapshot!("seal-nothing", world.run(&["seal"]));
+    snapshot!("seal-nothing-json", world.run(&["seal", "--json"]));
+    world.done(&["check", "--sealed"]);
+
+    world.write("0001_create_users.sql", "-- Who may sign in.\ncreate table users (id bigint);\n");
+    snapshot!("seal-edited", world.run(&["check"]));
+    for refused in [&["seal"][..], &["apply"], &["status"], &["verify"]] {
+        assert_eq!(world.run(refused).code, Some(6), "{refused:?}");
+    }
+
+    snapshot!("seal-accept", world.run(&["seal", "--accept-edit", "1"]));
+    snapshot!("seal-accept-nothing", world.run(&["seal", "--accept-edit", "1"]));
+    world.done(&["check", "--sealed"]);
+    // The database holds the old checksum, and goes on.
+    assert!(world.done(&["apply"]).stdout.starts_with("up to date"));
+    world.done(&["verify"]);
+
+    let other = World::with_database().with(&[]);
+    for file in world.files() {
+        other.write(&file, &world.read(&file));
+    }
+    other.done(&["apply", "--sealed"]);
+}
+
+#[test]
+fn accepting_an_edit_seals_nothing_else() {
+    let world = World::new().with(&[("1_a.sql", "select 1;\n")]);
+    world.done(&["seal"]);
+    world.write("1_a.sql", "select 1; -- one\n");
+    world.write("2_b.sql", "select 2;\n");
+    let ran = world.done(&["seal", "--accept-edit", "1", "--json"]);
+    let json = ran.json();
+    assert_eq!((json["sealed"].as_array().map(Vec::len), json["accepted"][0]["version"].as_i64()), (Some(0), Some(1)));
+    assert_eq!(json["accepted"][0]["was"].as_array().map(Vec::len), Some(1));
+    assert_eq!(world.run(&["check", "--sealed"]).code, Some(6));
+}
+
+#[test]
+fn an_edit_can_be_accepted_of_a_sealed_migration_only() {
+    let world = World::new().with(&[("1_a.sql", "select 1;\n")]);
+    world.done(&["seal"]);
+    world.write("2_b.sql", "select 2;\n");
+    snapshot!("seal-accept-unsealed", world.run(&["seal", "--accept-edit", "2"]));
+    snapshot!("seal-accept-unknown", world.run(&["seal", "--accept-edit", "3"]));
+    snapshot!("seal-accept-unknown-json", world.run(&["seal", "--accept-edit", "3", "--json"]));
+}
+
+#[test]
+fn accepting_one_edit_does_not_let_another_pass() {
+    let world = World::new().with(&[("1_a.sql", "select 1;\n"), ("2_b.sql", "select 2;\n")]);
+    world.done(&["seal"]);
+    let sealed = world.read("seal.lock");
+    world.write("1_a.sql", "select 1; -- edited\n");
+    world.write("2_b.sql", "select 2; -- edited\n");
+    let ran = world.run(&["seal", "--accept-edit", "2"]);
+    assert_eq!(ran.code, Some(6));
+    assert!(ran.stderr.starts_with("error: sealed migration 1 was edited"), "{}", ran.stderr);
+    assert_eq!(world.read("seal.lock"), sealed);
+    world.done(&["seal", "--accept-edit", "1", "--accept-edit", "2"]);
+}
+
+#[test]
+fn a_directory_without_a_seal_file_gets_one() {
+    let world = World::new();
+    world.write("1_a.sql", "select 1;\n");
+    let ran = world.done(&["seal"]);
+    assert_eq!(ran.stdout, "sealed 1 a\ncommit migrations/seal.lock\n");
+    world.done(&["check", "--sealed"]);
+}
+
+#[test]
+fn an_announced_migration_whose_file_is_gone_is_dropped_from_the_seal_file() {
+    let world = World::new();
+    world.done(&["new", "a"]);
+    world.done(&["new", "b"]);
+    world.delete("0002_b.sql");
+    let ran = world.done(&["seal"]);
+    assert_eq!(ran.stdout, "sealed 0001 a\ndropped 0002 b, which has no file\ncommit migrations/seal.lock\n");
+    assert!(!world.read("seal.lock").contains(" b "));
+}
+
+#[test]
+fn nothing_is_sealed_while_a_file_breaks_a_rule() {
+    let world = World::new().with(&[("1_a.sql", "select 1;\n"), ("2_b.sql", "select 'open\n")]);
+    assert_eq!(world.run(&["seal"]).code, Some(6));
+    assert_eq!(world.read("seal.lock"), "");
+}

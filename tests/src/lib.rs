@@ -1,0 +1,6 @@
+//! Tests of graven against compilers and real servers. The tests themselves are in `tests/`.
+
+/// The examples of the README, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

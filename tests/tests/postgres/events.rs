@@ -1,0 +1,156 @@
+//! What a run tells while it is under way: to its observer, and to `tracing`.
+
+use std::sync::{Arc, Mutex};
+
+use graven::Event;
+use graven_testkit::Database;
+
+use crate::common::{Ended, Instance, failed, fresh, named, set, until, value};
+
+/// The events of a run, as short as they can be compared.
+fn recorder() -> (Arc<Mutex<Vec<String>>>, impl FnMut(&Event<'_>) + Send + 'static) {
+    let events = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&events);
+    let observer = move |event: &Event<'_>| {
+        let line = match event {
+            Event::Looked { history, applied, pending } => format!("looked {history} {applied}+{pending}"),
+            Event::Future { versions } => format!("future {}", versions.len()),
+            Event::LockWaiting { holder, .. } => format!("waiting for {}", holder.map_or("?", |holder| holder.name())),
+            Event::LockAcquired { .. } => "lock".to_owned(),
+            Event::AppliedElsewhere { .. } => "elsewhere".to_owned(),
+            Event::Applying { version, name, number, of } => format!("applying {version} {name} {number}/{of}"),
+            Event::Statement { version, number, of, sql } => format!("statement {version} {number}/{of} {sql}"),
+            Event::Retrying { version, attempt, error, .. } => {
+                format!("retrying {version} {attempt} {}", error.sqlstate)
+            }
+            Event::Applied { version, name, .. } => format!("applied {version} {name}"),
+            Event::Done { applied, .. } => format!("done {applied}"),
+            other => format!("{other:?}"),
+        };
+        seen.lock().unwrap().push(line);
+    };
+    (events, observer)
+}
+
+const FILES: [(&str, &str); 3] = [
+    ("0001_a.sql", "CREATE TABLE a (v int)"),
+    ("0002_b.sql", "-- graven: transaction = off\nSELECT 1;\nCREATE INDEX CONCURRENTLY a_v\n  ON a (v);\n"),
+    ("0003_c.sql", "CREATE TABLE c ()"),
+];
+
+#[tokio::test]
+async fn an_observer_hears_of_each_step_in_order() {
+    let (_database, mut client) = fresh().await;
+    let (events, observer) = recorder();
+    set(&FILES).migrator().observe(observer).run(&mut client).await.unwrap();
+    let found = events.lock().unwrap().clone();
+    // Which of the two comes first is of no matter.
+    let (mut head, tail) = (found[..2].to_vec(), &found[2..]);
+    head.sort();
+    assert_eq!(head, ["lock", "looked public.graven_history 0+3"]);
+    assert_eq!(
+        tail,
+        [
+            "applying 1 a 1/3",
+            "applied 1 a",
+            "applying 2 b 2/3",
+            "statement 2 1/2 SELECT 1;",
+            "statement 2 2/2 CREATE INDEX CONCURRENTLY a_v",
+            "applied 2 b",
+            "applying 3 c 3/3",
+            "applied 3 c",
+            "done 3",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn with_nothing_pending_a_run_only_says_that_it_is_done() {
+    let (_database, mut client) = fresh().await;
+    set(&FILES).run(&mut client).await.unwrap();
+    let (events, observer) = recorder();
+    set(&FILES).migrator().observe(observer).run(&mut client).await.unwrap();
+    assert_eq!(*events.lock().unwrap(), ["done 0"]);
+    let (events, observer) = recorder();
+    set(&FILES[..1]).migrator().observe(observer).run(&mut client).await.unwrap();
+    assert_eq!(*events.lock().unwrap(), ["future 2", "done 0"]);
+}
+
+#[tokio::test]
+async fn who_waits_hears_of_the_holder_once_and_that_another_applied() {
+    let (database, mut holder) = fresh().await;
+    let mut client = database.connect().await.unwrap();
+    let lock = "SET application_name = 'the holder'; \
+                SELECT pg_advisory_lock(hashtextextended('graven \"public\".\"graven_history\"', 0))";
+    holder.batch_execute(lock).await.unwrap();
+    let migrations = set(&FILES);
+    let (events, observer) = recorder();
+    let mut migrator = migrations.migrator().observe(observer);
+    let apply = async {
+        until("the other waits", || !events.lock().unwrap().is_empty()).await;
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        migrations.run(&mut holder).await.unwrap()
+    };
+    let (second, first) = tokio::join!(migrator.run(&mut client), apply);
+    assert_eq!((first.applied.len(), second.unwrap().applied.len()), (3, 0));
+    assert_eq!(*events.lock().unwrap(), ["waiting for the holder", "elsewhere", "done 0"]);
+}
+
+#[tokio::test]
+async fn a_failure_is_no_event_but_the_error() {
+    let (_database, mut client) = fresh().await;
+    let (events, observer) = recorder();
+    let files = [FILES[0], ("0002_bad.sql", "SELECT nothing")];
+    let failed = failed(set(&files).migrator().observe(observer).run(&mut client).await);
+    assert_eq!(failed.version.value(), 2);
+    let events = events.lock().unwrap();
+    assert!(events.contains(&"applied 1 a".to_owned()), "{events:?}");
+    assert!(!events.iter().any(|event| event.starts_with("done") || event.contains("applied 2")), "{events:?}");
+}
+
+/// The line of a log with these words in it.
+fn line<'a>(log: &'a str, words: &str) -> &'a str {
+    log.lines().find(|line| line.contains(words)).unwrap_or_else(|| panic!("no {words:?} in:\n{log}"))
+}
+
+#[test]
+fn the_log_says_who_applied_what_in_what_time() {
+    let database = Database::create().unwrap();
+    let url = format!("{}?application_name=the%20app", database.url());
+    let log = Instance::of("concurrently", &url).run().log;
+    let looked = line(&log, "looked at the history");
+    assert!(looked.contains("pending=8") && looked.contains("history=\"public.graven_history\""), "{looked}");
+    let applied = line(&log, "version=2");
+    assert!(applied.contains("INFO graven: applied instance=\"the app/"), "{applied}");
+    assert!(applied.contains("name=\"m\"") && applied.contains("duration="), "{applied}");
+    let statement = line(&log, "number=2 of=2");
+    assert!(statement.contains("sql=\"CREATE INDEX CONCURRENTLY counts_version"), "{statement}");
+    assert!(line(&log, "acquired the lock").contains("waited="), "{log}");
+    let done = line(&log, "done instance");
+    assert!(done.contains("applied=8") && done.contains("duration="), "{done}");
+
+    let older = Instance::of("older", &url).run().log;
+    let future = line(&older, "does not know");
+    assert!(future.contains("WARN graven: ") && future.contains("versions=[3, 4, 5, 6, 7, 8]"), "{future}");
+}
+
+#[tokio::test]
+async fn the_log_says_who_holds_the_lock_and_that_another_applied() {
+    let (database, mut holder) = fresh().await;
+    // A session may hold an advisory lock several times over: the run below takes and gives back one of two.
+    let lock = "SET application_name = 'the holder'; \
+                SELECT pg_advisory_lock(hashtextextended('graven \"public\".\"graven_history\"', 0))";
+    holder.batch_execute(lock).await.unwrap();
+    let instance = Instance::of("plain", database.url()).start();
+    let asking = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'graven' \
+                  AND query LIKE '%advisory%'";
+    until("the instance wants the lock", || value(&database, asking) == "1").await;
+    assert_eq!(named("plain").run(&mut holder).await.unwrap().applied.len(), 8);
+    drop(holder);
+    let Ended { result, log } = Ended::of(instance);
+    assert_eq!(result.unwrap(), ("UpToDate".to_owned(), 0));
+    let waiting = line(&log, "waiting for its lock");
+    assert!(waiting.contains("holder=pid ") && waiting.contains("(the holder, role postgres"), "{waiting}");
+    assert!(waiting.contains("timeout=30") && waiting.contains("instance=\"graven/"), "{waiting}");
+    assert!(line(&log, "another instance has applied").contains("waited="), "{log}");
+}
