@@ -67,6 +67,9 @@ pub(crate) enum Command {
     Explain(Explain),
 }
 
+/// How long to wait for another instance unless said.
+const LOCK_TIMEOUT: &str = "30s";
+
 /// Where the database is, and where in it the history.
 #[derive(Args, Debug)]
 pub(crate) struct Database {
@@ -181,7 +184,7 @@ pub(crate) struct Apply {
 pub(crate) struct Lock {
     /// How long to wait for another instance that is migrating: 30s, 500ms, 5min; 0 tries once
     #[arg(long = "lock-timeout", id = "lock_timeout", env = "GRAVEN_LOCK_TIMEOUT", hide_env_values = true)]
-    #[arg(value_name = "DURATION", default_value = "30s", value_parser = duration)]
+    #[arg(value_name = "DURATION", default_value = LOCK_TIMEOUT, value_parser = duration)]
     pub(crate) timeout: Duration,
 }
 
@@ -265,6 +268,8 @@ pub(crate) struct Explain {
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
+    // An environment variable that is set to nothing says nothing.
+    let text = if text.trim().is_empty() { LOCK_TIMEOUT } else { text };
     graven_source::parse_duration(text).map_err(|error| format!("{error}: write it as 30s, 500ms or 5min"))
 }
 

@@ -21,7 +21,7 @@ pub enum Conflict {
         version: Version,
         /// Its name in the set.
         name: String,
-        /// Its file.
+        /// Its file, with the directory.
         file: String,
         /// The checksum that the history holds.
         recorded: Checksum,
@@ -43,7 +43,7 @@ pub enum Conflict {
         version: Version,
         /// Its name.
         name: String,
-        /// Its file.
+        /// Its file, with the directory.
         file: String,
         /// The highest version that is applied.
         highest: Version,
@@ -54,7 +54,7 @@ pub enum Conflict {
         version: Version,
         /// Its name.
         name: String,
-        /// Its file.
+        /// Its file, with the directory.
         file: String,
         /// How many statements are recorded as done.
         done: u32,
@@ -139,6 +139,17 @@ impl Conflict {
         })
     }
 
+    /// With the directory before its file's name, so that the remedy can be typed as it stands.
+    pub(crate) fn located(mut self, directory: &str) -> Self {
+        match &mut self {
+            Self::Modified { file, .. } | Self::OutOfOrder { file, .. } | Self::Incomplete { file, .. } => {
+                *file = format!("{directory}/{file}");
+            }
+            Self::Orphaned { .. } | Self::Future { .. } => {}
+        }
+        self
+    }
+
     /// The version it is about; `None` for a repeatable.
     #[must_use]
     pub fn version(&self) -> Option<Version> {
@@ -168,8 +179,8 @@ impl Conflict {
     pub fn remedy(&self) -> String {
         match self {
             Self::Modified { sealing: Sealing::Unsealed, file, .. } => format!(
-                "it is not sealed, so this is most likely your own edit: undo it (`git checkout -- {file}` in the \
-                 migrations directory) and write a new migration, or drop this development database and start again"
+                "it is not sealed, so this is most likely your own edit: undo it (`git checkout -- {file}`) \
+                 and write a new migration, or drop this development database and start again"
             ),
             Self::Modified { file, version, .. } => format!(
                 "bring the applied text back (`git log -- {file}` finds it) and put the change into a new migration; \

@@ -268,6 +268,9 @@ impl Error {
     pub fn explain(&self) -> String {
         let mut page = self.to_string();
         match self {
+            Self::Conflicts { conflicts, .. } if conflicts.len() == 1 => {
+                page.extend(conflicts.iter().map(|conflict| format!("\n  remedy: {}", conflict.remedy())));
+            }
             Self::Conflicts { conflicts, .. } => {
                 page.push('\n');
                 for conflict in conflicts {

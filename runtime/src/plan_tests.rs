@@ -69,7 +69,8 @@ fn words(conflicts: &[Conflict]) -> Vec<String> {
 
 #[test]
 fn every_state_is_told_by_version_and_checksum() {
-    let cases: [(&str, &[i64], &[i64], &[&str]); 9] = [
+    type Case = (&'static str, &'static [i64], &'static [i64], &'static [&'static str]);
+    let cases: [Case; 9] = [
         ("nothing at all", &[], &[], &[]),
         ("a fresh database", &[1, 2], &[], &["pending 1", "pending 2"]),
         ("all applied", &[1, 2], &[1, 2], &["applied 1", "applied 2"]),
@@ -117,7 +118,8 @@ fn another_checksum_makes_a_migration_modified_unless_it_was_accepted() {
 #[test]
 fn what_the_policy_allows_is_planned_and_what_it_refuses_is_a_conflict() {
     let set = set(&[1, 2, 3]);
-    let cases: [(&str, &[i64], Policy, Result<&[i64], &[&str]>); 8] = [
+    type Expected = Result<&'static [i64], &'static [&'static str]>;
+    let cases: [(&str, &[i64], Policy, Expected); 8] = [
         ("pending", &[1], STRICT, Ok(&[2, 3])),
         ("out of order, refused", &[2], Policy::default(), Err(&["out of order 1"])),
         ("out of order, allowed", &[2], LENIENT, Ok(&[1, 3])),
@@ -298,10 +300,13 @@ fn a_set() -> impl Strategy<Value = &'static [Migration]> {
     })
 }
 
+/// Statements done, statements of the migration, and whether the next one is in doubt.
+type Begun = Option<(u32, u32, bool)>;
+
 fn a_history() -> impl Strategy<Value = Vec<Record>> {
     let row = (0..3_u8, prop::option::weighted(0.3, (0..5_u32, 2..4_u32, any::<bool>())));
     prop::collection::btree_map(0..14_i64, row, 0..12).prop_map(|rows| {
-        let record = |(number, (checksum, progress)): (i64, (u8, Option<(u32, u32, bool)>))| Record {
+        let record = |(number, (checksum, progress)): (i64, (u8, Begun))| Record {
             progress: progress.map_or(Progress::Applied, |(done, total, doubt)| Progress::Started {
                 done,
                 total,

@@ -68,7 +68,7 @@ impl<C: Connection> Run<'_, '_, C> {
             resolved.statements_done = (resolved.statements_done + 1).min(resolved.statements_total);
         }
         let record = if resolved.statements_done == resolved.statements_total {
-            history::complete(table, resolved.version)
+            history::complete_by_word(table, resolved.version)
         } else {
             history::settle(table, resolved.version, resolved.statements_done)
         };

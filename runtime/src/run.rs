@@ -102,7 +102,8 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
         let question = self.question(Detail::Full);
         let seen = look(&mut self.session, question).await?;
         let history = table(question, &seen.server).map(|table| table.shown());
-        Ok(Status::new(history, &self.options.namespace, self.set.migrations, &seen.records))
+        let conflicts = self.plan(&seen).err().unwrap_or_default();
+        Ok(Status::new(history, &self.options.namespace, self.set.migrations, &seen.records, conflicts))
     }
 
     /// Waits for the lock, looking again at each try.
@@ -191,8 +192,11 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
     async fn create(&mut self, table: &Table) -> Result<(), Error> {
         let result = self.session.expect("creating the history table", &history::create(table)).await;
         match result {
-            // IF NOT EXISTS does not cover two that are made at once: one of them trips over the catalog's own key.
-            Err(Error::Server { source, .. }) if matches!(source.sqlstate.as_str(), "23505" | "42P07") => Ok(()),
+            // IF NOT EXISTS does not cover two that are made at once: one of them trips over the catalog's own key, or
+            // over the row type that is named after the table.
+            Err(Error::Server { source, .. }) if matches!(source.sqlstate.as_str(), "23505" | "42P07" | "42710") => {
+                Ok(())
+            }
             other => other.map(drop),
         }
     }
@@ -223,7 +227,9 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
     }
 
     fn plan(&self, seen: &Look) -> Result<Plan, Vec<Conflict>> {
+        let located = |conflict: Conflict| conflict.located(self.set.directory);
         plan(self.set.migrations, &seen.records, self.options.policy)
+            .map_err(|conflicts| conflicts.into_iter().map(located).collect())
     }
 
     fn conflicts(&self, seen: &Look, conflicts: Vec<Conflict>) -> Error {

@@ -86,13 +86,19 @@ impl Status {
         self.migrations.iter().filter(|migration| migration.state == state).count()
     }
 
-    pub(crate) fn new(history: Option<String>, namespace: &str, set: &'static [Migration], records: &[Record]) -> Self {
+    pub(crate) fn new(
+        history: Option<String>,
+        namespace: &str,
+        set: &'static [Migration],
+        records: &[Record],
+        conflicts: Vec<Conflict>,
+    ) -> Self {
         let entries = compare(set, records);
         Self {
             history,
             namespace: namespace.to_owned(),
             migrations: entries.iter().map(MigrationStatus::new).collect(),
-            conflicts: entries.iter().filter_map(|entry| Conflict::of(entry)).collect(),
+            conflicts,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `graven status`: what state each migration is in.
 
-use graven::{Conflict, MigrationStatus, State};
+use graven::{MigrationStatus, State};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -24,7 +24,7 @@ pub(crate) fn run(common: &Common, status: &arguments::Status, output: &Output) 
         let mut client = graven::connect(url).await?;
         migrator.status(&mut client).await
     })?;
-    let json = Json { status: &status, conflicts: conflicts(&status).map(failure::conflict).collect() };
+    let json = Json { status: &status, conflicts: status.conflicts.iter().map(failure::conflict).collect() };
     output.result(&json, || table(&status))?;
     Ok(exit::DONE)
 }
@@ -35,11 +35,6 @@ struct Json<'a> {
     #[serde(flatten)]
     status: &'a graven::Status,
     conflicts: Vec<Value>,
-}
-
-/// What `graven apply` would refuse. It lets a later migration pass unless told otherwise.
-fn conflicts(status: &graven::Status) -> impl Iterator<Item = &Conflict> {
-    status.conflicts.iter().filter(|conflict| conflict.state() != State::Future)
 }
 
 fn table(status: &graven::Status) -> String {
@@ -67,7 +62,7 @@ fn table(status: &graven::Status) -> String {
             migration.name, migration.state,
         ));
     }
-    for conflict in conflicts(status) {
+    for conflict in &status.conflicts {
         text.push_str(&format!("\n\n{BAD}conflict{BAD:#}: {conflict}\n  remedy: {}", conflict.remedy()));
     }
     let counts: Vec<String> = State::ALL

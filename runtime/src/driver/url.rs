@@ -112,6 +112,7 @@ impl Settings {
     }
 
     fn read_url(&mut self, url: &str) -> Result<(), Error> {
+        refuse_unescaped(url)?;
         let Some((head, query)) = url.split_once('?') else {
             url.clone_into(&mut self.rest);
             return Ok(());
@@ -133,11 +134,16 @@ impl Settings {
 
     /// The form `key=value key='va lue'` (PostgreSQL manual, 34.1.1.1).
     fn read_pairs(&mut self, text: &str) -> Result<(), Error> {
+        let spaced = "a value that holds spaces must be quoted: password='two words'";
         let mut left = text.trim_start();
         while !left.is_empty() {
             let Some((key, after)) = left.split_once('=') else {
                 return Err(Error::Url { reason: "it is neither a URL nor a list of key=value".to_owned() });
             };
+            if key.trim().contains(char::is_whitespace) {
+                // The rest of a password may stand there: it is not shown.
+                return Err(Error::Url { reason: spaced.to_owned() });
+            }
             let after = after.trim_start();
             let (value, raw, rest) = value(after)
                 .ok_or_else(|| Error::Url { reason: format!("the quoted value of {} never ends", key.trim()) })?;
@@ -163,6 +169,30 @@ impl Settings {
         }
         Ok(true)
     }
+}
+
+/// Refuses a URL in which a character of the password is taken for the end of it: what follows would be shown as a host
+/// or an option.
+fn refuse_unescaped(url: &str) -> Result<(), Error> {
+    let after_scheme = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let (before_query, query) = after_scheme.split_once('?').unwrap_or((after_scheme, ""));
+    let path = before_query.split_once('/').map_or("", |(_, path)| path);
+    let option =
+        |pair: &str| pair.split('=').next().is_some_and(|key| key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'));
+    let refused = |character, escaped| {
+        let reason = format!("an `{character}` in the user or password must be written {escaped}");
+        Err(Error::Url { reason })
+    };
+    if path.contains('@') {
+        return refused('/', "%2F");
+    }
+    if before_query.matches('@').count() > 1 {
+        return refused('@', "%40");
+    }
+    if !query.split('&').all(option) {
+        return refused('?', "%3F");
+    }
+    Ok(())
 }
 
 /// A value at the head of a text: read, as it stands there, and what follows.
@@ -229,6 +259,10 @@ mod tests {
             ("hello", "neither a URL nor a list"),
             ("host=h password='secret", "the quoted value of password never ends"),
             ("postgres://u:secret@h/d?sslcert=x", "sslcert is not supported"),
+            ("postgres://u:p@secret@h/d", "written %40"),
+            ("postgres://u:1/secret@h/d", "written %2F"),
+            ("postgres://u:1?secret@h/d", "written %3F"),
+            ("host=h password=a secret user=u", "must be quoted"),
         ] {
             let error = Target::parse(url).expect_err(url).explain();
             assert!(error.contains(reason), "{url}: {error}");

@@ -43,10 +43,6 @@ impl Directory {
         std::fs::write(self.0.path().join("migrations").join(name), text).unwrap();
     }
 
-    pub(crate) fn remove(&self, name: &str) {
-        std::fs::remove_file(self.0.path().join("migrations").join(name)).unwrap();
-    }
-
     /// What `graven seal` does.
     pub(crate) fn seal(&self) {
         let set = self.read().set;

@@ -1,8 +1,9 @@
 //! Migrations outside of a transaction: what is recorded after each statement, and how a run takes up what another left.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use graven::{Cause, Conflict, Error, IncompleteReason, Migrations, Outcome, Resolution, State};
+use graven::{Cause, Conflict, Error, Event, IncompleteReason, Migrations, Outcome, Resolution, State};
 use graven_testkit::Database;
 use tokio_postgres::Client;
 
@@ -197,6 +198,79 @@ async fn an_index_that_a_crash_left_invalid_is_dropped_and_built_again() {
     assert_eq!(versions(&migrations.run(&mut client).await.unwrap()), [2]);
     assert_eq!(index(&database, "t_v"), "valid");
     assert_eq!(history(&database), ["1 t applied", "2 unique applied"]);
+}
+
+/// Somebody with an old snapshot, for whose end every concurrent build waits as its last step.
+async fn old_snapshot(database: &Database) -> Client {
+    let client = database.connect().await.unwrap();
+    client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM t").await.unwrap();
+    client
+}
+
+const LAST_STEP: &str = "SELECT count(*) FROM pg_stat_progress_create_index \
+                         WHERE datname = current_database() AND phase = 'waiting for old snapshots'";
+
+#[tokio::test]
+async fn a_build_whose_connection_is_ended_is_begun_anew_by_the_next_run() {
+    let (database, mut client) = fresh().await;
+    let migrations = set(&[TABLE, UNIQUE]);
+    set(&[TABLE]).run(&mut client).await.unwrap();
+    let old = old_snapshot(&database).await;
+    let kill = async {
+        until("the index is nearly built", || value(&database, LAST_STEP) == "1").await;
+        value(
+            &database,
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_progress_create_index WHERE datname = current_database()",
+        )
+    };
+    let (result, killed) = tokio::join!(migrations.run(&mut client), kill);
+    assert_eq!(killed, "t");
+    let failed = failed(result);
+    assert!(failed.hint().contains("start again"), "{failed:?}");
+    assert_eq!(history(&database), ["1 t applied", "2 unique started 1/3 in doubt"]);
+    assert_eq!(index(&database, "t_v"), "invalid");
+    old.batch_execute("COMMIT").await.unwrap();
+    let mut client = database.connect().await.unwrap();
+    assert_eq!(versions(&migrations.run(&mut client).await.unwrap()), [2]);
+    assert_eq!(index(&database, "t_v"), "valid");
+}
+
+#[tokio::test]
+async fn a_build_that_gives_up_waiting_is_tried_again_from_a_clean_start() {
+    let (database, mut client) = fresh().await;
+    set(&[TABLE]).run(&mut client).await.unwrap();
+    let text = "-- graven: transaction = off\n-- graven: lock_timeout = 100ms\nSELECT 1;\nCREATE INDEX CONCURRENTLY t_v ON t (v);\n";
+    let migrations = set(&[TABLE, ("0002_index.sql", text)]);
+    let old = old_snapshot(&database).await;
+    let attempts = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&attempts);
+    let mut migrator = migrations.migrator().observe(move |event| {
+        if let Event::Retrying { error, .. } = event {
+            seen.lock().unwrap().push(error.sqlstate.clone());
+        }
+    });
+    let free = async {
+        until("the third attempt", || attempts.lock().unwrap().len() == 2).await;
+        old.batch_execute("COMMIT").await.unwrap();
+    };
+    let (report, ()) = tokio::join!(migrator.run(&mut client), free);
+    assert_eq!(versions(&report.unwrap()), [2]);
+    assert_eq!(attempts.lock().unwrap()[..2], ["55P03", "55P03"]);
+    assert_eq!(index(&database, "t_v"), "valid");
+    assert_eq!(value(&database, "SELECT count(*) FROM pg_index WHERE indrelid = 't'::regclass"), "1");
+}
+
+#[tokio::test]
+async fn an_invalid_index_is_found_by_the_search_path_that_the_file_has_set() {
+    let (database, mut client) = fresh().await;
+    database.execute("CREATE SCHEMA app; CREATE TABLE app.t (v int); INSERT INTO app.t VALUES (1), (1)").unwrap();
+    let text = "-- graven: transaction = off\nSET search_path = app;\nCREATE UNIQUE INDEX CONCURRENTLY t_v ON t (v);\n";
+    let migrations = set(&[("0001_index.sql", text)]);
+    failed(migrations.run(&mut client).await);
+    assert_eq!(index(&database, "app.t_v"), "absent");
+    database.execute("TRUNCATE app.t").unwrap();
+    assert_eq!(versions(&migrations.run(&mut client).await.unwrap()), [1]);
+    assert_eq!(index(&database, "app.t_v"), "valid");
 }
 
 #[tokio::test]

@@ -48,7 +48,7 @@ async fn no_error_shows_the_password() {
         format!("host=127.0.0.1 port=1 password='{secret}"),
         format!("host=127.0.0.1 port=1 user=u password={secret}"),
         format!("postgres://u:{secret}%@127.0.0.1:1/db"),
-        format!("{secret}"),
+        secret.to_owned(),
     ];
     for url in urls {
         let error = migrations().run_url(&url).await.unwrap_err();
