@@ -45,7 +45,7 @@ impl Failure {
             Self::Problems(_) => exit::PROBLEMS,
             Self::Usage(..) => exit::USAGE,
             Self::Failed(..) => exit::FAILED,
-            Self::Run(error) => match &**error {
+            Self::Run(error) => match cause(error) {
                 Error::MigrationFailed(_) => exit::MIGRATION_FAILED,
                 Error::Conflicts { .. } => exit::CONFLICTS,
                 Error::LockTimeout { .. } => exit::LOCK_TIMEOUT,
@@ -169,7 +169,21 @@ fn hint(error: &Error) -> Option<String> {
     }
 }
 
+/// The error itself, where it is one that came after migrations had been applied.
+fn cause(error: &Error) -> &Error {
+    match error {
+        Error::Stopped { source, .. } => source,
+        other => other,
+    }
+}
+
 fn run(error: &Error) -> Value {
+    if let Error::Stopped { applied, source } = error {
+        let mut json = run(source);
+        json["message"] = json!(error.to_string());
+        json["applied"] = json!(applied);
+        return json;
+    }
     let mut json = json!({ "kind": kind(error), "message": message(error), "hint": hint(error) });
     let more = match error {
         Error::MigrationFailed(failed) => json!({

@@ -93,11 +93,9 @@ impl Applying<'_> {
         let lock_timeout = migration.details.lock_timeout.or(self.options.table_lock_timeout).unwrap_or_default();
         let statement_timeout =
             migration.details.statement_timeout.or(self.options.statement_timeout).unwrap_or_default();
-        // The claim may have to wait for another run's transaction, which is no table lock that blocks a service.
         format!(
-            "{name}BEGIN;\n{opening}SET LOCAL lock_timeout = {};\n{};\nSET LOCAL lock_timeout = {};\n\
-             SET LOCAL statement_timeout = {};\n",
-            milliseconds(self.options.lock_timeout.max(Duration::from_millis(1))),
+            "{name}BEGIN;\n{opening}{NO_TRANSACTION_TIMEOUT};\n{};\n{};\nSET LOCAL lock_timeout = {};\nSET LOCAL statement_timeout = {};\n",
+            self.patience("SET LOCAL"),
             history::claim(self.table, migration, self.claimant),
             milliseconds(lock_timeout),
             milliseconds(statement_timeout),
@@ -105,17 +103,29 @@ impl Applying<'_> {
         )
     }
 
+    /// The timeouts for a claim, in two statements. It may have to wait for another run's transaction, which is no table
+    /// lock that blocks a service; and a role's own limit is meant for queries.
+    pub(crate) fn patience(self, set: &str) -> String {
+        // Zero would be no limit.
+        let lock_timeout = self.options.lock_timeout.max(Duration::from_millis(1));
+        format!("{set} statement_timeout = 0;\n{set} lock_timeout = {}", milliseconds(lock_timeout))
+    }
+
     /// What stands after it. The newline ends a comment on the last line, the semicolon a statement without one.
     fn tail(self, migration: &Migration) -> String {
-        format!("\n;\n{};\n{};\nCOMMIT", self.state.restore(), history::finish(self.table, migration.version))
+        // Constraint triggers that wait for the commit must run with the settings that the file made for them.
+        format!(
+            "\n;\nSET CONSTRAINTS ALL IMMEDIATE;\n{};\n{};\nCOMMIT",
+            self.state.restore(),
+            history::finish(self.table, migration.version)
+        )
     }
 
     /// What the failure of a claim means.
     pub(crate) fn claim_failed(self, failure: Failure) -> Result<Outcome, Error> {
         if let Failure::Server(error) = &failure {
-            let own_key = history::primary_key(&self.table.name);
             match error.sqlstate.as_str() {
-                "23505" if error.constraint.as_deref() == Some(&own_key) => return Ok(Outcome::ClaimedElsewhere),
+                "23505" if self.table.is_named_in(error) => return Ok(Outcome::ClaimedElsewhere),
                 // Another run's claim is not committed yet, and takes longer than this one may wait.
                 "55P03" => return Err(Error::LockTimeout { waited: self.options.lock_timeout, holder: None }),
                 _ => {}
@@ -125,10 +135,14 @@ impl Applying<'_> {
     }
 }
 
+/// A role's own limit to the length of a transaction, which PostgreSQL 17 brought, is meant for services.
+const NO_TRANSACTION_TIMEOUT: &str = "SELECT pg_catalog.set_config('transaction_timeout', '0', true) \
+     WHERE pg_catalog.current_setting('server_version_num')::int >= 170000";
+
 /// How many statements [`Applying::head`] has.
-const HEAD_STATEMENTS: usize = 5;
+const HEAD_STATEMENTS: usize = 7;
 /// How many of them have completed where the claim fails.
-const CLAIM: usize = 2;
+const CLAIM: usize = 4;
 
 /// What came of one try.
 enum Attempt {

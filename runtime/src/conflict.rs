@@ -47,6 +47,8 @@ pub enum Conflict {
         file: String,
         /// The highest version that is applied.
         highest: Version,
+        /// Whether the set has it sealed. If so, its version must stay what it is.
+        sealing: Sealing,
     },
     /// It runs outside of a transaction, and a run that began it never finished.
     Incomplete {
@@ -106,6 +108,7 @@ impl Conflict {
                 name: migration.name().to_owned(),
                 file: migration.file.to_owned(),
                 highest: entry.highest?,
+                sealing: migration.sealing,
             }),
             (State::Incomplete, Some(migration)) => Self::incomplete(migration, entry),
             (State::Future, _) => Some(Self::Future { version: entry.version?, name: name() }),
@@ -191,6 +194,9 @@ impl Conflict {
                  a binary built from another branch may have applied it"
             ),
             Self::Orphaned { version: None, .. } => "bring its file back into the set".to_owned(),
+            Self::OutOfOrder { sealing: Sealing::Sealed, .. } => "allow it with `Migrator::allow_out_of_order` \
+                 (`graven apply --out-of-order`) if no later migration depends on the order"
+                .to_owned(),
             Self::OutOfOrder { highest, .. } => format!(
                 "give it a version above {highest}, or allow it with `Migrator::allow_out_of_order` \
                  (`graven apply --out-of-order`) if no later migration depends on the order"

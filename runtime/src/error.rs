@@ -11,6 +11,7 @@ pub use crate::server_error::ServerError;
 
 use crate::lock::Holder;
 use crate::report::Applied;
+use crate::sql::plain;
 
 /// Why a verb did not do what it was asked to.
 ///
@@ -20,7 +21,7 @@ use crate::report::Applied;
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The set and the history disagree. Nothing was applied.
+    /// The set and the history disagree. Nothing was applied because of it.
     #[error("{}", conflicts_line(.conflicts))]
     Conflicts {
         /// All of them, ascending by version.
@@ -39,6 +40,15 @@ pub enum Error {
     /// A migration failed. Those before it stay applied.
     #[error(transparent)]
     MigrationFailed(Box<MigrationFailed>),
+
+    /// Something else went wrong after migrations had been applied. They stay applied.
+    #[error("{source}, after {} had been applied", count(.applied.len(), "migration", "migrations"))]
+    Stopped {
+        /// What this run had applied.
+        applied: Vec<Applied>,
+        /// What went wrong.
+        source: Box<Self>,
+    },
 
     /// Another instance held the lock for longer than this one was to wait.
     #[error("gave up after {waited:.1?} waiting for another instance that is migrating{}", held_by(.holder.as_deref()))]
@@ -116,6 +126,13 @@ pub enum Error {
     NotIncomplete {
         /// The version that was asked for.
         version: i64,
+    },
+
+    /// The namespace holds a NUL character, which PostgreSQL knows none of.
+    #[error("the namespace {namespace:?} holds a NUL character")]
+    Namespace {
+        /// What was given.
+        namespace: String,
     },
 
     /// An environment variable says something that is not understood.
@@ -206,6 +223,7 @@ impl Error {
     pub fn applied(&self) -> &[Applied] {
         match self {
             Self::MigrationFailed(failed) => &failed.applied,
+            Self::Stopped { applied, .. } => applied,
             _ => &[],
         }
     }
@@ -214,7 +232,8 @@ impl Error {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Conflicts { .. } => Some("nothing was applied; each conflict names its remedy".to_owned()),
+            Self::Conflicts { .. } => Some("each conflict names its remedy".to_owned()),
+            Self::Stopped { source, .. } => source.hint(),
             Self::NotApplied { .. } => {
                 Some("apply them first: run this binary with GRAVEN_MODE=apply, or `graven apply`".to_owned())
             }
@@ -241,9 +260,11 @@ impl Error {
             )),
             Self::NoSchema => Some("create a schema, or set the role's search_path to one that exists".to_owned()),
             Self::SchemaAbsent { schema } => {
-                Some(format!("graven creates no schema of its own accord: `CREATE SCHEMA {schema}`"))
+                Some(format!("graven creates no schema of its own accord: `CREATE SCHEMA {}`", plain(schema)))
             }
-            Self::MayNotCreate { role, schema, .. } => Some(format!("`GRANT CREATE ON SCHEMA {schema} TO {role}`")),
+            Self::MayNotCreate { role, schema, .. } => {
+                Some(format!("`GRANT CREATE ON SCHEMA {} TO {}`", plain(schema), plain(role)))
+            }
             Self::HistoryUnreadable { .. } => {
                 Some("a newer graven may have written it, or it is not graven's: nothing was changed".to_owned())
             }
@@ -253,12 +274,18 @@ impl Error {
                 Some(format!("build again after `touch {directory}/seal.lock`, or add files with `graven new`"))
             }
             Self::Url { .. } => Some("write it as postgres://user:password@host:5432/database".to_owned()),
-            Self::Connect { .. } => Some("see that the server runs there and that the URL is right".to_owned()),
+            Self::Connect { source, .. } => Some(
+                source
+                    .downcast_ref::<ServerError>()
+                    .and_then(ServerError::remedy)
+                    .unwrap_or_else(|| "see that the server runs there and that the URL is right".to_owned()),
+            ),
             Self::ConnectionLost { .. } => {
                 Some("start again: what had committed stays, and is not repeated".to_owned())
             }
             Self::Server { source, .. } => source.remedy(),
             Self::NotIncomplete { .. } => Some("`graven status` lists the incomplete ones".to_owned()),
+            Self::Namespace { .. } => Some("choose another namespace".to_owned()),
             Self::Environment { .. } => None,
         }
     }
@@ -268,6 +295,12 @@ impl Error {
     pub fn explain(&self) -> String {
         let mut page = self.to_string();
         match self {
+            Self::Stopped { applied, source } => {
+                page = source.explain();
+                let applied: Vec<String> = applied.iter().map(|it| format!("{} {}", it.version, it.name)).collect();
+                page.push_str(&format!("\n  applied before it in this run: {}", applied.join(", ")));
+                return page;
+            }
             Self::Conflicts { conflicts, .. } if conflicts.len() == 1 => {
                 page.extend(conflicts.iter().map(|conflict| format!("\n  remedy: {}", conflict.remedy())));
             }

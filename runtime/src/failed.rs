@@ -51,6 +51,8 @@ pub enum Cause {
 pub(crate) enum Left {
     /// Nothing: its transaction was rolled back, or none of it had run.
     Nothing,
+    /// All of it or nothing: the connection was lost before the server could say.
+    WholeOrNothing,
     /// Its first statements, and the next run goes on after them.
     Statements { done: u32, total: u32 },
     /// Its first statements, and whether the next one ran is not known.
@@ -70,11 +72,15 @@ impl MigrationFailed {
             Failure::Server(error) => Cause::Server(error),
             Failure::Connection(error) => Cause::ConnectionLost(error),
         };
-        let label = match &cause {
-            Cause::Server(error) => error.message.clone(),
-            Cause::ConnectionLost(_) => "the connection was lost here".to_owned(),
+        let left = match (&cause, left) {
+            (Cause::ConnectionLost(_), Left::Nothing) => Left::WholeOrNothing,
+            _ => left,
         };
-        let excerpt = place.map(|place| Excerpt::cut(migration.sql, place, &label));
+        let label = match &cause {
+            Cause::Server(error) => error.message.as_str(),
+            Cause::ConnectionLost(_) => "",
+        };
+        let excerpt = place.map(|place| Excerpt::cut(migration.sql, place, label));
         Box::new(Self {
             version: migration.version,
             name: migration.name().to_owned(),
@@ -124,15 +130,20 @@ impl MigrationFailed {
                  `graven resolve {0} --retry` runs it again",
                 self.version
             ),
-            Left::Nothing => correct.to_owned(),
-            Left::Statements { .. } => match self.cause {
+            Left::Nothing | Left::WholeOrNothing => correct.to_owned(),
+            // The file is recorded under its checksum, and must stay as it is.
+            Left::Statements { .. } => match &self.cause {
                 Cause::ConnectionLost(_) => correct.to_owned(),
+                Cause::Server(error) if matches!(error.sqlstate.as_str(), "55P03" | "57014") => {
+                    "the file must stay as it is now that its first statements are recorded: start again when what was \
+                     in the way is gone, or with a longer `Migrator::statement_timeout`"
+                        .to_owned()
+                }
                 Cause::Server(_) => format!(
-                    "{}; the file itself must stay as it is, since its first statements are recorded under its checksum",
-                    match correct {
-                        "correct the file and start again" => "remove the cause in the database and start again",
-                        other => other,
-                    }
+                    "the file must stay as it is now that its first statements are recorded: remove the cause in the \
+                     database and start again, or do by hand what the statement was to do and say so with `graven \
+                     resolve {} --applied`",
+                    self.version
                 ),
             },
         }
@@ -203,6 +214,7 @@ impl fmt::Display for Left {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Nothing => f.write_str("nothing of this migration"),
+            Self::WholeOrNothing => f.write_str("all of this migration or nothing: the next run will see which"),
             Self::Statements { done, total } => {
                 write!(f, "the first {done} of its {total} statements; the next run goes on after them")
             }

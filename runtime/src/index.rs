@@ -27,10 +27,10 @@ pub(crate) async fn index<C: Connection>(session: &mut Session<'_, C>, effect: E
     // An index lies in its table's schema. `indisvalid` turns true as the last step of a concurrent build (PostgreSQL
     // manual, 52.26).
     let sql = format!(
-        "SELECT i.indisvalid, pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname) \
+        "SELECT i.indisvalid, pg_catalog.quote_ident(n.nspname::text) || '.' || pg_catalog.quote_ident(c.relname::text) \
          FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid \
          JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-         WHERE c.relname = {name}::name AND i.indrelid = pg_catalog.to_regclass({table})",
+         WHERE c.relname = {name}::name AND i.indrelid = pg_catalog.to_regclass({table})::oid",
         name = literal(name),
         table = literal(&table),
     );

@@ -143,7 +143,8 @@ pub(crate) async fn holder<C: Connection>(session: &mut Session<'_, C>, table: &
         "SELECT l.pid, a.usename, a.application_name, pg_catalog.host(a.client_addr), \
          EXTRACT(epoch FROM pg_catalog.clock_timestamp() - a.backend_start)::float8::text, \
          EXTRACT(epoch FROM pg_catalog.clock_timestamp() - a.query_start)::float8::text, \
-         pg_catalog.regexp_replace(pg_catalog.left(a.query, 80), '\\s+', ' ', 'g') \
+         pg_catalog.regexp_replace(\
+         pg_catalog.left(NULLIF(a.query, '<insufficient privilege>'), 80), '[[:space:]]+', ' ', 'g') \
          FROM (SELECT {key} AS key) k \
          JOIN pg_catalog.pg_locks l ON l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted \
          AND l.classid = ((k.key >> 32) & 4294967295)::oid AND l.objid = (k.key & 4294967295)::oid \

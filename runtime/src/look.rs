@@ -82,6 +82,9 @@ fn understand(question: Question<'_>, reply: Reply, skipped: usize) -> Result<Lo
     if server.in_transaction {
         return Err(Error::InTransaction);
     }
+    if server.occupied {
+        return Err(unreadable("it is not a table", question, Some(&server)));
+    }
     match reply.failure {
         None => {}
         // undefined_table: it is not there, as the first answer says as well. A temporary table of that name, which

@@ -88,8 +88,15 @@ impl Migrations {
     ///
     /// # Cancellation
     ///
-    /// A dropped future stops between two messages to the server. The migration under way is committed whole or not
-    /// at all; the advisory lock is the connection's and ends with it, so drop the connection too.
+    /// A message that was sent runs on in the server although its future is dropped: a transactional migration is then
+    /// committed whole or not at all, and the next run sees which; of a non-transactional one the history says which
+    /// statement is in doubt. The advisory lock, settings and perhaps a transaction stay with the connection: close it.
+    ///
+    /// # The connection's own state
+    ///
+    /// Settings (`SET`), the role, prepared statements, temporary tables and LISTEN are afterwards what they were. The
+    /// exception are settings that nobody has defined (`SET my.own = …`): PostgreSQL lists them nowhere, and a run that
+    /// applies something resets them.
     pub async fn run<C: Connection>(&self, connection: &mut C) -> Result<Report, Error> {
         self.migrator().run(connection).await
     }

@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::event::{Event, Observers};
 use crate::guard;
 use crate::health::Health;
+use crate::history::Detail;
 use crate::look::IntoExisting;
 use crate::migrations::Migrations;
 use crate::options::{Environment, Mode, Options, parse_history};
@@ -172,7 +173,7 @@ impl Migrator {
     /// As for [`Migrations::status`].
     pub async fn status<C: Connection>(&mut self, connection: &mut C) -> Result<Status, Error> {
         let options = self.options()?;
-        self.over(connection, &options).status().await
+        self.over(connection, &options).status(Detail::Full).await
     }
 
     /// Whether a service may take traffic. See [`Migrations::health`].
@@ -181,7 +182,8 @@ impl Migrator {
     ///
     /// As for [`Migrations::health`].
     pub async fn health<C: Connection>(&mut self, connection: &mut C) -> Result<Health, Error> {
-        Ok(Health::of(&self.status(connection).await?))
+        let options = self.options()?;
+        Ok(Health::of(&self.over(connection, &options).status(Detail::Plan).await?))
     }
 
     /// Says what became of the statement at which an incomplete migration was cut off, so that the next run goes on.
@@ -208,6 +210,9 @@ impl Migrator {
         let mut options = self.options.clone();
         if let Some(history) = &self.history {
             options.wanted = parse_history(history)?;
+        }
+        if options.namespace.contains('\0') {
+            return Err(Error::Namespace { namespace: options.namespace });
         }
         Ok(options)
     }

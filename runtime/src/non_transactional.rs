@@ -2,7 +2,7 @@
 
 use crate::apply::{Applying, Outcome, Retries};
 use crate::conflict::first_line;
-use crate::connection::{Connection, Failure};
+use crate::connection::{Connection, Failure, Reply};
 use crate::error::Error;
 use crate::event::Event;
 use crate::failed::{Left, MigrationFailed};
@@ -122,24 +122,16 @@ impl Applying<'_> {
         migration: &'static Migration,
         unit: Unit,
         at: usize,
-        doubt: Option<Doubt>,
+        mut doubt: Option<Doubt>,
     ) -> Result<(), Error> {
-        if let Some(doubt) = doubt {
-            match index(&mut run.session, unit.effect).await? {
-                // It serves no query, every write pays for it, and the name is taken.
-                Index::Invalid(index) => {
-                    let dropping = "dropping an index that an earlier run left invalid";
-                    run.session.expect(dropping, &drop_index(&index)).await?;
-                }
-                // The earlier run had finished it, and was cut off before it could say so.
-                Index::Valid if doubt == Doubt::InDoubt => return Ok(()),
-                Index::Valid | Index::Absent => {}
-            }
-        }
         let mut retries = Retries::new(self.options, migration);
         loop {
             let sent = Sent::unit(migration, unit);
-            let reply = run.session.send(&sent.text).await;
+            let reply = match self.earlier_try(run, unit, doubt).await? {
+                EarlierTry::Finished => return Ok(()),
+                EarlierTry::Gone => run.session.send(&sent.text).await,
+                EarlierTry::Stays(reply) => reply,
+            };
             let completed = reply.completed.len();
             let Some(failure) = reply.failure else { return Ok(()) };
             if completed > 0 {
@@ -155,7 +147,28 @@ impl Applying<'_> {
             let taken_back = left == Left::Nothing;
             retries.pause_or_give_up(run, migration, failed).await?;
             self.doubt_again(run, migration, at, taken_back).await?;
+            doubt = Some(Doubt::Settled);
         }
+    }
+
+    /// Looks what became of the index that an earlier try was building, and drops it where it is invalid.
+    async fn earlier_try<C: Connection>(
+        self,
+        run: &mut Run<'_, '_, C>,
+        unit: Unit,
+        doubt: Option<Doubt>,
+    ) -> Result<EarlierTry, Error> {
+        let Some(doubt) = doubt else { return Ok(EarlierTry::Gone) };
+        Ok(match index(&mut run.session, unit.effect).await? {
+            // It serves no query, every write pays for it, and the name is taken.
+            Index::Invalid(index) => {
+                let reply = run.session.send(&drop_index(&index)).await;
+                if reply.failure.is_some() { EarlierTry::Stays(reply) } else { EarlierTry::Gone }
+            }
+            // The earlier run was cut off before it could say so.
+            Index::Valid if doubt == Doubt::InDoubt => EarlierTry::Finished,
+            Index::Valid | Index::Absent => EarlierTry::Gone,
+        })
     }
 
     /// Cleans up after a unit that failed, and records how things stand.
@@ -222,6 +235,16 @@ impl Applying<'_> {
         };
         self.record(run, migration, at, &record).await
     }
+}
+
+/// What is left of an earlier try.
+enum EarlierTry {
+    /// Nothing that is in the way, or there was none.
+    Gone,
+    /// All of it: it had succeeded.
+    Finished,
+    /// An invalid index that could not be dropped, as the reply says.
+    Stays(Reply),
 }
 
 /// The first units that change the session only.

@@ -133,7 +133,8 @@ pub(crate) fn compare<'a>(set: &'static [Migration], history: &'a [Record]) -> V
         .iter()
         .filter(|record| !record.version.is_some_and(|version| contains(set, version)))
         .map(|record| Entry {
-            state: if record.version > head { State::Future } else { State::Orphaned },
+            // A kind without versions is one that only a newer binary runs.
+            state: if record.version.is_none() || record.version > head { State::Future } else { State::Orphaned },
             version: record.version,
             migration: None,
             record: Some(record),

@@ -49,7 +49,7 @@ pub struct Applied {
     pub version: Version,
     /// Its name.
     pub name: String,
-    /// How long it took, as this client saw it.
+    /// How long it took.
     #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_seconds", rename = "seconds"))]
     pub duration: Duration,
 }

@@ -51,7 +51,11 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
     /// The verb `run`.
     pub(crate) async fn apply(mut self) -> Result<Report, Error> {
         let seen = self.first_look().await?;
-        match self.plan(&seen) {
+        let plan = self.plan(&seen);
+        if let Ok(plan) = &plan {
+            self.looked(&seen, plan);
+        }
+        match plan {
             Ok(plan) if plan.steps.is_empty() => return Ok(self.report(Outcome::UpToDate, Vec::new(), plan)),
             Ok(plan) if seen.server.in_recovery => return Err(Error::Standby { pending: pending(&plan) }),
             Ok(_) => {}
@@ -71,9 +75,11 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
                 let outcome = self.locked(&table, seen).await;
                 // On every path: an error must not leave the lock with a connection that goes back to a pool.
                 let released = lock::release(&mut self.session, &table).await;
-                let report = outcome?;
-                released?;
-                Ok(report)
+                if let (Ok(_), Err(error)) = (&outcome, released) {
+                    // Everything is applied and recorded. Whoever uses the connection next will hear of its end.
+                    tracing::warn!(target: "graven", %error, "everything is applied; the lock went with the connection");
+                }
+                outcome
             }
         }
     }
@@ -98,8 +104,8 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
     }
 
     /// The verb `status`.
-    pub(crate) async fn status(mut self) -> Result<Status, Error> {
-        let question = self.question(Detail::Full);
+    pub(crate) async fn status(mut self, detail: Detail) -> Result<Status, Error> {
+        let question = self.question(detail);
         let seen = look(&mut self.session, question).await?;
         let history = table(question, &seen.server).map(|table| table.shown());
         let conflicts = self.plan(&seen).err().unwrap_or_default();
@@ -114,6 +120,7 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
             let (locked, now) = try_lock_and_look(&mut self.session, question, table, &seen).await?;
             self.waited = waiting.so_far();
             if locked == Locked::Yes {
+                self.observers.tell(&Event::LockAcquired { waited: self.waited });
                 return Ok(Acquired::Lock(now));
             }
             if let Ok(plan) = self.plan(&now)
@@ -143,39 +150,53 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
         Ok(())
     }
 
-    /// Everything that happens under the lock.
-    async fn locked(&mut self, table: &Table, mut seen: Look) -> Result<Report, Error> {
+    /// Everything that happens under the lock. An error of any kind says what had been applied before it.
+    async fn locked(&mut self, table: &Table, seen: Look) -> Result<Report, Error> {
         let mut applied = Vec::new();
         let mut state = None;
+        let outcome = self.rounds(table, seen, &mut applied, &mut state).await;
+        if let Some(state) = &state {
+            state.finish(&mut self.session).await;
+        }
+        outcome.map_err(|error| match error {
+            Error::MigrationFailed(mut failed) => {
+                failed.applied = applied;
+                Error::MigrationFailed(failed)
+            }
+            error if applied.is_empty() => error,
+            error => Error::Stopped { applied, source: Box::new(error) },
+        })
+    }
+
+    /// Plans and applies until nothing is left to do.
+    async fn rounds(
+        &mut self,
+        table: &Table,
+        mut seen: Look,
+        applied: &mut Vec<Applied>,
+        state: &mut Option<SessionState>,
+    ) -> Result<Report, Error> {
         for _ in 0..MOST_ROUNDS {
             let plan = self.plan(&seen).map_err(|conflicts| self.conflicts(&seen, conflicts))?;
             if plan.steps.is_empty() && applied.is_empty() {
                 self.observers.tell(&Event::AppliedElsewhere { waited: self.waited });
-                return Ok(self.report(Outcome::UpToDate, applied, plan));
+                return Ok(self.report(Outcome::UpToDate, Vec::new(), plan));
             }
             if plan.steps.is_empty() {
-                return Ok(self.report(Outcome::Applied, applied, plan));
+                return Ok(self.report(Outcome::Applied, std::mem::take(applied), plan));
             }
             admit(self.question(Detail::Plan), &seen.server, self.options.into_existing)?;
-            self.observers.tell(&Event::Looked {
-                history: &table.shown(),
-                applied: plan.applied,
-                pending: plan.steps.len(),
-            });
             if !seen.server.table_exists {
                 self.create(table).await?;
             }
-            let state = match &state {
+            let state = match state {
                 Some(state) => state,
-                None => {
-                    self.observers.tell(&Event::LockAcquired { waited: self.waited });
-                    state.insert(SessionState::capture(&mut self.session).await?)
-                }
+                None => state.insert(SessionState::capture(&mut self.session).await?),
             };
             let claimant = Claimant { run: seen.server.run.clone(), applied_as: self.observers.instance.clone() };
             let applying = Applying { table, claimant: &claimant, state, options: self.options };
-            match self.steps(applying, &plan, &mut applied).await? {
-                Round::Finished => return Ok(self.report(Outcome::Applied, applied, plan)),
+            match self.steps(applying, &plan, applied).await? {
+                Round::Finished => return Ok(self.report(Outcome::Applied, std::mem::take(applied), plan)),
                 Round::Overtaken => {
                     let question = self.question(Detail::Plan);
                     seen = look(&mut self.session, question).await?;
@@ -188,17 +209,21 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
         })
     }
 
+    fn looked(&mut self, seen: &Look, plan: &Plan) {
+        let table = table(self.question(Detail::Plan), &seen.server);
+        let history = table.map_or_else(String::new, |table| table.shown());
+        let (applied, pending) = (plan.applied, plan.steps.len());
+        self.observers.tell(&Event::Looked { history: &history, applied, pending });
+    }
+
     /// Makes the history table, which another run may be making at this very moment where no lock holds.
     async fn create(&mut self, table: &Table) -> Result<(), Error> {
-        let result = self.session.expect("creating the history table", &history::create(table)).await;
-        match result {
-            // IF NOT EXISTS does not cover two that are made at once: one of them trips over the catalog's own key, or
-            // over the row type that is named after the table.
-            Err(Error::Server { source, .. }) if matches!(source.sqlstate.as_str(), "23505" | "42P07" | "42710") => {
-                Ok(())
-            }
-            other => other.map(drop),
-        }
+        let made = self.session.expect("creating the history table", &history::create(table)).await;
+        let Err(error) = made else { return Ok(()) };
+        // IF NOT EXISTS does not cover two that are made at once: one of them trips over one of the catalog's own keys.
+        let question = self.question(Detail::Plan);
+        let seen = look(&mut self.session, question).await;
+        if seen.is_ok_and(|seen| seen.server.table_exists) { Ok(()) } else { Err(error) }
     }
 
     /// Runs the steps of a plan, until one was claimed by somebody else.
@@ -209,18 +234,13 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
             let (version, name) = (migration.version, migration.name());
             self.observers.tell(&Event::Applying { version, name, number: at + 1, of });
             let began = Instant::now();
-            match applying.step(self, step).await {
-                Ok(StepOutcome::Applied) => {
+            match applying.step(self, step).await? {
+                StepOutcome::Applied => {
                     let duration = began.elapsed();
                     self.observers.tell(&Event::Applied { version, name, duration });
                     applied.push(Applied { version, name: name.to_owned(), duration });
                 }
-                Ok(StepOutcome::ClaimedElsewhere) => return Ok(Round::Overtaken),
-                Err(Error::MigrationFailed(mut failed)) => {
-                    failed.applied = std::mem::take(applied);
-                    return Err(Error::MigrationFailed(failed));
-                }
-                Err(error) => return Err(error),
+                StepOutcome::ClaimedElsewhere => return Ok(Round::Overtaken),
             }
         }
         Ok(Round::Finished)

@@ -35,15 +35,21 @@ impl ServerError {
         matches!(self.sqlstate.as_str(), "55P03" | "40P01" | "40001")
     }
 
-    /// What to do, for the errors that graven's own statements run into.
+    /// What to do, for an error that graven's own statements run into.
     pub(crate) fn remedy(&self) -> Option<String> {
         let remedy = match self.sqlstate.as_str() {
-            "42501" => {
+            "42501" if self.message.contains("permission denied for") => {
                 "graven reads and writes its history table: `GRANT USAGE ON SCHEMA … TO role` and `GRANT SELECT, \
                  INSERT, UPDATE, DELETE ON … TO role` (SELECT alone serves where nothing is pending)"
             }
-            "25006" => "the connection is read-only: connect to the primary, with a role that may write",
+            "42501" => "run migrations with a role that has this right",
+            "25006" => {
+                "nothing may be written here: connect to the primary, with a role and a database whose \
+                 default_transaction_read_only is off"
+            }
             "42703" => "the table is not graven's: name another with `history = \"schema.table\"`",
+            "28P01" | "28000" => "see that user and password are right, and that pg_hba.conf lets them in from here",
+            "3D000" => "create the database first, or correct its name in the URL",
             "53300" => "the server is out of connections: raise max_connections or use fewer",
             "53100" => "the server's disk is full",
             "57P01" | "57P02" | "57P03" => "the server is shutting down or starting up: start again when it is ready",

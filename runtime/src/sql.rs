@@ -13,6 +13,13 @@ pub(crate) fn identifier(text: &str) -> String {
     format!("\"{}\"", text.replace('"', "\"\""))
 }
 
+/// A name as a person would write it: quoted only where it must be.
+pub(crate) fn plain(name: &str) -> String {
+    let ordinary = name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))
+        && !name.starts_with(|first: char| first.is_ascii_digit());
+    if ordinary { name.to_owned() } else { identifier(name) }
+}
+
 /// Bytes as a `bytea` literal in the hex format, which does not depend on a setting (PostgreSQL manual, 8.4.1).
 pub(crate) fn bytes(bytes: &[u8]) -> String {
     use std::fmt::Write;

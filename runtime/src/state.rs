@@ -11,17 +11,25 @@ use crate::sql::literal;
 #[derive(Debug)]
 pub(crate) struct SessionState {
     restore: String,
+    /// What is put back only at the end of the run.
+    last: Option<String>,
 }
 
+/// graven reads SQL as the standard says, and as PostgreSQL does unless a role or database says otherwise: `\` is an
+/// ordinary character of a plain string (PostgreSQL manual, 4.1.2.1).
+const STANDARD_STRINGS: &str = "SET standard_conforming_strings = on";
+
 impl SessionState {
-    /// Reads what the session has set for itself.
+    /// Reads what the session has set for itself, and makes it read strings as the standard says.
     pub(crate) async fn capture<C: Connection>(session: &mut Session<'_, C>) -> Result<Self, Error> {
         // `role` and `session_authorization` are not listed in pg_settings. The role comes last: settings that only a
         // superuser may change must be put back before a lesser role is.
         let sql = "SELECT s.name, s.setting FROM pg_catalog.pg_settings s WHERE s.source = 'session';\n\
-                   SELECT session_user, pg_catalog.current_setting('role')";
+                   SELECT session_user, pg_catalog.current_setting('role'), \
+                   pg_catalog.current_setting('standard_conforming_strings')";
         let results = session.expect("reading the session's settings", sql).await?;
         let mut statements = Vec::new();
+        let mut last = None;
         if let [settings, roles] = results.as_slice() {
             let roles = roles.first();
             let user = roles.map_or("", |row| row.text(0));
@@ -32,13 +40,27 @@ impl SessionState {
                 statements.push(set_config(row.text(0), row.text(1)));
             }
             statements.push(set_config("role", role));
+            if roles.is_some_and(|row| row.text(2) == "off") {
+                session.expect("setting standard_conforming_strings", STANDARD_STRINGS).await?;
+                last = Some(set_config("standard_conforming_strings", "off"));
+            }
         }
-        Ok(Self { restore: statements.join(";\n") })
+        statements.push(STANDARD_STRINGS.to_owned());
+        Ok(Self { restore: statements.join(";\n"), last })
     }
 
-    /// The statements that put the session back, joined by semicolons.
+    /// The statements that put the session back between two migrations, joined by semicolons.
     pub(crate) fn restore(&self) -> &str {
         &self.restore
+    }
+
+    /// Puts back what only the run itself needed.
+    pub(crate) async fn finish<C: Connection>(&self, session: &mut Session<'_, C>) {
+        if let Some(last) = &self.last
+            && let Some(failure) = session.send(last).await.failure
+        {
+            tracing::warn!(target: "graven", ?failure, "standard_conforming_strings could not be put back");
+        }
     }
 }
 

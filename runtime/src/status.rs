@@ -115,7 +115,7 @@ pub struct MigrationStatus {
     pub name: String,
     /// The state it is in.
     pub state: State,
-    /// When it was applied, as PostgreSQL prints it in the session's time zone.
+    /// When it was applied: ISO 8601, in UTC, `2026-01-31T12:00:00.123456Z`.
     pub applied_at: Option<String>,
     /// The role that applied it.
     pub applied_by: Option<String>,

@@ -34,7 +34,7 @@ pub(crate) fn run(common: &Common, apply: &Apply, output: &Output) -> Result<Exi
 /// One line for each thing that happens.
 fn tell(output: &Output, event: &Event<'_>) {
     match event {
-        Event::Looked { history, applied, pending } => {
+        Event::Looked { history, applied, pending } if *pending > 0 => {
             output.progress(format_args!("{DIM}history {history}: {applied} applied, {pending} to apply{DIM:#}"));
         }
         Event::LockWaiting { holder: Some(holder), timeout } => {

@@ -87,10 +87,9 @@ fn origin(migration: &MigrationStatus) -> String {
     if let (Some(done), Some(total)) = (migration.statements_done, migration.statements_total) {
         parts.push(format!("{done} of {total} statements"));
     }
-    // To the second, with the time zone: `2026-01-31 12:00:00.123456+00`.
+    // To the second: `2026-01-31T12:00:00.123456Z`.
     if let Some(at) = &migration.applied_at {
-        let (seconds, rest) = at.split_once('.').unwrap_or((at, ""));
-        parts.push(format!("{seconds}{}", rest.trim_start_matches(|c: char| c.is_ascii_digit())));
+        parts.push(at.split_once('.').map_or_else(|| at.clone(), |(seconds, _)| format!("{seconds}Z")));
     }
     if let (Some(role), Some(instance)) = (&migration.applied_by, &migration.applied_as) {
         parts.push(format!("by {role} ({instance})"));

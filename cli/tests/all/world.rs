@@ -13,7 +13,7 @@ use tempfile::TempDir;
 const REDACTED: [(&str, &str); 11] = [
     (r"127\.0\.0\.1:\d+/\w+", "[DATABASE]"),
     (r"20\d{12}", "[TIMESTAMP]"),
-    (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?[+-]\d\d(:\d\d)?", "[WHEN]"),
+    (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[WHEN]"),
     (r"\b\d+\.\d(ns|µs|ms|s)\b", "[TIME]"),
     (r#"("(waited_)?seconds": )[\d.e-]+"#, "$1[SECONDS]"),
     (r#""run": "[0-9a-f-]{36}""#, r#""run": "[RUN]""#),

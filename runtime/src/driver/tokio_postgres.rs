@@ -136,7 +136,8 @@ where
     // Its error ends the connection, and reaches whoever waits for an answer.
     while let Some(Ok(message)) = messages.next().await {
         if let AsyncMessage::Notice(notice) = message {
-            if notice.severity() == "WARNING" {
+            // `severity` is translated into the server's language.
+            if notice.parsed_severity() == Some(Severity::Warning) {
                 tracing::warn!(target: "graven", "PostgreSQL: {}", notice.message());
             } else {
                 tracing::debug!(target: "graven", "PostgreSQL: {}", notice.message());

@@ -23,7 +23,7 @@ pub(crate) enum Tls {
     /// Encrypted, whoever answers. Whether clear text serves too is tokio-postgres's to heed.
     Unverified,
     /// Only with whom the authority vouches for.
-    VerifyAuthority { root: Option<PathBuf> },
+    VerifyAuthority { root: PathBuf },
     /// Only with whom the authority vouches for under this host name.
     VerifyFull { root: Option<PathBuf> },
 }
@@ -42,18 +42,30 @@ impl Target {
         if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
             return Err(Error::Url { reason: "it names no host".to_owned() });
         }
-        let root = root.filter(|root| !root.as_os_str().is_empty() && root.as_os_str() != "system");
+        let root = root.filter(|root| !root.as_os_str().is_empty());
+        let system = root.as_deref().is_some_and(|root| root.as_os_str() == "system");
         let over_unix =
             config.get_hosts().iter().all(|host| !matches!(host, Host::Tcp(_))) && config.get_hostaddrs().is_empty();
-        let (mode, tls) = match ssl_mode.as_deref().unwrap_or("prefer") {
+        let (mode, tls) = match ssl_mode.as_deref().unwrap_or(if system { "verify-full" } else { "prefer" }) {
             // A Unix socket never speaks TLS, and libpq then takes no notice of the mode.
             _ if over_unix => (SslMode::Disable, Tls::Off),
+            "verify-full" if system => (SslMode::Require, Tls::VerifyFull { root: None }),
+            // Anybody can have a certificate of a public authority: only with the name it says who answers.
+            mode if system => {
+                let reason = format!("sslrootcert=system goes with sslmode=verify-full alone, not with {mode}");
+                return Err(Error::Url { reason });
+            }
             "disable" => (SslMode::Disable, Tls::Off),
             "allow" | "prefer" => (SslMode::Prefer, Tls::Unverified),
             // With a root certificate `require` means `verify-ca`: so it is in libpq.
-            "require" if root.is_some() => (SslMode::Require, Tls::VerifyAuthority { root }),
-            "require" => (SslMode::Require, Tls::Unverified),
-            "verify-ca" => (SslMode::Require, Tls::VerifyAuthority { root }),
+            "require" => match root {
+                Some(root) => (SslMode::Require, Tls::VerifyAuthority { root }),
+                None => (SslMode::Require, Tls::Unverified),
+            },
+            "verify-ca" => match root {
+                Some(root) => (SslMode::Require, Tls::VerifyAuthority { root }),
+                None => return Err(Error::Url { reason: "sslmode=verify-ca needs sslrootcert=FILE".to_owned() }),
+            },
             "verify-full" => (SslMode::Require, Tls::VerifyFull { root }),
             other => {
                 return Err(Error::Url {
@@ -222,13 +234,15 @@ mod tests {
 
     #[test]
     fn sslmode_means_what_it_means_to_libpq() {
-        let root = || Some(std::path::PathBuf::from("/etc/ca.pem"));
+        let root = || std::path::PathBuf::from("/etc/ca.pem");
         for (query, mode, tls) in [
             ("", SslMode::Prefer, Tls::Unverified),
             ("?sslmode=disable", SslMode::Disable, Tls::Off),
             ("?sslmode=require", SslMode::Require, Tls::Unverified),
             ("?sslmode=require&sslrootcert=%2Fetc%2Fca.pem", SslMode::Require, Tls::VerifyAuthority { root: root() }),
-            ("?sslmode=verify-ca", SslMode::Require, Tls::VerifyAuthority { root: None }),
+            ("?sslmode=verify-ca&sslrootcert=/etc/ca.pem", SslMode::Require, Tls::VerifyAuthority { root: root() }),
+            ("?sslmode=verify-full", SslMode::Require, Tls::VerifyFull { root: None }),
+            ("?sslrootcert=system", SslMode::Require, Tls::VerifyFull { root: None }),
             ("?sslrootcert=system&sslmode=verify-full", SslMode::Require, Tls::VerifyFull { root: None }),
         ] {
             let target = Target::parse(&format!("postgres://u:p@h/d{query}")).expect(query);
@@ -253,6 +267,8 @@ mod tests {
         for (url, reason) in [
             ("mysql://u:secret@h/d", "it does not begin with postgres:// or postgresql://"),
             ("postgres://u:secret@h/d?sslmode=maybe", "sslmode=maybe is none of"),
+            ("postgres://u:secret@h/d?sslmode=require&sslrootcert=system", "with sslmode=verify-full alone"),
+            ("postgres://u:secret@h/d?sslmode=verify-ca", "needs sslrootcert=FILE"),
             ("postgres://u:secret@h:port/d", "port"),
             ("postgres://u:secret@h/d?nonsense=1", "nonsense"),
             ("postgres:///d", "it names no host"),

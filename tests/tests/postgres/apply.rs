@@ -221,6 +221,34 @@ async fn what_pg_dump_writes_at_the_head_of_a_file_does_no_harm() {
     assert_eq!(migrations.run(&mut client).await.unwrap().outcome, Outcome::UpToDate);
 }
 
+#[tokio::test]
+async fn savepoints_inside_a_file_work() {
+    let (database, mut client) = fresh().await;
+    let text = "CREATE TABLE t (v int);\nSAVEPOINT one;\nINSERT INTO t VALUES (1);\nROLLBACK TO one;\n\
+                INSERT INTO t VALUES (2);\nRELEASE one;\nINSERT INTO t VALUES (3);";
+    set(&[("1_t.sql", text)]).run(&mut client).await.unwrap();
+    assert_eq!(lines(&database, "SELECT v FROM t ORDER BY v"), ["2", "3"]);
+}
+
+#[tokio::test]
+async fn a_plain_role_that_may_create_in_its_schema_applies_everything() {
+    let (database, _) = fresh().await;
+    let role = database.role("app").unwrap();
+    database.execute(&format!("GRANT ALL ON SCHEMA public TO {}", role.name())).unwrap();
+    let mut client = role.connect().await.unwrap();
+    client.batch_execute("SET work_mem = '7MB'").await.unwrap();
+    let mut files = THREE.to_vec();
+    files.push((
+        "0011_off.sql",
+        "-- graven: transaction = off\nSET work_mem = '9MB';\nCREATE INDEX CONCURRENTLY users_email ON users (email)",
+    ));
+    let migrations = set(&files);
+    assert_eq!(versions(&migrations.run(&mut client).await.unwrap()), [1, 2, 10, 11]);
+    assert_eq!(migrations.run(&mut client).await.unwrap().outcome, Outcome::UpToDate);
+    assert_eq!(value(&database, "SELECT DISTINCT applied_by FROM graven_history"), role.name());
+    assert_eq!(client.query_one("SHOW work_mem", &[]).await.unwrap().get::<_, &str>(0), "7MB");
+}
+
 /// What a migration can change about its session, read back from within one.
 const SETTINGS: &str = "current_user || ',' || session_user || ',' || current_setting('search_path') || ',' || \
                         current_setting('statement_timeout') || ',' || current_setting('work_mem') || ',' || \

@@ -31,7 +31,10 @@ async fn an_applied_migration_that_was_edited_is_refused_with_both_checksums() {
     let [Conflict::Modified { version, name, file, recorded, embedded, sealing }] = &conflicts[..] else {
         panic!("{error:?}")
     };
-    assert_eq!((version.value(), name.as_str(), file.as_str(), *sealing), (1, "a", "0001_a.sql", Sealing::Sealed));
+    assert_eq!(
+        (version.value(), name.as_str(), file.as_str(), *sealing),
+        (1, "a", "migrations/0001_a.sql", Sealing::Sealed)
+    );
     assert_eq!(
         (*recorded, *embedded),
         (before.by_version(1).unwrap().checksum(), edited.by_version(1).unwrap().checksum())
@@ -39,7 +42,6 @@ async fn an_applied_migration_that_was_edited_is_refused_with_both_checksums() {
     assert_eq!(table, "public.graven_history");
     assert!(error.to_string().contains(&recorded.short().to_string()), "{error}");
     assert!(conflicts[0].remedy().contains("graven seal --accept-edit 1"), "{error:?}");
-    assert!(error.explain().contains("nothing was applied"), "{error:?}");
     assert!(!exists(&database, "c"));
     assert_eq!(history(&database).len(), 2);
 }
@@ -131,7 +133,8 @@ async fn all_conflicts_are_listed_at_once_each_with_its_remedy() {
     assert_eq!(page.matches("remedy: ").count(), 5, "{page}");
     assert_eq!(history(&database).len(), 4);
     let status = migrations.status(&mut client).await.unwrap();
-    assert_eq!(status.conflicts, *conflicts);
+    // Without `strict`, what is future stands in nobody's way.
+    assert_eq!(status.conflicts, conflicts[..4]);
 }
 
 #[tokio::test]
@@ -225,6 +228,17 @@ async fn a_role_that_may_not_create_the_history_is_told_the_grant() {
 }
 
 #[tokio::test]
+async fn a_connection_that_may_only_read_is_refused_before_anything_is_applied() {
+    let (database, mut client) = fresh().await;
+    client.batch_execute("SET default_transaction_read_only = on").await.unwrap();
+    let error = set(&[A]).run(&mut client).await.unwrap_err();
+    let Error::Server { source, .. } = &error else { panic!("{error:?}") };
+    assert_eq!(source.sqlstate, "25006");
+    assert!(error.hint().unwrap().contains("connect to the primary"), "{error:?}");
+    assert!(!exists(&database, "a") && !exists(&database, "graven_history"));
+}
+
+#[tokio::test]
 async fn a_role_that_may_not_read_the_history_is_told_the_grants() {
     let (database, mut client) = fresh().await;
     set(&[A]).run(&mut client).await.unwrap();
@@ -249,12 +263,19 @@ async fn a_history_of_a_newer_format_is_left_alone() {
 
 #[tokio::test]
 async fn a_table_of_that_name_that_is_not_gravens_is_left_alone() {
-    for theirs in ["CREATE TABLE graven_history (id int)", "CREATE VIEW graven_history AS SELECT 1 AS version"] {
+    for theirs in [
+        "CREATE TABLE graven_history (id int)",
+        "CREATE VIEW graven_history AS SELECT 1 AS version",
+        "CREATE SEQUENCE graven_history",
+    ] {
         let (database, mut client) = fresh().await;
         database.execute(theirs).unwrap();
         let error = set(&[A]).migrator().into_existing().run(&mut client).await.unwrap_err();
-        let Error::Server { source, .. } = &error else { panic!("{error:?}") };
-        assert_eq!(source.sqlstate, "42703", "{error:?}");
+        match &error {
+            Error::Server { source, .. } => assert_eq!(source.sqlstate, "42703", "{error:?}"),
+            Error::HistoryUnreadable { reason, .. } => assert_eq!(reason, "it is not a table", "{error:?}"),
+            _ => panic!("{theirs}: {error:?}"),
+        }
         assert!(error.hint().unwrap().contains("not graven's"), "{error:?}");
         assert!(!exists(&database, "a"));
     }

@@ -216,3 +216,16 @@ async fn a_run_that_is_dropped_frees_the_lock_with_its_connection() {
     assert!(["a", "b", "c"].iter().all(|table| exists(&database, table)));
     assert_eq!(locks(&database), "0");
 }
+
+#[tokio::test]
+async fn a_file_that_gives_up_every_lock_of_its_session_does_no_harm() {
+    let (database, mut client) = fresh().await;
+    let files = [
+        ("0001_a.sql", "CREATE TABLE a ();\nSELECT pg_advisory_unlock_all()"),
+        ("0002_b.sql", "-- graven: transaction = off\nDISCARD ALL;\nCREATE TABLE b ()"),
+        ("0003_c.sql", "CREATE TABLE c ()"),
+    ];
+    assert_eq!(versions(&set(&files).run(&mut client).await.unwrap()), [1, 2, 3]);
+    assert_eq!(history(&database).len(), 3);
+    assert_eq!(locks(&database), "0");
+}

@@ -22,9 +22,7 @@ pub(crate) fn connector(tls: &Tls) -> Result<Option<MakeRustlsConnect>, Cause> {
     let verifier: Arc<dyn ServerCertVerifier> = match tls {
         Tls::Off => return Ok(None),
         Tls::Unverified => Arc::new(Unverified { provider: Arc::clone(&provider) }),
-        Tls::VerifyAuthority { root } => {
-            Arc::new(AnyName { authority: authority(root.as_deref(), Arc::clone(&provider))? })
-        }
+        Tls::VerifyAuthority { root } => Arc::new(AnyName { authority: authority(Some(root), Arc::clone(&provider))? }),
         Tls::VerifyFull { root } => authority(root.as_deref(), Arc::clone(&provider))?,
     };
     let config = ClientConfig::builder_with_provider(provider)
