@@ -40,7 +40,7 @@ fn details(found: &Migration) -> &'static private::Details {
         Control::Absorbed(spans) => {
             (spans.iter().map(|span| (offset(span.start), offset(span.end))).collect(), Vec::new())
         }
-        Control::Units(units) => (Vec::new(), units.iter().map(unit).collect()),
+        Control::Units(units) => (Vec::new(), units.iter().map(|it| unit(it, &found.text)).collect()),
         _ => (Vec::new(), Vec::new()),
     };
     if *directives == Directives::default() && found.was.is_empty() && absorbed.is_empty() {
@@ -62,7 +62,7 @@ fn details(found: &Migration) -> &'static private::Details {
     )))
 }
 
-fn unit(unit: &Unit) -> private::Unit {
+fn unit(unit: &Unit, text: &str) -> private::Unit {
     let effect = match &unit.kind {
         StatementKind::Session => private::Effect::Session,
         StatementKind::CreateIndexConcurrently(index) => match &index.table {
@@ -74,6 +74,7 @@ fn unit(unit: &Unit) -> private::Unit {
             // Without its table an index cannot be looked for, just as without its name.
             None => private::Effect::ConcurrentIndex { name: None, schema: None, table: "" },
         },
+        _ if unit.commits_midway(text) => private::Effect::CommitsMidway,
         _ => private::Effect::Ordinary,
     };
     private::unit(offset(unit.span.start), offset(unit.span.end), effect)

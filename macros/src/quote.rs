@@ -6,7 +6,7 @@ use proc_macro2::{Literal, TokenStream};
 use quote::quote;
 
 use graven_source::directive::{Directives, Transaction};
-use graven_source::set::{Control, Migration, Sealing};
+use graven_source::set::{Control, Migration, Sealing, Unit};
 use graven_source::statement::StatementKind;
 
 /// One migration, as a call of the runtime's constructor.
@@ -56,7 +56,7 @@ fn details(runtime: &TokenStream, found: &Migration) -> TokenStream {
     });
     let units = units.iter().map(|unit| {
         let (start, end) = (offset(unit.span.start), offset(unit.span.end));
-        let effect = effect(runtime, &unit.kind);
+        let effect = effect(runtime, unit, &found.text);
         quote! { #runtime::__private::unit(#start, #end, #effect) }
     });
     // Items: a borrow of what is computed lives for ever in an item's initialiser, and not everywhere else.
@@ -73,9 +73,9 @@ fn details(runtime: &TokenStream, found: &Migration) -> TokenStream {
     }
 }
 
-fn effect(runtime: &TokenStream, kind: &StatementKind) -> TokenStream {
+fn effect(runtime: &TokenStream, unit: &Unit, text: &str) -> TokenStream {
     let effect = quote! { #runtime::__private::Effect };
-    match kind {
+    match &unit.kind {
         StatementKind::Session => quote! { #effect::Session },
         StatementKind::CreateIndexConcurrently(index) => {
             // Without its table an index cannot be looked for, just as without its name.
@@ -87,6 +87,7 @@ fn effect(runtime: &TokenStream, kind: &StatementKind) -> TokenStream {
             let table = &on.name;
             quote! { #effect::ConcurrentIndex { name: #name, schema: #schema, table: #table } }
         }
+        _ if unit.commits_midway(text) => quote! { #effect::CommitsMidway },
         _ => quote! { #effect::Ordinary },
     }
 }

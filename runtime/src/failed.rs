@@ -220,7 +220,7 @@ impl fmt::Display for Left {
             }
             Self::InDoubt { done, total } => write!(
                 f,
-                "the first {done} of its {total} statements, and perhaps statement {}: the server could not say",
+                "the first {done} of its {total} statements, and perhaps statement {} or a part of it",
                 done + 1
             ),
         }

@@ -291,6 +291,8 @@ pub enum Effect {
     Ordinary,
     /// It changes only the session, and is said again when a run resumes after it.
     Session,
+    /// It may commit some of its work before it fails: an error does not mean that nothing happened.
+    CommitsMidway,
     /// `CREATE INDEX CONCURRENTLY`: leaves an invalid index behind when it fails.
     ConcurrentIndex {
         /// The index's name as PostgreSQL folds it, unless PostgreSQL chooses it.

@@ -23,19 +23,20 @@ impl Applying<'_> {
         run: &mut Run<'_, '_, C>,
         step: &Step,
     ) -> Result<Outcome, Error> {
-        if let Some(taken) = self.begin(run, step).await? {
-            return Ok(taken);
-        }
-        let outcome = self.statements(run, step).await;
+        let outcome = match self.begin(run, step).await {
+            Ok(Begun::Claimed) => self.statements(run, step).await.map(|()| Outcome::Applied),
+            Ok(Begun::Elsewhere) => Ok(Outcome::ClaimedElsewhere),
+            Err(error) => Err(error),
+        };
         // What the file has set must not reach the next migration or the caller, however it ended.
         let restored = run.session.expect("putting the session's settings back", self.state.restore()).await;
-        outcome?;
+        let outcome = outcome?;
         restored?;
-        Ok(Outcome::Applied)
+        Ok(outcome)
     }
 
     /// Claims the migration, or takes over what an earlier run left.
-    async fn begin<C: Connection>(self, run: &mut Run<'_, '_, C>, step: &Step) -> Result<Option<Outcome>, Error> {
+    async fn begin<C: Connection>(self, run: &mut Run<'_, '_, C>, step: &Step) -> Result<Begun, Error> {
         let migration = step.migration;
         let claim = match &step.start {
             Start::Fresh => history::claim_started(self.table, migration, self.claimant),
@@ -43,15 +44,24 @@ impl Applying<'_> {
                 history::take_over(self.table, migration.version, self.claimant, *done, started_by)
             }
         };
-        let reply = run.session.send(&claim).await;
+        let reply = run.session.send(&format!("{};\n{claim}", self.patience("SET"))).await;
         if let Some(failure) = reply.failure {
-            return self.claim_failed(failure).map(Some);
+            return self.claim_failed(failure).map(|_| Begun::Elsewhere);
         }
-        let taken_over = reply.completed.first().is_some_and(|rows| !rows.is_empty());
-        if step.start != Start::Fresh && !taken_over {
-            return Ok(Some(Outcome::ClaimedElsewhere));
-        }
-        Ok(None)
+        let taken_over = reply.completed.last().is_some_and(|rows| !rows.is_empty());
+        Ok(if step.start == Start::Fresh || taken_over { Begun::Claimed } else { Begun::Elsewhere })
+    }
+
+    /// Puts the row back to what it was before the claim, where nothing has run since.
+    async fn give_back<C: Connection>(self, run: &mut Run<'_, '_, C>, step: &Step) {
+        let version = step.migration.version;
+        let record = match &step.start {
+            Start::Fresh => history::unclaim(self.table, version),
+            Start::Resume { done, doubt: Doubt::Settled, .. } => history::settle(self.table, version, *done),
+            Start::Resume { doubt: Doubt::InDoubt, .. } => return,
+        };
+        // If this fails too, the row says that the statement is in doubt: people will find that it has not run.
+        let _ = run.session.send(&format!("{};\n{record}", self.state.restore())).await;
     }
 
     /// Makes the session what it is to be after so many units: the timeouts, and what the file itself has set.
@@ -96,7 +106,10 @@ impl Applying<'_> {
             Start::Fresh => (0, None),
             Start::Resume { done, doubt, .. } => (*done as usize, Some(*doubt)),
         };
-        self.set_up(run, migration, first).await?;
+        if let Err(error) = self.set_up(run, migration, first).await {
+            self.give_back(run, step).await;
+            return Err(error);
+        }
         for (at, unit) in units.iter().enumerate().skip(first) {
             let (version, number, of) = (migration.version, at + 1, units.len());
             run.observers.tell(&Event::Statement { version, number, of, sql: &first_line(unit.sql(migration)) });
@@ -147,6 +160,7 @@ impl Applying<'_> {
             let taken_back = left == Left::Nothing;
             retries.pause_or_give_up(run, migration, failed).await?;
             self.doubt_again(run, migration, at, taken_back).await?;
+            self.set_up(run, migration, at).await?;
             doubt = Some(Doubt::Settled);
         }
     }
@@ -192,6 +206,8 @@ impl Applying<'_> {
         };
         match unit.effect {
             Effect::ConcurrentIndex { name: None, .. } => return in_doubt,
+            // An error with a place in the text is from before it began.
+            Effect::CommitsMidway if error.position.is_none() => return in_doubt,
             // duplicate_table: an index of that name was there before, and is none of this migration's business.
             Effect::ConcurrentIndex { .. }
                 if error.sqlstate != "42P07" && self.drop_invalid(run, unit).await.is_err() =>
@@ -215,6 +231,8 @@ impl Applying<'_> {
     /// Drops the invalid index that a failed build leaves behind (PostgreSQL manual, CREATE INDEX).
     async fn drop_invalid<C: Connection>(self, run: &mut Run<'_, '_, C>, unit: Unit) -> Result<(), Error> {
         if let Index::Invalid(index) = index(&mut run.session, unit.effect).await? {
+            // What cut the build short must not cut this short as well.
+            run.session.expect("setting the timeouts", "SET statement_timeout = 0").await?;
             run.session.expect("dropping the invalid index", &drop_index(&index)).await?;
         }
         Ok(())
@@ -235,6 +253,14 @@ impl Applying<'_> {
         };
         self.record(run, migration, at, &record).await
     }
+}
+
+/// What came of claiming.
+enum Begun {
+    /// The migration is this run's to run.
+    Claimed,
+    /// It is another run's.
+    Elsewhere,
 }
 
 /// What is left of an earlier try.

@@ -174,10 +174,12 @@ fn each_conflict_says_what_to_do() {
 }
 
 #[test]
-fn a_repeatable_in_the_history_is_orphaned_and_sorts_before_all_versions() {
+fn a_kind_without_versions_is_a_newer_binarys_and_in_nobodys_way() {
     let repeatable = Record { version: None, name: "views".to_owned(), ..applied(1, 7) };
-    let conflicts = plan(set(&[1]), &[applied(1, 7), repeatable], LENIENT).expect_err("orphaned");
-    assert!(matches!(&conflicts[..], [Conflict::Orphaned { version: None, name }] if name == "views"), "{conflicts:?}");
+    let history = [applied(1, 7), repeatable];
+    assert_eq!(states(set(&[1]), &history), ["future -1", "applied 1"]);
+    let plan = plan(set(&[1, 2]), &history, Policy::default()).expect("no conflict");
+    assert_eq!((plan.applied, steps(&plan)), (1, vec![2]));
 }
 
 const ORDINARY: Effect = Effect::Ordinary;

@@ -126,6 +126,24 @@ pub struct Unit {
     pub kind: StatementKind,
 }
 
+impl Unit {
+    /// Whether it may commit some of its work before it fails, so that an error does not mean that nothing happened:
+    /// procedures, and the commands that work in several transactions of their own. `text` is that of its file.
+    #[must_use]
+    pub fn commits_midway(&self, text: &str) -> bool {
+        match &self.kind {
+            StatementKind::Procedure => {
+                let text = text.get(self.span.clone()).unwrap_or_default().to_ascii_lowercase();
+                text.contains("commit") || text.contains("call")
+            }
+            StatementKind::NeedsNoTransaction { command } => {
+                command.starts_with("REINDEX") || command.contains("DETACH PARTITION")
+            }
+            _ => false,
+        }
+    }
+}
+
 impl Default for Control {
     fn default() -> Self {
         Self::Absorbed(Vec::new())

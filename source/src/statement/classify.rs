@@ -36,6 +36,8 @@ pub enum StatementKind {
     },
     /// COPY … FROM STDIN.
     CopyFromStdin,
+    /// CALL, DO: outside of a transaction block it may commit as it goes.
+    Procedure,
 }
 
 impl StatementKind {
@@ -78,6 +80,7 @@ pub(super) fn classify(mut tokens: Tokens<'_>) -> StatementKind {
         "rollback" | "abort" => rollback(tokens),
         "prepare" => prepare(tokens),
         "copy" => copy(tokens),
+        "call" | "do" => StatementKind::Procedure,
         "reindex" => reindex(tokens),
         "vacuum" => StatementKind::NeedsNoTransaction { command: "VACUUM" },
         "cluster" => cluster(tokens),

@@ -65,15 +65,15 @@ async fn an_observer_hears_of_each_step_in_order() {
 }
 
 #[tokio::test]
-async fn with_nothing_pending_a_run_only_says_that_it_is_done() {
+async fn with_nothing_pending_a_run_says_what_it_saw_and_that_it_is_done() {
     let (_database, mut client) = fresh().await;
     set(&FILES).run(&mut client).await.unwrap();
     let (events, observer) = recorder();
     set(&FILES).migrator().observe(observer).run(&mut client).await.unwrap();
-    assert_eq!(*events.lock().unwrap(), ["done 0"]);
+    assert_eq!(*events.lock().unwrap(), ["looked public.graven_history 3+0", "done 0"]);
     let (events, observer) = recorder();
     set(&FILES[..1]).migrator().observe(observer).run(&mut client).await.unwrap();
-    assert_eq!(*events.lock().unwrap(), ["future 2", "done 0"]);
+    assert_eq!(*events.lock().unwrap(), ["looked public.graven_history 1+0", "future 2", "done 0"]);
 }
 
 #[tokio::test]
@@ -93,7 +93,10 @@ async fn who_waits_hears_of_the_holder_once_and_that_another_applied() {
     };
     let (second, first) = tokio::join!(migrator.run(&mut client), apply);
     assert_eq!((first.applied.len(), second.unwrap().applied.len()), (3, 0));
-    assert_eq!(*events.lock().unwrap(), ["waiting for the holder", "elsewhere", "done 0"]);
+    assert_eq!(
+        *events.lock().unwrap(),
+        ["looked public.graven_history 0+3", "waiting for the holder", "elsewhere", "done 0"]
+    );
 }
 
 #[tokio::test]

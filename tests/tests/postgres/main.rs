@@ -12,4 +12,5 @@ mod lock;
 mod modes;
 mod non_transactional;
 mod race;
+mod surroundings;
 mod url;

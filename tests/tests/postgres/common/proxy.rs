@@ -65,11 +65,16 @@ impl Proxy {
 
     /// A client that reaches the database through the proxy.
     pub(crate) async fn connect(&self, database: &Database) -> Client {
+        self.connect_to(database, "public").await
+    }
+
+    /// The same, at work in another schema from its first message on.
+    pub(crate) async fn connect_to(&self, database: &Database, schema: &str) -> Client {
         let direct: tokio_postgres::Config = database.url().parse().unwrap();
         let mut through = tokio_postgres::Config::new();
         through.host("127.0.0.1").port(self.port).user(direct.get_user().unwrap());
         through.password(direct.get_password().unwrap()).dbname(database.name());
-        through.ssl_mode(SslMode::Disable).application_name("proxied");
+        through.ssl_mode(SslMode::Disable).application_name("proxied").options(format!("-c search_path={schema}"));
         let (client, connection) = through.connect(NoTls).await.unwrap();
         tokio::spawn(connection);
         client
