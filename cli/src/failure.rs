@@ -125,7 +125,7 @@ fn page(error: &Error) -> String {
 /// What it is, in one line. The runtime's own words are for those who embed migrations.
 fn message(error: &Error) -> String {
     match error {
-        Error::Conflicts { conflicts, history } => {
+        Error::Conflicts { conflicts, history, .. } => {
             let conflicts = plural(conflicts.len(), "conflict");
             format!("{conflicts} between the directory and {history}; nothing was applied")
         }
@@ -143,7 +143,7 @@ fn hint(error: &Error) -> Option<String> {
              wrong database, correct the URL"
                 .to_owned(),
         ),
-        Error::HistoryElsewhere { found, history } => Some(format!(
+        Error::HistoryElsewhere { found, history, .. } => Some(format!(
             "say which one is meant: `--history {found}` goes on with that one, `--history {history}` begins a new one"
         )),
         Error::LockTimeout { holder, .. } => {
@@ -178,7 +178,7 @@ fn cause(error: &Error) -> &Error {
 }
 
 fn run(error: &Error) -> Value {
-    if let Error::Stopped { applied, source } = error {
+    if let Error::Stopped { applied, source, .. } = error {
         let mut json = run(source);
         json["message"] = json!(error.to_string());
         json["applied"] = json!(applied);
@@ -205,12 +205,12 @@ fn run(error: &Error) -> Value {
             },
             "applied": failed.applied,
         }),
-        Error::Conflicts { conflicts, history } => json!({
+        Error::Conflicts { conflicts, history, .. } => json!({
             "history": history,
             "conflicts": conflicts.iter().map(conflict).collect::<Vec<_>>(),
         }),
-        Error::NotApplied { pending } | Error::Standby { pending } => json!({ "pending": pending }),
-        Error::LockTimeout { waited, holder } => json!({
+        Error::NotApplied { pending, .. } | Error::Standby { pending, .. } => json!({ "pending": pending }),
+        Error::LockTimeout { waited, holder, .. } => json!({
             "waited_seconds": waited.as_secs_f64(),
             "holder": holder.as_ref().map(ToString::to_string),
         }),

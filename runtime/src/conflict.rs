@@ -16,6 +16,7 @@ use crate::status::State;
 #[non_exhaustive]
 pub enum Conflict {
     /// It was applied with other content than the set has now.
+    #[non_exhaustive]
     Modified {
         /// Its version.
         version: Version,
@@ -31,6 +32,7 @@ pub enum Conflict {
         sealing: Sealing,
     },
     /// It was applied, and the set does not have it although it has later ones.
+    #[non_exhaustive]
     Orphaned {
         /// Its version; `None` for a repeatable.
         version: Option<Version>,
@@ -38,6 +40,7 @@ pub enum Conflict {
         name: String,
     },
     /// It is pending, but a later one is applied.
+    #[non_exhaustive]
     OutOfOrder {
         /// Its version.
         version: Version,
@@ -51,6 +54,7 @@ pub enum Conflict {
         sealing: Sealing,
     },
     /// It runs outside of a transaction, and a run that began it never finished.
+    #[non_exhaustive]
     Incomplete {
         /// Its version.
         version: Version,
@@ -66,9 +70,10 @@ pub enum Conflict {
         reason: IncompleteReason,
     },
     /// It was applied, above everything that the set has, and the options refuse that.
+    #[non_exhaustive]
     Future {
-        /// Its version.
-        version: Version,
+        /// Its version; `None` for a repeatable.
+        version: Option<Version>,
         /// Its name in the history.
         name: String,
     },
@@ -79,6 +84,7 @@ pub enum Conflict {
 #[non_exhaustive]
 pub enum IncompleteReason {
     /// The statement after the recorded ones may or may not have run.
+    #[non_exhaustive]
     InDoubt {
         /// The line on which that statement begins, from 1.
         line: usize,
@@ -111,7 +117,7 @@ impl Conflict {
                 sealing: migration.sealing,
             }),
             (State::Incomplete, Some(migration)) => Self::incomplete(migration, entry),
-            (State::Future, _) => Some(Self::Future { version: entry.version?, name: name() }),
+            (State::Future, _) => Some(Self::Future { version: entry.version, name: name() }),
             (State::Orphaned | State::Modified | State::OutOfOrder | State::Incomplete, _) => {
                 Some(Self::Orphaned { version: entry.version, name: name() })
             }
@@ -157,11 +163,10 @@ impl Conflict {
     #[must_use]
     pub fn version(&self) -> Option<Version> {
         match self {
-            Self::Modified { version, .. }
-            | Self::OutOfOrder { version, .. }
-            | Self::Incomplete { version, .. }
-            | Self::Future { version, .. } => Some(*version),
-            Self::Orphaned { version, .. } => *version,
+            Self::Modified { version, .. } | Self::OutOfOrder { version, .. } | Self::Incomplete { version, .. } => {
+                Some(*version)
+            }
+            Self::Orphaned { version, .. } | Self::Future { version, .. } => *version,
         }
     }
 
@@ -240,9 +245,10 @@ impl fmt::Display for Conflict {
                     IncompleteReason::Modified => f.write_str("and its file has changed since"),
                 }
             }
-            Self::Future { version, name } => {
+            Self::Future { version: Some(version), name } => {
                 write!(f, "{version} {name} is future: a newer binary applied it")
             }
+            Self::Future { version: None, name } => write!(f, "{name} is future: a newer binary applied it"),
         }
     }
 }

@@ -23,6 +23,7 @@ use crate::sql::plain;
 pub enum Error {
     /// The set and the history disagree. Nothing was applied because of it.
     #[error("{}", conflicts_line(.conflicts))]
+    #[non_exhaustive]
     Conflicts {
         /// All of them, ascending by version.
         conflicts: Vec<Conflict>,
@@ -32,6 +33,7 @@ pub enum Error {
 
     /// Asked to verify, and not everything is applied.
     #[error("{} not applied: {}", count(.pending.len(), "migration is", "migrations are"), listed(.pending))]
+    #[non_exhaustive]
     NotApplied {
         /// What is pending.
         pending: Vec<Pending>,
@@ -43,6 +45,7 @@ pub enum Error {
 
     /// Something else went wrong after migrations had been applied. They stay applied.
     #[error("{source}, after {} had been applied", count(.applied.len(), "migration", "migrations"))]
+    #[non_exhaustive]
     Stopped {
         /// What this run had applied.
         applied: Vec<Applied>,
@@ -52,6 +55,7 @@ pub enum Error {
 
     /// Another instance held the lock for longer than this one was to wait.
     #[error("gave up after {waited:.1?} waiting for another instance that is migrating{}", held_by(.holder.as_deref()))]
+    #[non_exhaustive]
     LockTimeout {
         /// How long it waited.
         waited: Duration,
@@ -61,6 +65,7 @@ pub enum Error {
 
     /// Migrations are pending, and the server is a standby: it cannot write, and its advisory locks exclude nobody.
     #[error("{} pending, and this server is a read-only standby", count(.pending.len(), "migration is", "migrations are"))]
+    #[non_exhaustive]
     Standby {
         /// What is pending.
         pending: Vec<Pending>,
@@ -68,6 +73,7 @@ pub enum Error {
 
     /// A first run into a schema that already holds tables.
     #[error("schema {schema} has no migration history, yet it holds tables: {}", .tables.join(", "))]
+    #[non_exhaustive]
     NotEmpty {
         /// The schema.
         schema: String,
@@ -79,6 +85,7 @@ pub enum Error {
 
     /// A first run, while another schema of the search path has a history.
     #[error("there is no history table {history}, but there is {found}")]
+    #[non_exhaustive]
     HistoryElsewhere {
         /// Where the history would be: in the first schema of the search path.
         history: String,
@@ -92,6 +99,7 @@ pub enum Error {
 
     /// The schema that was named for the history table does not exist.
     #[error("schema {schema} for the history table does not exist")]
+    #[non_exhaustive]
     SchemaAbsent {
         /// The schema.
         schema: String,
@@ -99,6 +107,7 @@ pub enum Error {
 
     /// The role must not create the history table.
     #[error("role {role} may not create the history table {history}")]
+    #[non_exhaustive]
     MayNotCreate {
         /// The role.
         role: String,
@@ -110,6 +119,7 @@ pub enum Error {
 
     /// The history table holds something that this version of graven cannot read.
     #[error("the history table {history} cannot be read: {reason}")]
+    #[non_exhaustive]
     HistoryUnreadable {
         /// The history table.
         history: String,
@@ -123,6 +133,7 @@ pub enum Error {
 
     /// There is no incomplete migration of that version to resolve.
     #[error("migration {version} is not incomplete: there is nothing to resolve")]
+    #[non_exhaustive]
     NotIncomplete {
         /// The version that was asked for.
         version: i64,
@@ -130,6 +141,7 @@ pub enum Error {
 
     /// The namespace holds a NUL character, which PostgreSQL knows none of.
     #[error("the namespace {namespace:?} holds a NUL character")]
+    #[non_exhaustive]
     Namespace {
         /// What was given.
         namespace: String,
@@ -137,6 +149,7 @@ pub enum Error {
 
     /// An environment variable says something that is not understood.
     #[error("{variable} is {value:?}, which is not {expected}")]
+    #[non_exhaustive]
     Environment {
         /// The variable.
         variable: &'static str,
@@ -148,6 +161,7 @@ pub enum Error {
 
     /// A name given for the history table is not one.
     #[error("{name:?} does not name a history table")]
+    #[non_exhaustive]
     HistoryName {
         /// What was given.
         name: String,
@@ -155,6 +169,7 @@ pub enum Error {
 
     /// A dev build does not know of a file that lies in its migrations directory, or knows one that is gone.
     #[error("this binary was built before {file} was {change}")]
+    #[non_exhaustive]
     StaleBuild {
         /// The file.
         file: String,
@@ -166,6 +181,7 @@ pub enum Error {
 
     /// The connection URL is not one.
     #[error("the connection URL is not valid: {reason}")]
+    #[non_exhaustive]
     Url {
         /// What about it. Never holds the password.
         reason: String,
@@ -173,6 +189,7 @@ pub enum Error {
 
     /// No connection could be made.
     #[error("cannot connect to {target}")]
+    #[non_exhaustive]
     Connect {
         /// Where to: hosts, ports and database, without the password.
         target: String,
@@ -182,6 +199,7 @@ pub enum Error {
 
     /// The connection ended during a message of graven's own.
     #[error("the connection was lost {doing}")]
+    #[non_exhaustive]
     ConnectionLost {
         /// What was being done.
         doing: &'static str,
@@ -191,6 +209,7 @@ pub enum Error {
 
     /// The server refused a statement of graven's own.
     #[error("the server refused {doing}")]
+    #[non_exhaustive]
     Server {
         /// What was being done.
         doing: &'static str,

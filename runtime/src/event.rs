@@ -15,6 +15,7 @@ use crate::lock::Holder;
 #[non_exhaustive]
 pub enum Event<'a> {
     /// The history was read, and this is what is to be done.
+    #[non_exhaustive]
     Looked {
         /// The history table.
         history: &'a str,
@@ -24,11 +25,13 @@ pub enum Event<'a> {
         pending: usize,
     },
     /// The history knows versions above the set's head: a newer binary has run here.
+    #[non_exhaustive]
     Future {
         /// Those versions.
         versions: &'a [Version],
     },
     /// Another instance holds the lock.
+    #[non_exhaustive]
     LockWaiting {
         /// Who holds it, where that can be seen.
         holder: Option<&'a Holder>,
@@ -36,16 +39,19 @@ pub enum Event<'a> {
         timeout: Duration,
     },
     /// The lock is held by this run.
+    #[non_exhaustive]
     LockAcquired {
         /// How long that took.
         waited: Duration,
     },
     /// Another instance has applied everything meanwhile.
+    #[non_exhaustive]
     AppliedElsewhere {
         /// How long this run waited for it.
         waited: Duration,
     },
     /// A migration begins.
+    #[non_exhaustive]
     Applying {
         /// Its version.
         version: Version,
@@ -57,6 +63,7 @@ pub enum Event<'a> {
         of: usize,
     },
     /// A statement of a non-transactional migration begins.
+    #[non_exhaustive]
     Statement {
         /// The migration's version.
         version: Version,
@@ -68,6 +75,7 @@ pub enum Event<'a> {
         sql: &'a str,
     },
     /// A migration failed on something that may pass, and is tried again.
+    #[non_exhaustive]
     Retrying {
         /// Its version.
         version: Version,
@@ -81,6 +89,7 @@ pub enum Event<'a> {
         error: &'a ServerError,
     },
     /// A migration is applied and committed.
+    #[non_exhaustive]
     Applied {
         /// Its version.
         version: Version,
@@ -90,6 +99,7 @@ pub enum Event<'a> {
         duration: Duration,
     },
     /// The run is over, and everything is applied.
+    #[non_exhaustive]
     Done {
         /// How many migrations this run applied.
         applied: usize,

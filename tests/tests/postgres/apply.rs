@@ -117,7 +117,7 @@ async fn a_standby_starts_with_nothing_pending_and_refuses_otherwise() {
     let mut more = THREE.to_vec();
     more.push(("0011_more.sql", "CREATE TABLE more ()"));
     let error = set(&more).run(&mut client).await.unwrap_err();
-    let Error::Standby { pending } = &error else { panic!("{error:?}") };
+    let Error::Standby { pending, .. } = &error else { panic!("{error:?}") };
     assert_eq!(pending.iter().map(ToString::to_string).collect::<Vec<_>>(), ["11 more"]);
     assert!(error.hint().unwrap().contains("target_session_attrs=read-write"), "{error:?}");
 }

@@ -27,8 +27,8 @@ async fn an_applied_migration_that_was_edited_is_refused_with_both_checksums() {
     edited.seal();
     let edited = edited.load();
     let error = edited.run(&mut client).await.unwrap_err();
-    let Error::Conflicts { conflicts, history: table } = &error else { panic!("{error:?}") };
-    let [Conflict::Modified { version, name, file, recorded, embedded, sealing }] = &conflicts[..] else {
+    let Error::Conflicts { conflicts, history: table, .. } = &error else { panic!("{error:?}") };
+    let [Conflict::Modified { version, name, file, recorded, embedded, sealing, .. }] = &conflicts[..] else {
         panic!("{error:?}")
     };
     assert_eq!(
@@ -78,7 +78,7 @@ async fn an_applied_migration_that_the_set_has_lost_is_orphaned() {
     set(&[A, B, C]).run(&mut client).await.unwrap();
     let found = conflicts(set(&[A, C, D]), &mut client).await;
     assert!(
-        matches!(&found[..], [Conflict::Orphaned { version: Some(v), name }] if v.value() == 2 && name == "b"),
+        matches!(&found[..], [Conflict::Orphaned { version: Some(v), name, .. }] if v.value() == 2 && name == "b"),
         "{found:?}"
     );
     assert!(found[0].remedy().contains("bring its file back"), "{}", found[0].remedy());
@@ -143,7 +143,7 @@ async fn a_first_run_into_a_schema_with_tables_is_refused_unless_allowed() {
     database.execute("CREATE TABLE theirs (); CREATE VIEW view_of_theirs AS SELECT * FROM theirs").unwrap();
     let migrations = set(&[A]);
     let error = migrations.run(&mut client).await.unwrap_err();
-    let Error::NotEmpty { schema, tables, history: table } = &error else { panic!("{error:?}") };
+    let Error::NotEmpty { schema, tables, history: table, .. } = &error else { panic!("{error:?}") };
     assert_eq!((schema.as_str(), table.as_str()), ("public", "public.graven_history"));
     assert_eq!(tables[..], ["theirs", "view_of_theirs"]);
     assert!(error.hint().unwrap().contains("into_existing"), "{error:?}");
@@ -159,7 +159,7 @@ async fn the_schema_that_holds_tables_is_named_and_not_that_of_the_history() {
     let (database, mut client) = fresh().await;
     database.execute("CREATE SCHEMA ops; CREATE TABLE theirs ()").unwrap();
     let error = set(&[A]).migrator().history("ops.history").run(&mut client).await.unwrap_err();
-    let Error::NotEmpty { schema, tables, history: table } = &error else { panic!("{error:?}") };
+    let Error::NotEmpty { schema, tables, history: table, .. } = &error else { panic!("{error:?}") };
     assert_eq!((schema.as_str(), &tables[..], table.as_str()), ("public", &["theirs".to_owned()][..], "ops.history"));
     assert!(!exists(&database, "ops.history"));
 }
@@ -191,7 +191,7 @@ async fn a_history_further_along_the_search_path_is_pointed_out() {
     client.batch_execute("SET search_path = app, public").await.unwrap();
     for mut migrator in [migrations.migrator(), migrations.migrator().into_existing()] {
         let error = migrator.run(&mut client).await.unwrap_err();
-        let Error::HistoryElsewhere { history, found } = &error else { panic!("{error:?}") };
+        let Error::HistoryElsewhere { history, found, .. } = &error else { panic!("{error:?}") };
         assert_eq!((history.as_str(), found.as_str()), ("app.graven_history", "public.graven_history"));
         assert!(error.hint().unwrap().contains("history = \"public.graven_history\""), "{error:?}");
     }
@@ -209,7 +209,7 @@ async fn without_a_schema_to_keep_the_history_in_nothing_is_created() {
     let error = set(&[A]).run(&mut client).await.unwrap_err();
     assert!(matches!(error, Error::NoSchema), "{error:?}");
     let error = set(&[A]).migrator().history("nowhere.history").run(&mut client).await.unwrap_err();
-    let Error::SchemaAbsent { schema } = &error else { panic!("{error:?}") };
+    let Error::SchemaAbsent { schema, .. } = &error else { panic!("{error:?}") };
     assert_eq!(schema, "nowhere");
     assert!(error.hint().unwrap().contains("CREATE SCHEMA nowhere"), "{error:?}");
     assert_eq!(value(&database, "SELECT count(*) FROM pg_namespace WHERE nspname = 'nowhere'"), "0");
@@ -255,7 +255,7 @@ async fn a_history_of_a_newer_format_is_left_alone() {
     set(&[A]).run(&mut client).await.unwrap();
     database.execute("UPDATE graven_history SET format = 2").unwrap();
     let error = set(&[A, B]).run(&mut client).await.unwrap_err();
-    let Error::HistoryUnreadable { history: table, reason } = &error else { panic!("{error:?}") };
+    let Error::HistoryUnreadable { history: table, reason, .. } = &error else { panic!("{error:?}") };
     assert_eq!(table, "public.graven_history");
     assert!(reason.contains("format 2") && reason.contains("knows 1"), "{reason}");
     assert!(!exists(&database, "b"));
@@ -335,7 +335,7 @@ async fn verify_refuses_what_is_pending_and_never_writes() {
     assert!(!exists(&database, "graven_history"));
     set(&[A]).run(&mut client).await.unwrap();
     let error = migrations.verify(&mut client).await.unwrap_err();
-    let Error::NotApplied { pending } = &error else { panic!("{error:?}") };
+    let Error::NotApplied { pending, .. } = &error else { panic!("{error:?}") };
     assert_eq!(pending.iter().map(|pending| pending.version.value()).collect::<Vec<_>>(), [2, 3, 4]);
     migrations.run(&mut client).await.unwrap();
     migrations.verify(&mut client).await.unwrap();

@@ -13,13 +13,13 @@ fn recorder() -> (Arc<Mutex<Vec<String>>>, impl FnMut(&Event<'_>) + Send + 'stat
     let seen = Arc::clone(&events);
     let observer = move |event: &Event<'_>| {
         let line = match event {
-            Event::Looked { history, applied, pending } => format!("looked {history} {applied}+{pending}"),
-            Event::Future { versions } => format!("future {}", versions.len()),
+            Event::Looked { history, applied, pending, .. } => format!("looked {history} {applied}+{pending}"),
+            Event::Future { versions, .. } => format!("future {}", versions.len()),
             Event::LockWaiting { holder, .. } => format!("waiting for {}", holder.map_or("?", |holder| holder.name())),
             Event::LockAcquired { .. } => "lock".to_owned(),
             Event::AppliedElsewhere { .. } => "elsewhere".to_owned(),
-            Event::Applying { version, name, number, of } => format!("applying {version} {name} {number}/{of}"),
-            Event::Statement { version, number, of, sql } => format!("statement {version} {number}/{of} {sql}"),
+            Event::Applying { version, name, number, of, .. } => format!("applying {version} {name} {number}/{of}"),
+            Event::Statement { version, number, of, sql, .. } => format!("statement {version} {number}/{of} {sql}"),
             Event::Retrying { version, attempt, error, .. } => {
                 format!("retrying {version} {attempt} {}", error.sqlstate)
             }

@@ -95,7 +95,7 @@ async fn on_timeout_the_error_names_the_holder() {
     let began = Instant::now();
     let error = migrations.migrator().lock_timeout(Duration::from_millis(300)).run(&mut client).await.unwrap_err();
     assert!((Duration::from_millis(300)..Duration::from_secs(5)).contains(&began.elapsed()), "{:?}", began.elapsed());
-    let Error::LockTimeout { waited, holder: Some(holder) } = &error else { panic!("{error:?}") };
+    let Error::LockTimeout { waited, holder: Some(holder), .. } = &error else { panic!("{error:?}") };
     assert!(*waited >= Duration::from_millis(300));
     assert_eq!((holder.pid, holder.application_name.as_deref()), (held.pid, Some("the holder")));
     assert_eq!((holder.role.as_deref(), holder.client.as_deref()), (Some("postgres"), Some("127.0.0.1")));

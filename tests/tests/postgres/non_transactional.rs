@@ -336,8 +336,11 @@ async fn a_statement_in_doubt_waits_for_an_operators_word() {
     for _ in 0..2 {
         let error = migrations.run(&mut client).await.unwrap_err();
         let Error::Conflicts { conflicts, .. } = &error else { panic!("{error:?}") };
-        let [Conflict::Incomplete { done: 1, total: 3, reason: IncompleteReason::InDoubt { line, statement }, .. }] =
-            &conflicts[..]
+        let [
+            Conflict::Incomplete {
+                done: 1, total: 3, reason: IncompleteReason::InDoubt { line, statement, .. }, ..
+            },
+        ] = &conflicts[..]
         else {
             panic!("{error:?}")
         };
@@ -384,7 +387,7 @@ async fn what_is_not_incomplete_cannot_be_resolved() {
     }
     migrations.run(&mut client).await.unwrap();
     let error = migrations.migrator().resolve(&mut client, 2, Resolution::Retry).await.unwrap_err();
-    assert!(matches!(error, Error::NotIncomplete { version: 2 }), "{error:?}");
+    assert!(matches!(error, Error::NotIncomplete { version: 2, .. }), "{error:?}");
 }
 
 #[tokio::test]

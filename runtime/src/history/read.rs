@@ -1,0 +1,103 @@
+//! Reading the history, and what must be known of the server before it: one message. It writes nothing.
+
+use super::{Detail, Wanted};
+use crate::sql::{identifier, literal};
+
+/// The most tables that are named when a first run is refused.
+const SHOWN_TABLES: usize = 5;
+
+/// The message that asks for everything at once: the server's state, then the rows.
+///
+/// Where the schema is not said, it is the first of the search path that exists, and its name is not known yet. So that
+/// one round trip suffices all the same, the search path is confined to that one schema for the rest of the message
+/// (the statements of one simple-query message are one implicit transaction: PostgreSQL manual, 55.2.2.1), `pg_temp`
+/// last so that no temporary table can stand in. Where there is no table, but nothing or a view, whose functions must not
+/// be run, the path leads nowhere and the last statement fails, after the first has said so. The search path of a
+/// transaction of the caller's own, which is refused, is left alone.
+pub(crate) fn look(wanted: &Wanted, namespace: &str, detail: Detail) -> String {
+    format!(
+        "{state};\n\
+         SELECT pg_catalog.set_config('search_path', CASE WHEN {IN_TRANSACTION} \
+         THEN pg_catalog.current_setting('search_path') ELSE COALESCE((\
+         SELECT pg_catalog.quote_ident(n.nspname::text) || ', pg_temp' FROM pg_catalog.pg_class c \
+         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+         WHERE n.nspname = {schema}::name AND c.relname = {name}::name AND c.relkind IN ('r', 'p')), 'pg_temp') END, \
+         true);\n{rows}",
+        state = state(wanted),
+        schema = schema(wanted),
+        name = literal(&wanted.name),
+        rows = rows(&identifier(&wanted.name), namespace, detail),
+    )
+}
+
+/// Whether the message is part of a transaction that began before it.
+const IN_TRANSACTION: &str = "pg_catalog.transaction_timestamp() <> pg_catalog.statement_timestamp()";
+
+/// The schema of the history, as an expression.
+fn schema(wanted: &Wanted) -> String {
+    wanted.schema.as_ref().map_or_else(|| "pg_catalog.current_schema()".to_owned(), |schema| literal(schema))
+}
+
+/// The first statement of [`look`] alone.
+///
+/// An operator is found by the types of its operands alone where an exact match is in `pg_catalog`: what is compared here
+/// must not need a conversion, or somebody else's operator in the search path could match better and be run.
+pub(crate) fn state(wanted: &Wanted) -> String {
+    let name = literal(&wanted.name);
+    let elsewhere = match &wanted.schema {
+        Some(_) => "NULL::text".to_owned(),
+        None => format!(
+            "(SELECT pg_catalog.quote_ident(en.nspname::text) || '.' || pg_catalog.quote_ident(ec.relname::text) \
+             FROM pg_catalog.pg_class ec JOIN pg_catalog.pg_namespace en ON en.oid = ec.relnamespace \
+             WHERE ec.oid = pg_catalog.to_regclass(pg_catalog.quote_ident({name}))::oid \
+             AND ec.relkind IN ('r', 'p') AND ec.relpersistence <> 't')"
+        ),
+    };
+    // A schema's tables are listed only where there is no history: a CASE evaluates no branch that it does not need.
+    format!(
+        "SELECT pg_catalog.pg_is_in_recovery(), {IN_TRANSACTION}, \
+         s.schema, n.oid IS NOT NULL, COALESCE(c.relkind IN ('r', 'p'), false), \
+         COALESCE(pg_catalog.has_schema_privilege(n.oid, 'CREATE'), false), \
+         current_user, pg_catalog.gen_random_uuid(), pg_catalog.current_setting('application_name'), \
+         CASE WHEN c.oid IS NULL THEN {elsewhere} END, \
+         CASE WHEN c.oid IS NULL THEN ({tables}) END, pg_catalog.current_schema(), \
+         c.oid IS NOT NULL AND c.relkind NOT IN ('r', 'p') \
+         FROM (SELECT {schema}::name AS schema) s \
+         LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = s.schema \
+         LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = {name}::name",
+        schema = schema(wanted),
+        tables = existing_tables(),
+    )
+}
+
+/// Tables of the first schema that belong to no extension.
+fn existing_tables() -> String {
+    format!(
+        "SELECT pg_catalog.string_agg(t.relname::text, E'\\n') FROM (\
+         SELECT r.relname FROM pg_catalog.pg_class r \
+         WHERE r.relnamespace = \
+         pg_catalog.to_regnamespace(pg_catalog.quote_ident(pg_catalog.current_schema()::text))::oid \
+         AND r.relkind IN ('r', 'p', 'f', 'v', 'm') \
+         AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d \
+         WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid \
+         AND d.objid = r.oid AND d.deptype = 'e') \
+         ORDER BY r.relname LIMIT {SHOWN_TABLES}) t"
+    )
+}
+
+fn rows(table: &str, namespace: &str, detail: Detail) -> String {
+    let more = match detail {
+        Detail::Plan => "",
+        // In a form that no setting of the session changes: ISO 8601, in UTC.
+        Detail::Full => {
+            ", pg_catalog.to_char(h.applied_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), h.applied_by, \
+             h.applied_as, EXTRACT(epoch FROM h.duration)::float8::text, h.run::text"
+        }
+    };
+    format!(
+        "SELECT h.version, h.name, h.kind, pg_catalog.encode(h.checksum, 'hex'), h.state, h.statements_done, \
+         h.statements_total, h.in_doubt, h.format, CASE WHEN h.state = 'started' THEN h.run END{more} \
+         FROM {table} h WHERE h.namespace = {} ORDER BY h.version",
+        literal(namespace)
+    )
+}
