@@ -8,6 +8,7 @@ mod embed;
 mod exit;
 mod failure;
 mod output;
+mod progress;
 
 use std::process::ExitCode;
 

@@ -1,27 +1,24 @@
-//! Applying one migration: the claim, its SQL, and the retries.
+//! Applying transactional migrations: claim, SQL and duration in one transaction, many transactions in one message.
 
 use std::time::Duration;
 
+use graven_source::Version;
+
+use crate::batch::Batch;
 use crate::connection::{Connection, Failure};
 use crate::error::Error;
-use crate::event::Event;
-use crate::failed::{self, Left, MigrationFailed};
+use crate::failed::{Left, MigrationFailed};
 use crate::history::{self, Claimant, Table};
 use crate::migrations::{Migration, Transaction};
 use crate::options::Options;
 use crate::plan::{Start, Step};
+use crate::retry::Retries;
 use crate::run::Run;
-use crate::sent::{Pieces, name_for_dba};
-use crate::server_error::ServerError;
+use crate::sent::{Pieces, changes_strings, name_for_dba};
 use crate::sql::milliseconds;
 use crate::state::SessionState;
 
-/// The pause before the first retry; it doubles from one to the next.
-const FIRST_RETRY: Duration = Duration::from_millis(100);
-/// The longest pause between two tries.
-const LONGEST_RETRY: Duration = Duration::from_secs(10);
-
-/// What came of one step.
+/// What came of some steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Applied,
@@ -36,58 +33,158 @@ pub(crate) struct Applying<'a> {
     pub(crate) claimant: &'a Claimant,
     pub(crate) state: &'a SessionState,
     pub(crate) options: &'a Options,
+    /// The last of the plan: its commit is the one that waits until everything is on disk.
+    pub(crate) last: Version,
+}
+
+/// How the next steps of a plan go to the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// So many transactions in one message.
+    Together(usize),
+    /// One transaction, in several messages.
+    InPieces,
+    /// One migration without a transaction.
+    StatementByStatement,
+}
+
+/// The most SQL that goes into one message, in bytes. A larger file goes alone.
+const MOST_BYTES: usize = 1 << 20;
+/// The most migrations that go into one message.
+const MOST_MIGRATIONS: usize = 500;
+
+impl Way {
+    /// The way of the first steps of a plan.
+    pub(crate) fn of(steps: &[Step]) -> Self {
+        match steps.first().map(Self::alone) {
+            Some(Self::Together(_)) => {}
+            Some(other) => return other,
+            None => return Self::Together(0),
+        }
+        let together = |step: &&Step| Self::alone(step) == Self::Together(1);
+        let mut bytes = 0;
+        let fits = |step: &&Step| {
+            bytes += step.migration.sql.len();
+            bytes <= MOST_BYTES
+        };
+        Self::Together(steps.iter().take(MOST_MIGRATIONS).take_while(together).take_while(fits).count().max(1))
+    }
+
+    /// How many steps that is.
+    pub(crate) fn steps(self) -> usize {
+        match self {
+            Self::Together(steps) => steps,
+            Self::InPieces | Self::StatementByStatement => 1,
+        }
+    }
+
+    fn alone(step: &Step) -> Self {
+        match (step.migration.details.transaction, &step.start) {
+            (Transaction::On, Start::Fresh) if changes_strings(step.migration) => Self::InPieces,
+            (Transaction::On, Start::Fresh) => Self::Together(1),
+            _ => Self::StatementByStatement,
+        }
+    }
 }
 
 impl Applying<'_> {
-    /// Runs one migration, or what is left of it, until it is applied, claimed elsewhere or has failed for good.
-    pub(crate) async fn step<C: Connection>(self, run: &mut Run<'_, '_, C>, step: &Step) -> Result<Outcome, Error> {
-        let migration = step.migration;
-        if migration.details.transaction == Transaction::Off || step.start != Start::Fresh {
-            return self.statement_by_statement(run, step).await;
-        }
-        let mut retries = Retries::new(self.options, migration);
-        loop {
-            match self.transaction(run, migration).await? {
-                Attempt::Over(outcome) => return Ok(outcome),
-                Attempt::Failed(failed) => retries.pause_or_give_up(run, migration, failed).await?,
+    /// Runs transactional migrations, until all are applied, one is claimed elsewhere, or one has failed for good.
+    ///
+    /// The server stops at the first error of a message. What had committed before it stays and is told; the migration
+    /// that failed is tried again together with those after it, or its failure ends the run.
+    pub(crate) async fn together<C: Connection>(
+        self,
+        run: &mut Run<'_, '_, C>,
+        steps: &[Step],
+    ) -> Result<Outcome, Error> {
+        let mut left = steps;
+        let mut one_by_one = 0;
+        let mut retries: Option<(Version, Retries)> = None;
+        while !left.is_empty() {
+            let count = if one_by_one > 0 { 1 } else { left.len() };
+            let batch = Batch::of(self, left.get(..count).unwrap_or(left));
+            let reply = run.session.send(&batch.text).await;
+            let done = batch.done(&reply);
+            for (step, duration) in left.iter().zip(&done.durations) {
+                run.applied(step.migration, *duration, self.last);
             }
+            let committed = done.durations.len();
+            left = left.get(committed..).unwrap_or_default();
+            one_by_one = usize::saturating_sub(one_by_one, committed);
+            let Some(failure) = reply.failure else { continue };
+            let lost = matches!(failure, Failure::Connection(_));
+            if !lost && reply.completed.is_empty() && count > 1 {
+                // A syntax error spoils the whole message before anything of it runs. Whose it is comes out one by one,
+                // and so does what would have run before it.
+                one_by_one = count;
+                continue;
+            }
+            if !lost && !reply.completed.is_empty() {
+                // The error left its transaction open and aborted. That this fails as well would say nothing new.
+                let _ = run.session.send("ROLLBACK").await;
+            }
+            let completed = reply.completed.len() - done.statements;
+            let Some(failed) = batch.failed(committed) else { continue };
+            if completed == failed.claim {
+                return self.claim_failed(failure);
+            }
+            let migration = failed.migration;
+            let place = failed.sent.locate(migration, &failure, completed);
+            let behind = if lost { Left::Unsaid { after: count - committed - 1 } } else { Left::Nothing };
+            let failed = MigrationFailed::new(run.set, migration, failure, place, behind);
+            let tries = match retries.take() {
+                Some((version, tries)) if version == migration.version => tries,
+                _ => Retries::new(self.options, migration),
+            };
+            let (_, tries) = retries.insert((migration.version, tries));
+            tries.pause_or_give_up(run, migration, failed).await?;
         }
+        Ok(Outcome::Applied)
     }
 
-    /// Sends claim, SQL and duration as one transaction.
-    async fn transaction<C: Connection>(
+    /// Runs a transactional migration that takes several messages.
+    pub(crate) async fn in_pieces<C: Connection>(
         self,
         run: &mut Run<'_, '_, C>,
         migration: &'static Migration,
-    ) -> Result<Attempt, Error> {
-        let Pieces { opening, sent } = Pieces::of(migration);
-        let claim = opening.len() + CLAIM;
-        let last = sent.len().saturating_sub(1);
-        for (at, mut sent) in sent.into_iter().enumerate() {
-            if at == 0 {
-                sent.precede(&self.head(migration, &opening), opening.len() + HEAD_STATEMENTS);
+    ) -> Result<Outcome, Error> {
+        let mut retries = Retries::new(self.options, migration);
+        'tries: loop {
+            let began = std::time::Instant::now();
+            let Pieces { opening, sent } = Pieces::of(migration);
+            let last = sent.len().saturating_sub(1);
+            for (at, mut sent) in sent.into_iter().enumerate() {
+                if at == 0 {
+                    sent.precede(&self.head(migration, &opening), opening.len() + HEAD_STATEMENTS);
+                }
+                if at == last {
+                    sent.follow(&self.tail(migration));
+                }
+                let reply = run.session.send(&sent.text).await;
+                let Some(failure) = reply.failure else { continue };
+                let completed = reply.completed.len();
+                let behind = match failure {
+                    Failure::Connection(_) => Left::Unsaid { after: 0 },
+                    Failure::Server(_) => Left::Nothing,
+                };
+                if at > 0 || completed > 0 {
+                    let _ = run.session.send("ROLLBACK").await;
+                }
+                if at == 0 && completed == claim_position(&opening) {
+                    return self.claim_failed(failure);
+                }
+                let place = sent.locate(migration, &failure, completed);
+                let failed = MigrationFailed::new(run.set, migration, failure, place, behind);
+                retries.pause_or_give_up(run, migration, failed).await?;
+                continue 'tries;
             }
-            if at == last {
-                sent.follow(&self.tail(migration));
-            }
-            let reply = run.session.send(&sent.text).await;
-            let Some(failure) = reply.failure else { continue };
-            let completed = reply.completed.len();
-            if at > 0 || completed > 0 {
-                // The error left the transaction open and aborted. That this fails as well would say nothing new.
-                let _ = run.session.send("ROLLBACK").await;
-            }
-            if at == 0 && completed == claim {
-                return self.claim_failed(failure).map(Attempt::Over);
-            }
-            let place = sent.locate(migration, &failure, completed);
-            return Ok(Attempt::Failed(MigrationFailed::new(run.set, migration, failure, place, Left::Nothing)));
+            run.applied(migration, began.elapsed(), self.last);
+            return Ok(Outcome::Applied);
         }
-        Ok(Attempt::Over(Outcome::Applied))
     }
 
     /// What stands before the SQL of a transactional migration.
-    fn head(self, migration: &Migration, opening: &[&str]) -> String {
+    pub(crate) fn head(self, migration: &Migration, opening: &[&str]) -> String {
         let opening: String =
             opening.iter().map(|statement| format!("{}\n;\n", statement.trim_end_matches(';'))).collect();
         let lock_timeout = migration.details.lock_timeout.or(self.options.table_lock_timeout).unwrap_or_default();
@@ -112,12 +209,15 @@ impl Applying<'_> {
     }
 
     /// What stands after it. The newline ends a comment on the last line, the semicolon a statement without one.
-    fn tail(self, migration: &Migration) -> String {
+    pub(crate) fn tail(self, migration: &Migration) -> String {
+        // All commits but the last need not wait for the disk: a crash of the server can only lose a whole suffix of them,
+        // each with its row, and the last one flushes them all (PostgreSQL manual, 30.4).
+        let commit = if migration.version == self.last { "" } else { "SET LOCAL synchronous_commit = off;\n" };
         // Constraint triggers that wait for the commit must run with the settings that the file made for them.
         format!(
-            "\n;\nSET CONSTRAINTS ALL IMMEDIATE;\n{};\n{};\nCOMMIT",
+            "\n;\nSET CONSTRAINTS ALL IMMEDIATE;\n{};\n{commit}{};\nCOMMIT",
             self.state.restore(),
-            history::finish(self.table, migration.version)
+            history::finish(self.table, migration.version, self.claimant)
         )
     }
 
@@ -140,55 +240,11 @@ const NO_TRANSACTION_TIMEOUT: &str = "SELECT pg_catalog.set_config('transaction_
      WHERE pg_catalog.current_setting('server_version_num')::int >= 170000";
 
 /// How many statements [`Applying::head`] has.
-const HEAD_STATEMENTS: usize = 7;
+pub(crate) const HEAD_STATEMENTS: usize = 7;
 /// How many of them have completed where the claim fails.
 const CLAIM: usize = 4;
 
-/// What came of one try.
-enum Attempt {
-    Over(Outcome),
-    Failed(Box<MigrationFailed>),
-}
-
-/// How often what may pass is tried again.
-pub(crate) struct Retries {
-    left: u32,
-    attempt: u32,
-    pause: Duration,
-}
-
-impl Retries {
-    pub(crate) fn new(options: &Options, migration: &Migration) -> Self {
-        Self { left: migration.details.retries.unwrap_or(options.retries), attempt: 1, pause: FIRST_RETRY }
-    }
-
-    /// Waits for the next try, or hands the failure back where there is to be none.
-    pub(crate) async fn pause_or_give_up<C: Connection>(
-        &mut self,
-        run: &mut Run<'_, '_, C>,
-        migration: &'static Migration,
-        mut failed: Box<MigrationFailed>,
-    ) -> Result<(), Error> {
-        failed.attempts = self.attempt;
-        let transient = match &failed.cause {
-            failed::Cause::Server(error) if error.is_transient() => error.clone(),
-            _ => return Err(Error::MigrationFailed(failed)),
-        };
-        if self.left == 0 {
-            return Err(Error::MigrationFailed(failed));
-        }
-        self.left -= 1;
-        self.attempt += 1;
-        self.wait(run, migration, &transient).await;
-        Ok(())
-    }
-
-    async fn wait<C: Connection>(&mut self, run: &mut Run<'_, '_, C>, migration: &Migration, error: &ServerError) {
-        // Jitter, so that two that got into each other's way do not do so again.
-        let pause = self.pause.mul_f64(0.5 + fastrand::f64() / 2.0);
-        self.pause = (self.pause * 2).min(LONGEST_RETRY);
-        let (version, name, attempt) = (migration.version, migration.name(), self.attempt);
-        run.observers.tell(&Event::Retrying { version, name, attempt, pause, error });
-        run.session.pause(pause).await;
-    }
+/// How many statements have completed where the claim fails.
+pub(crate) fn claim_position(opening: &[&str]) -> usize {
+    opening.len() + CLAIM
 }

@@ -51,8 +51,8 @@ pub enum Cause {
 pub(crate) enum Left {
     /// Nothing: its transaction was rolled back, or none of it had run.
     Nothing,
-    /// All of it or nothing: the connection was lost before the server could say.
-    WholeOrNothing,
+    /// All of it or nothing, and so many after it in the same message: the connection was lost before the server could say.
+    Unsaid { after: usize },
     /// Its first statements, and the next run goes on after them.
     Statements { done: u32, total: u32 },
     /// Its first statements, and whether the next one ran is not known.
@@ -71,10 +71,6 @@ impl MigrationFailed {
         let cause = match failure {
             Failure::Server(error) => Cause::Server(error),
             Failure::Connection(error) => Cause::ConnectionLost(error),
-        };
-        let left = match (&cause, left) {
-            (Cause::ConnectionLost(_), Left::Nothing) => Left::WholeOrNothing,
-            _ => left,
         };
         let label = match &cause {
             Cause::Server(error) => error.message.as_str(),
@@ -130,7 +126,7 @@ impl MigrationFailed {
                  `graven resolve {0} --retry` runs it again",
                 self.version
             ),
-            Left::Nothing | Left::WholeOrNothing => correct.to_owned(),
+            Left::Nothing | Left::Unsaid { .. } => correct.to_owned(),
             // The file is recorded under its checksum, and must stay as it is.
             Left::Statements { .. } => match &self.cause {
                 Cause::ConnectionLost(_) => correct.to_owned(),
@@ -214,7 +210,12 @@ impl fmt::Display for Left {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Nothing => f.write_str("nothing of this migration"),
-            Self::WholeOrNothing => f.write_str("all of this migration or nothing: the next run will see which"),
+            Self::Unsaid { after: 0 } => f.write_str("all of this migration or nothing: the next run will see which"),
+            Self::Unsaid { after } => write!(
+                f,
+                "of this migration and the {after} after it the first ones may be applied, each whole: the next run will \
+                 see which"
+            ),
             Self::Statements { done, total } => {
                 write!(f, "the first {done} of its {total} statements; the next run goes on after them")
             }

@@ -10,8 +10,8 @@ use graven_source::{Checksum, Version};
 
 pub(crate) use self::read::{look, state};
 pub(crate) use self::write::{
-    Claimant, claim, claim_started, complete, complete_by_word, create, finish, progress, settle, take_over, unclaim,
-    unsettle,
+    Claimant, FINISHED, claim, claim_started, complete, complete_by_word, create, finish, flush, progress, settle,
+    take_over, unclaim, unsettle,
 };
 use crate::connection::Row;
 use crate::server_error::ServerError;

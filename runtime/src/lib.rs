@@ -27,6 +27,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod apply;
+mod batch;
 mod conflict;
 mod connection;
 mod driver;
@@ -48,6 +49,7 @@ mod plan;
 mod private;
 mod report;
 mod resolve;
+mod retry;
 mod run;
 mod sent;
 mod server_error;

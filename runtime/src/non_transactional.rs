@@ -1,6 +1,6 @@
 //! Migrations outside of a transaction: statement by statement, with progress recorded after each.
 
-use crate::apply::{Applying, Outcome, Retries};
+use crate::apply::{Applying, Outcome};
 use crate::conflict::first_line;
 use crate::connection::{Connection, Failure, Reply};
 use crate::error::Error;
@@ -10,6 +10,7 @@ use crate::history::{self, Doubt};
 use crate::index::{Index, index};
 use crate::migrations::{Effect, Migration, Unit};
 use crate::plan::{Start, Step};
+use crate::retry::Retries;
 use crate::run::Run;
 use crate::sent::Sent;
 use crate::sql::milliseconds;
@@ -23,6 +24,7 @@ impl Applying<'_> {
         run: &mut Run<'_, '_, C>,
         step: &Step,
     ) -> Result<Outcome, Error> {
+        let began = std::time::Instant::now();
         let outcome = match self.begin(run, step).await {
             Ok(Begun::Claimed) => self.statements(run, step).await.map(|()| Outcome::Applied),
             Ok(Begun::Elsewhere) => Ok(Outcome::ClaimedElsewhere),
@@ -31,6 +33,9 @@ impl Applying<'_> {
         // What the file has set must not reach the next migration or the caller, however it ended.
         let restored = run.session.expect("putting the session's settings back", self.state.restore()).await;
         let outcome = outcome?;
+        if outcome == Outcome::Applied {
+            run.applied(step.migration, began.elapsed(), self.last);
+        }
         restored?;
         Ok(outcome)
     }

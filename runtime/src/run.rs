@@ -2,14 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-use crate::apply::{Applying, Outcome as StepOutcome};
+use graven_source::Version;
+
+use crate::apply::{Applying, Outcome as StepOutcome, Way};
 use crate::connection::Connection;
 use crate::error::{Conflict, Error, Pending};
 use crate::event::{Event, Observers};
 use crate::history::{self, Claimant, Detail, Table};
 use crate::lock::{self, Waiting};
 use crate::look::{Locked, Look, Question, admit, look, table, try_lock_and_look};
-use crate::migrations::Migrations;
+use crate::migrations::{Migration, Migrations, Transaction};
 use crate::options::Options;
 use crate::plan::{Plan, plan};
 use crate::report::{Applied, Outcome, Report};
@@ -30,6 +32,10 @@ pub(crate) struct Run<'r, 'c, C> {
     pub(crate) observers: Observers<'r>,
     pub(crate) started: Instant,
     waited: Duration,
+    /// What it has applied.
+    applied: Vec<Applied>,
+    /// The last migration that was committed without waiting for the disk, unless one has waited since.
+    unflushed: Option<Version>,
 }
 
 impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
@@ -41,6 +47,8 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
             observers,
             started: Instant::now(),
             waited: Duration::ZERO,
+            applied: Vec::new(),
+            unflushed: None,
         }
     }
 
@@ -56,7 +64,7 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
             self.looked(&seen, plan);
         }
         match plan {
-            Ok(plan) if plan.steps.is_empty() => return Ok(self.report(Outcome::UpToDate, Vec::new(), plan)),
+            Ok(plan) if plan.steps.is_empty() => return Ok(self.report(Outcome::UpToDate, plan)),
             Ok(plan) if seen.server.in_recovery => return Err(Error::Standby { pending: pending(&plan) }),
             Ok(_) => {}
             // Incomplete may only mean that another instance is at it right now: the lock will tell.
@@ -69,7 +77,7 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
         match self.acquire(&table, seen).await? {
             Acquired::Elsewhere(plan) => {
                 self.observers.tell(&Event::AppliedElsewhere { waited: self.waited });
-                Ok(self.report(Outcome::UpToDate, Vec::new(), plan))
+                Ok(self.report(Outcome::UpToDate, plan))
             }
             Acquired::Lock(seen) => {
                 let outcome = self.locked(&table, seen).await;
@@ -89,7 +97,7 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
         let seen = self.first_look().await?;
         let plan = self.plan(&seen).map_err(|conflicts| self.conflicts(&seen, conflicts))?;
         if plan.steps.is_empty() {
-            return Ok(self.report(Outcome::UpToDate, Vec::new(), plan));
+            return Ok(self.report(Outcome::UpToDate, plan));
         }
         Err(Error::NotApplied { pending: pending(&plan) })
     }
@@ -152,12 +160,18 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
 
     /// Everything that happens under the lock. An error of any kind says what had been applied before it.
     async fn locked(&mut self, table: &Table, seen: Look) -> Result<Report, Error> {
-        let mut applied = Vec::new();
         let mut state = None;
-        let outcome = self.rounds(table, seen, &mut applied, &mut state).await;
+        let outcome = self.rounds(table, seen, &mut state).await;
+        if let Some(version) = self.unflushed.take()
+            && let Err(error) = self.session.expect("flushing what was applied", &history::flush(table, version)).await
+        {
+            // Only if the server crashes at this moment is any of it lost, and then applied again by the next run.
+            tracing::warn!(target: "graven", %error, "what was applied may not be on disk yet");
+        }
         if let Some(state) = &state {
             state.finish(&mut self.session).await;
         }
+        let applied = std::mem::take(&mut self.applied);
         outcome.map_err(|error| match error {
             Error::MigrationFailed(mut failed) => {
                 failed.applied = applied;
@@ -173,30 +187,26 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
         &mut self,
         table: &Table,
         mut seen: Look,
-        applied: &mut Vec<Applied>,
         state: &mut Option<SessionState>,
     ) -> Result<Report, Error> {
         for _ in 0..MOST_ROUNDS {
             let plan = self.plan(&seen).map_err(|conflicts| self.conflicts(&seen, conflicts))?;
-            if plan.steps.is_empty() && applied.is_empty() {
-                self.observers.tell(&Event::AppliedElsewhere { waited: self.waited });
-                return Ok(self.report(Outcome::UpToDate, Vec::new(), plan));
-            }
-            if plan.steps.is_empty() {
-                return Ok(self.report(Outcome::Applied, std::mem::take(applied), plan));
-            }
+            let Some(last) = plan.steps.last().map(|step| step.migration.version) else {
+                if self.applied.is_empty() {
+                    self.observers.tell(&Event::AppliedElsewhere { waited: self.waited });
+                    return Ok(self.report(Outcome::UpToDate, plan));
+                }
+                return Ok(self.report(Outcome::Applied, plan));
+            };
             admit(self.question(Detail::Plan), &seen.server, self.options.into_existing)?;
-            if !seen.server.table_exists {
-                self.create(table).await?;
-            }
             let state = match state {
                 Some(state) => state,
-                None => state.insert(SessionState::capture(&mut self.session).await?),
+                None => state.insert(self.prepare(table, &seen).await?),
             };
             let claimant = Claimant { run: seen.server.run.clone(), applied_as: self.observers.instance.clone() };
-            let applying = Applying { table, claimant: &claimant, state, options: self.options };
-            match self.steps(applying, &plan, applied).await? {
-                Round::Finished => return Ok(self.report(Outcome::Applied, std::mem::take(applied), plan)),
+            let applying = Applying { table, claimant: &claimant, state, options: self.options, last };
+            match self.steps(applying, &plan).await? {
+                Round::Finished => return Ok(self.report(Outcome::Applied, plan)),
                 Round::Overtaken => {
                     let question = self.question(Detail::Plan);
                     seen = look(&mut self.session, question).await?;
@@ -209,6 +219,23 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
         })
     }
 
+    /// Makes the history table where there is none, and reads the session's settings, in one message.
+    async fn prepare(&mut self, table: &Table, seen: &Look) -> Result<SessionState, Error> {
+        if seen.server.table_exists {
+            return SessionState::capture(&mut self.session, None).await;
+        }
+        let create = history::create(table);
+        let made = SessionState::capture(&mut self.session, Some(&create)).await;
+        let Err(error) = made else { return made };
+        // Another run may have made it at this very moment, where no lock holds: IF NOT EXISTS does not cover that, and one
+        // of the two trips over one of the catalog's own keys.
+        let question = self.question(Detail::Plan);
+        match look(&mut self.session, question).await {
+            Ok(seen) if seen.server.table_exists => SessionState::capture(&mut self.session, None).await,
+            _ => Err(error),
+        }
+    }
+
     fn looked(&mut self, seen: &Look, plan: &Plan) {
         let table = table(self.question(Detail::Plan), &seen.server);
         let history = table.map_or_else(String::new, |table| table.shown());
@@ -216,34 +243,38 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
         self.observers.tell(&Event::Looked { history: &history, applied, pending });
     }
 
-    /// Makes the history table, which another run may be making at this very moment where no lock holds.
-    async fn create(&mut self, table: &Table) -> Result<(), Error> {
-        let made = self.session.expect("creating the history table", &history::create(table)).await;
-        let Err(error) = made else { return Ok(()) };
-        // IF NOT EXISTS does not cover two that are made at once: one of them trips over one of the catalog's own keys.
-        let question = self.question(Detail::Plan);
-        let seen = look(&mut self.session, question).await;
-        if seen.is_ok_and(|seen| seen.server.table_exists) { Ok(()) } else { Err(error) }
-    }
-
     /// Runs the steps of a plan, until one was claimed by somebody else.
-    async fn steps(&mut self, applying: Applying<'_>, plan: &Plan, applied: &mut Vec<Applied>) -> Result<Round, Error> {
+    async fn steps(&mut self, applying: Applying<'_>, plan: &Plan) -> Result<Round, Error> {
         let of = plan.steps.len();
-        for (at, step) in plan.steps.iter().enumerate() {
-            let migration = step.migration;
-            let (version, name) = (migration.version, migration.name());
-            self.observers.tell(&Event::Applying { version, name, number: at + 1, of });
-            let began = Instant::now();
-            match applying.step(self, step).await? {
-                StepOutcome::Applied => {
-                    let duration = began.elapsed();
-                    self.observers.tell(&Event::Applied { version, name, duration });
-                    applied.push(Applied { version, name: name.to_owned(), duration });
-                }
-                StepOutcome::ClaimedElsewhere => return Ok(Round::Overtaken),
+        let mut left = plan.steps.as_slice();
+        while let Some(first) = left.first() {
+            let way = Way::of(left);
+            let (steps, rest) = left.split_at_checked(way.steps()).unwrap_or((left, &[]));
+            for (at, step) in steps.iter().enumerate() {
+                let (version, name) = (step.migration.version, step.migration.name());
+                self.observers.tell(&Event::Applying { version, name, number: of - left.len() + at + 1, of });
             }
+            let outcome = match way {
+                Way::Together(_) => applying.together(self, steps).await?,
+                Way::InPieces => applying.in_pieces(self, first.migration).await?,
+                Way::StatementByStatement => applying.statement_by_statement(self, first).await?,
+            };
+            if outcome == StepOutcome::ClaimedElsewhere {
+                return Ok(Round::Overtaken);
+            }
+            left = rest;
         }
         Ok(Round::Finished)
+    }
+
+    /// Notes and tells that a migration is applied.
+    pub(crate) fn applied(&mut self, migration: &Migration, duration: Duration, last: Version) {
+        let (version, name) = (migration.version, migration.name());
+        // Outside of a transaction every statement waits for the disk, and with it for all before it.
+        let waited = version == last || migration.details.transaction == Transaction::Off;
+        self.unflushed = (!waited).then_some(version);
+        self.observers.tell(&Event::Applied { version, name, duration });
+        self.applied.push(Applied { version, name: name.to_owned(), duration });
     }
 
     fn plan(&self, seen: &Look) -> Result<Plan, Vec<Conflict>> {
@@ -257,7 +288,8 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
         Error::Conflicts { conflicts, history: history.unwrap_or_default() }
     }
 
-    fn report(&mut self, outcome: Outcome, applied: Vec<Applied>, plan: Plan) -> Report {
+    fn report(&mut self, outcome: Outcome, plan: Plan) -> Report {
+        let applied = std::mem::take(&mut self.applied);
         if !plan.future.is_empty() {
             self.observers.tell(&Event::Future { versions: &plan.future });
         }

@@ -43,7 +43,7 @@ impl Pieces {
         let mut left_out: Vec<_> = absorbed(migration).chain(opening.iter().cloned()).collect();
         left_out.sort_by_key(|span| span.start);
         let mut parts = Vec::new();
-        if contains_ignoring_case(migration.sql, "standard_conforming_strings") {
+        if changes_strings(migration) {
             parts = statements(migration.sql, 0, &left_out);
         }
         if parts.is_empty() {
@@ -76,6 +76,11 @@ impl Sent {
         self.statements_before += statements;
     }
 
+    /// Says that so many characters more stand before it in the message.
+    pub(crate) fn shift(&mut self, characters: usize) {
+        self.before += characters;
+    }
+
     /// Puts something of graven's own after it.
     pub(crate) fn follow(&mut self, tail: &str) {
         self.text.push_str(tail);
@@ -105,6 +110,11 @@ impl Sent {
             }
         }
     }
+}
+
+/// Whether a file may change how the server reads the strings after it.
+pub(crate) fn changes_strings(migration: &Migration) -> bool {
+    contains_ignoring_case(migration.sql, "standard_conforming_strings")
 }
 
 /// A comment that says in `pg_stat_activity`, in the server's log, and to who waits for the lock, what is running.

@@ -20,17 +20,24 @@ pub(crate) struct SessionState {
 const STANDARD_STRINGS: &str = "SET standard_conforming_strings = on";
 
 impl SessionState {
-    /// Reads what the session has set for itself, and makes it read strings as the standard says.
-    pub(crate) async fn capture<C: Connection>(session: &mut Session<'_, C>) -> Result<Self, Error> {
+    /// Reads what the session has set for itself, after `first` in the same message, and makes it read strings as the
+    /// standard says.
+    pub(crate) async fn capture<C: Connection>(
+        session: &mut Session<'_, C>,
+        first: Option<&str>,
+    ) -> Result<Self, Error> {
         // `role` and `session_authorization` are not listed in pg_settings. The role comes last: settings that only a
         // superuser may change must be put back before a lesser role is.
-        let sql = "SELECT s.name, s.setting FROM pg_catalog.pg_settings s WHERE s.source = 'session';\n\
+        let ask = "SELECT s.name, s.setting FROM pg_catalog.pg_settings s WHERE s.source = 'session';\n\
                    SELECT session_user, pg_catalog.current_setting('role'), \
                    pg_catalog.current_setting('standard_conforming_strings')";
-        let results = session.expect("reading the session's settings", sql).await?;
+        let results = match first {
+            None => session.expect("reading the session's settings", ask).await?,
+            Some(first) => session.expect("creating the history table", &format!("{first};\n{ask}")).await?,
+        };
         let mut statements = Vec::new();
         let mut last = None;
-        if let [settings, roles] = results.as_slice() {
+        if let [.., settings, roles] = results.as_slice() {
             let roles = roles.first();
             let user = roles.map_or("", |row| row.text(0));
             let role = roles.map_or("none", |row| row.text(1));

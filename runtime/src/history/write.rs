@@ -66,9 +66,22 @@ fn insert(table: &Table, migration: &Migration, claimant: &Claimant, progress: &
     )
 }
 
-/// Sets the duration of a migration that was claimed in this transaction.
-pub(crate) fn finish(table: &Table, version: Version) -> String {
-    update(table, version, "duration = pg_catalog.clock_timestamp() - applied_at")
+/// With what the answer to [`finish`] begins, before the run.
+pub(crate) const FINISHED: &str = "graven finished ";
+
+/// Sets the duration of a migration that was claimed in this transaction, and has the server say so.
+pub(crate) fn finish(table: &Table, version: Version, claimant: &Claimant) -> String {
+    format!(
+        "{} RETURNING {}, EXTRACT(epoch FROM duration)::float8::text",
+        update(table, version, "duration = pg_catalog.clock_timestamp() - applied_at"),
+        literal(&format!("{FINISHED}{}", claimant.run)),
+    )
+}
+
+/// Changes nothing, in a commit that waits until it and all before it are on disk.
+pub(crate) fn flush(table: &Table, version: Version) -> String {
+    // A transaction that writes nothing would not wait.
+    format!("BEGIN;\nSET LOCAL synchronous_commit = on;\n{};\nCOMMIT", update(table, version, "duration = duration"))
 }
 
 /// Takes over a row that an earlier run left: the unit after `done` is about to run.

@@ -85,7 +85,7 @@ async fn converge(client: &mut Client, migrations: Migrations, case: &str) {
     panic!("{case}: in doubt more than once");
 }
 
-/// What the run said that it had applied is in the history, and nothing else but what was being committed.
+/// What the run said that it had applied is in the history, and nothing else but what was in the message that was cut.
 async fn was_told(client: &Client, applied: &[Applied], case: &str) {
     if lines(client, "SELECT 'there' WHERE to_regclass('graven_history') IS NOT NULL").await.is_empty() {
         assert!(applied.is_empty(), "{case}: {applied:?}");
@@ -95,7 +95,8 @@ async fn was_told(client: &Client, applied: &[Applied], case: &str) {
         lines(client, "SELECT version::text FROM graven_history WHERE state = 'applied' ORDER BY version").await;
     let told: Vec<String> = applied.iter().map(|applied| applied.version.to_string()).collect();
     assert!(there.starts_with(&told), "{case}: {told:?} were told, {there:?} are there");
-    assert!(there.len() <= told.len() + 1, "{case}: {told:?} were told, {there:?} are there");
+    let sent = case.matches("/* graven: migration ").count().max(1);
+    assert!(there.len() <= told.len() + sent, "{case}: {told:?} were told, {there:?} are there");
 }
 
 async fn cut_at_every_message(cut: fn(usize) -> Cut) {

@@ -209,9 +209,9 @@ async fn a_run_that_is_dropped_frees_the_lock_with_its_connection() {
     held.run.abort();
     assert!(held.run.await.unwrap_err().is_cancelled());
     held.gate.batch_execute("COMMIT").await.unwrap();
-    // What was under way is there whole or not at all, and nothing came after it.
+    // Of what was under way each is there whole or not at all; the message that was sent may run to its end.
     let report = migrations.run(&mut client).await.unwrap();
-    assert!(matches!(versions(&report)[..], [3] | [2, 3]), "{report:?}");
+    assert!(matches!(versions(&report)[..], [] | [3] | [2, 3]), "{report:?}");
     assert_eq!(history(&database), ["1 a applied", "2 b applied", "3 c applied"]);
     assert!(["a", "b", "c"].iter().all(|table| exists(&database, table)));
     assert_eq!(locks(&database), "0");

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod apply;
+mod batches;
 mod common;
 mod conflicts;
 mod events;

@@ -1,0 +1,120 @@
+//! What `graven apply` shows while it runs: lines for what has happened, and that it is alive while nothing does.
+//!
+//! On a terminal one live line stands below the others; elsewhere a plain line comes now and then. Both say what is being
+//! applied, for how long, and whom it waits for. Machines are shown nothing. Nothing here can fail or stop a run.
+
+mod bar;
+mod course;
+mod line;
+mod sight;
+mod watch;
+
+use std::io::IsTerminal;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use graven::{Error, Event, Migrator, Report};
+
+use crate::output::Output;
+use crate::progress::bar::Bar;
+use crate::progress::course::Course;
+use crate::progress::sight::Sight;
+
+/// How often a terminal's line moves.
+const TERMINAL_TICK: Duration = Duration::from_millis(100);
+/// How often it is seen whether a plain line is due.
+const PLAIN_TICK: Duration = Duration::from_millis(250);
+
+/// Applies what is pending, and shows how it goes.
+pub(crate) async fn run(output: Output, mut migrator: Migrator, url: &str) -> Result<Report, Error> {
+    if output.is_json() {
+        return migrator.run_url(url).await;
+    }
+    let shown = Shown::new(output);
+    let ticking = tokio::spawn(tick(shown.clone()));
+    let report = shown_run(&shown, migrator, url).await;
+    ticking.abort();
+    shown.lock().finish();
+    report
+}
+
+async fn shown_run(shown: &Shown, migrator: Migrator, url: &str) -> Result<Report, Error> {
+    let mut client = graven::connect(url).await?;
+    shown.lock().course.connected();
+    let watching = tokio::spawn(watch::watch(url.to_owned(), watch::ask_pid(&client).await, shown.clone()));
+    let observer = shown.clone();
+    let report = migrator.observe(move |event| observer.lock().event(event)).run(&mut client).await;
+    watching.abort();
+    report
+}
+
+async fn tick(shown: Shown) {
+    let every = if shown.lock().terminal { TERMINAL_TICK } else { PLAIN_TICK };
+    loop {
+        tokio::time::sleep(every).await;
+        shown.lock().tick(Instant::now());
+    }
+}
+
+/// The display, which the run, the clock and the watch all tell things.
+#[derive(Clone)]
+pub(crate) struct Shown(Arc<Mutex<Progress>>);
+
+impl Shown {
+    fn new(output: Output) -> Self {
+        Self(Arc::new(Mutex::new(Progress {
+            output,
+            terminal: std::io::stderr().is_terminal(),
+            course: Course::new(Instant::now()),
+            bar: None,
+        })))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Progress> {
+        // Whatever a panic has left half done, it is only for show.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct Progress {
+    output: Output,
+    /// Whether there is a terminal to draw on.
+    terminal: bool,
+    course: Course,
+    /// Drawn from the first tick on: a run that is over before that shows none.
+    bar: Option<Bar>,
+}
+
+impl Progress {
+    fn event(&mut self, event: &Event<'_>) {
+        let waited_for = self.course.sight().and_then(Sight::holder);
+        self.course.note(event, Instant::now());
+        let output = self.output;
+        self.above(|| line::tell(output, event, waited_for.as_deref()));
+    }
+
+    /// Time goes by.
+    fn tick(&mut self, now: Instant) {
+        if self.terminal {
+            self.bar.get_or_insert_with(Bar::new).draw(&self.course, now);
+        } else if self.course.is_line_due(now) {
+            self.output.progress(format_args!("  {}", self.course.describe(now)));
+        }
+    }
+
+    /// Prints something that stays, above the line that moves.
+    fn above(&self, print: impl FnOnce()) {
+        match &self.bar {
+            Some(bar) => bar.aside(print),
+            None => print(),
+        }
+    }
+
+    fn finish(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.clear();
+        }
+        // A tick that was on its way must not draw it again.
+        self.terminal = false;
+    }
+}

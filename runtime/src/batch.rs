@@ -1,0 +1,89 @@
+//! Many transactional migrations as one message, and what a reply says about each.
+
+use std::time::Duration;
+
+use crate::apply::{Applying, HEAD_STATEMENTS, claim_position};
+use crate::connection::Reply;
+use crate::history::FINISHED;
+use crate::migrations::Migration;
+use crate::plan::Step;
+use crate::sent::{Pieces, Sent};
+
+/// Migrations on their way to the server.
+pub(crate) struct Batch {
+    pub(crate) text: String,
+    parts: Vec<Part>,
+    /// What the server says when it has written a duration, which is the statement before a COMMIT.
+    finished: String,
+}
+
+/// One migration of a batch.
+pub(crate) struct Part {
+    pub(crate) migration: &'static Migration,
+    pub(crate) sent: Sent,
+    /// How many of its statements have completed where its claim fails.
+    pub(crate) claim: usize,
+}
+
+/// What of a batch has committed.
+pub(crate) struct Done {
+    /// How long each migration took.
+    pub(crate) durations: Vec<Duration>,
+    /// How many statements that were.
+    pub(crate) statements: usize,
+}
+
+impl Batch {
+    /// Joins the transactions of some steps, each of which goes into one message.
+    pub(crate) fn of(applying: Applying<'_>, steps: &[Step]) -> Self {
+        let mut parts: Vec<Part> = steps.iter().filter_map(|step| Part::of(applying, step.migration)).collect();
+        let text = match parts.as_mut_slice() {
+            // A large file goes alone, and is not copied.
+            [one] => std::mem::take(&mut one.sent.text),
+            several => several.iter().map(|part| part.sent.text.as_str()).collect::<Vec<_>>().join(SEPARATOR),
+        };
+        Self { text, parts, finished: format!("{FINISHED}{}", applying.claimant.run) }
+    }
+
+    /// What has committed, as the reply says.
+    pub(crate) fn done(&self, reply: &Reply) -> Done {
+        let mut done = Done { durations: Vec::new(), statements: 0 };
+        for (at, rows) in reply.completed.iter().enumerate() {
+            let finished = rows.first().filter(|row| row.text(0) == self.finished);
+            // The COMMIT after it has completed as well.
+            if let Some(row) = finished
+                && at + 1 < reply.completed.len()
+            {
+                let seconds = row.number(1).unwrap_or(0.0_f64).max(0.0);
+                done.durations.push(Duration::try_from_secs_f64(seconds).unwrap_or_default());
+                done.statements = at + 2;
+            }
+        }
+        done
+    }
+
+    /// The migration at which the batch ended, after so many that committed, with its place in the message.
+    pub(crate) fn failed(mut self, committed: usize) -> Option<Part> {
+        if committed >= self.parts.len() {
+            return None;
+        }
+        let before = self.parts.drain(..committed);
+        let characters = before.map(|part| part.sent.text.chars().count() + SEPARATOR.len()).sum();
+        let mut failed = self.parts.drain(..).next()?;
+        failed.sent.shift(characters);
+        Some(failed)
+    }
+}
+
+/// What stands between two transactions.
+const SEPARATOR: &str = ";\n";
+
+impl Part {
+    fn of(applying: Applying<'_>, migration: &'static Migration) -> Option<Self> {
+        let Pieces { opening, sent } = Pieces::of(migration);
+        let mut sent = sent.into_iter().next()?;
+        sent.precede(&applying.head(migration, &opening), opening.len() + HEAD_STATEMENTS);
+        sent.follow(&applying.tail(migration));
+        Some(Self { migration, sent, claim: claim_position(&opening) })
+    }
+}

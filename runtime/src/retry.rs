@@ -1,0 +1,60 @@
+//! Trying again what may pass: lock timeouts, deadlocks, serialization failures.
+
+use std::time::Duration;
+
+use crate::connection::Connection;
+use crate::error::Error;
+use crate::event::Event;
+use crate::failed::{Cause, MigrationFailed};
+use crate::migrations::Migration;
+use crate::options::Options;
+use crate::run::Run;
+use crate::server_error::ServerError;
+
+/// The pause before the first retry; it doubles from one to the next.
+const FIRST_RETRY: Duration = Duration::from_millis(100);
+/// The longest pause between two tries.
+const LONGEST_RETRY: Duration = Duration::from_secs(10);
+
+/// How often what may pass is tried again.
+pub(crate) struct Retries {
+    left: u32,
+    attempt: u32,
+    pause: Duration,
+}
+
+impl Retries {
+    pub(crate) fn new(options: &Options, migration: &Migration) -> Self {
+        Self { left: migration.details.retries.unwrap_or(options.retries), attempt: 1, pause: FIRST_RETRY }
+    }
+
+    /// Waits for the next try, or hands the failure back where there is to be none.
+    pub(crate) async fn pause_or_give_up<C: Connection>(
+        &mut self,
+        run: &mut Run<'_, '_, C>,
+        migration: &'static Migration,
+        mut failed: Box<MigrationFailed>,
+    ) -> Result<(), Error> {
+        failed.attempts = self.attempt;
+        let transient = match &failed.cause {
+            Cause::Server(error) if error.is_transient() => error.clone(),
+            _ => return Err(Error::MigrationFailed(failed)),
+        };
+        if self.left == 0 {
+            return Err(Error::MigrationFailed(failed));
+        }
+        self.left -= 1;
+        self.attempt += 1;
+        self.wait(run, migration, &transient).await;
+        Ok(())
+    }
+
+    async fn wait<C: Connection>(&mut self, run: &mut Run<'_, '_, C>, migration: &Migration, error: &ServerError) {
+        // Jitter, so that two that got into each other's way do not do so again.
+        let pause = self.pause.mul_f64(0.5 + fastrand::f64() / 2.0);
+        self.pause = (self.pause * 2).min(LONGEST_RETRY);
+        let (version, name, attempt) = (migration.version, migration.name(), self.attempt);
+        run.observers.tell(&Event::Retrying { version, name, attempt, pause, error });
+        run.session.pause(pause).await;
+    }
+}
