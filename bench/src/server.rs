@@ -63,9 +63,8 @@ impl Server {
     /// `PostgreSQL 15.18`, and the settings that matter.
     pub(crate) fn description(&self) -> Result<String> {
         let database = self.database()?;
-        let setting = |name: &str| -> Result<String> {
-            Ok(database.value(&format!("SHOW {name}"))?.unwrap_or_default())
-        };
+        let setting =
+            |name: &str| -> Result<String> { Ok(database.value(&format!("SHOW {name}"))?.unwrap_or_default()) };
         Ok(format!(
             "PostgreSQL {}, fsync = {}, full_page_writes = {}, synchronous_commit = {}",
             setting("server_version")?,

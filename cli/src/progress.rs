@@ -18,30 +18,40 @@ use graven::{Error, Event, Migrator, Report};
 use crate::output::Output;
 use crate::progress::bar::Bar;
 use crate::progress::course::Course;
-use crate::progress::sight::Sight;
+use crate::progress::line::Line;
+use crate::progress::watch::Watched;
 
 /// How often a terminal's line moves.
 const TERMINAL_TICK: Duration = Duration::from_millis(100);
 /// How often it is seen whether a plain line is due.
 const PLAIN_TICK: Duration = Duration::from_millis(250);
 
-/// Applies what is pending, and shows how it goes.
-pub(crate) async fn run(output: Output, mut migrator: Migrator, url: &str) -> Result<Report, Error> {
+/// Applies what is pending, and shows how it goes. The namespace is the one of the migrator.
+pub(crate) async fn run(
+    output: Output,
+    migrator: Migrator,
+    url: &str,
+    namespace: Option<&str>,
+) -> Result<Report, Error> {
     if output.is_json() {
-        return migrator.run_url(url).await;
+        // Warnings are for people, and they read stderr.
+        let warn = move |event: &Event<'_>| Line::of(event, None).into_iter().for_each(|line| line.print(output));
+        return migrator.observe(warn).run_url(url).await;
     }
     let shown = Shown::new(output);
     let ticking = tokio::spawn(tick(shown.clone()));
-    let report = shown_run(&shown, migrator, url).await;
+    let report = run_shown(&shown, migrator, url, namespace.unwrap_or_default()).await;
     ticking.abort();
-    shown.lock().finish();
+    shown.lock().clear();
     report
 }
 
-async fn shown_run(shown: &Shown, migrator: Migrator, url: &str) -> Result<Report, Error> {
+async fn run_shown(shown: &Shown, migrator: Migrator, url: &str, namespace: &str) -> Result<Report, Error> {
     let mut client = graven::connect(url).await?;
     shown.lock().course.connected();
-    let watching = tokio::spawn(watch::watch(url.to_owned(), watch::ask_pid(&client).await, shown.clone()));
+    let pid = watch::ask_pid(&client).await;
+    let watched = Watched { url: url.to_owned(), namespace: namespace.to_owned(), pid };
+    let watching = tokio::spawn(watch::watch(watched, shown.clone()));
     let observer = shown.clone();
     let report = migrator.observe(move |event| observer.lock().event(event)).run(&mut client).await;
     watching.abort();
@@ -81,40 +91,36 @@ struct Progress {
     /// Whether there is a terminal to draw on.
     terminal: bool,
     course: Course,
-    /// Drawn from the first tick on: a run that is over before that shows none.
+    /// The live line, while it is there: from the first tick on, so that a run which is over before that shows none.
     bar: Option<Bar>,
 }
 
 impl Progress {
     fn event(&mut self, event: &Event<'_>) {
-        let waited_for = self.course.sight().and_then(Sight::holder);
+        let waited_for = match event {
+            Event::Retrying { version, .. } => self.course.waited_for(*version),
+            _ => None,
+        };
         self.course.note(event, Instant::now());
-        let output = self.output;
-        self.above(|| line::tell(output, event, waited_for.as_deref()));
+        if let Some(line) = Line::of(event, waited_for.as_deref()) {
+            // The next tick draws the live line anew, below this one and all that come at the same moment.
+            self.clear();
+            line.print(self.output);
+        }
     }
 
     /// Time goes by.
     fn tick(&mut self, now: Instant) {
         if self.terminal {
-            self.bar.get_or_insert_with(Bar::new).draw(&self.course, now);
+            self.bar.get_or_insert_with(|| Bar::new(&self.course, now)).draw(&self.course, now);
         } else if self.course.is_line_due(now) {
-            self.output.progress(format_args!("  {}", self.course.describe(now)));
+            self.output.progress(format_args!("  {}", self.course.line(now)));
         }
     }
 
-    /// Prints something that stays, above the line that moves.
-    fn above(&self, print: impl FnOnce()) {
-        match &self.bar {
-            Some(bar) => bar.aside(print),
-            None => print(),
-        }
-    }
-
-    fn finish(&mut self) {
+    fn clear(&mut self) {
         if let Some(bar) = self.bar.take() {
             bar.clear();
         }
-        // A tick that was on its way must not draw it again.
-        self.terminal = false;
     }
 }

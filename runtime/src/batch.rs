@@ -7,7 +7,7 @@ use crate::connection::Reply;
 use crate::history::FINISHED;
 use crate::migrations::Migration;
 use crate::plan::Step;
-use crate::sent::{Pieces, Sent};
+use crate::sent::{COMMENT, Pieces, Sent};
 
 /// Migrations on their way to the server.
 pub(crate) struct Batch {
@@ -40,7 +40,10 @@ impl Batch {
         let text = match parts.as_mut_slice() {
             // A large file goes alone, and is not copied.
             [one] => std::mem::take(&mut one.sent.text),
-            several => several.iter().map(|part| part.sent.text.as_str()).collect::<Vec<_>>().join(SEPARATOR),
+            several => {
+                let texts = several.iter().map(|part| part.sent.text.as_str()).collect::<Vec<_>>();
+                format!("{}{}", name_for_dba(several), texts.join(SEPARATOR))
+            }
         };
         Self { text, parts, finished: format!("{FINISHED}{}", applying.claimant.run) }
     }
@@ -67,11 +70,22 @@ impl Batch {
         if committed >= self.parts.len() {
             return None;
         }
+        let name = if self.parts.len() > 1 { name_for_dba(&self.parts).chars().count() } else { 0 };
         let before = self.parts.drain(..committed);
-        let characters = before.map(|part| part.sent.text.chars().count() + SEPARATOR.len()).sum();
+        let characters = before.map(|part| part.sent.text.chars().count() + SEPARATOR.len()).sum::<usize>() + name;
         let mut failed = self.parts.drain(..).next()?;
         failed.sent.shift(characters);
         Some(failed)
+    }
+}
+
+/// A comment that says what is in the message: each part says its own name, of which a DBA sees only the first.
+fn name_for_dba(parts: &[Part]) -> String {
+    match (parts.first(), parts.last()) {
+        (Some(first), Some(last)) => {
+            format!("{COMMENT}migrations {} to {} */ ", first.migration.version, last.migration.version)
+        }
+        _ => String::new(),
     }
 }
 

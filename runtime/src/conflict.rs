@@ -5,6 +5,7 @@ use std::fmt;
 use graven_source::{Checksum, Version};
 
 use crate::history::{Doubt, Progress};
+use crate::lock::Holder;
 use crate::migrations::{Migration, Sealing};
 use crate::plan::{Entry, recorded};
 use crate::status::State;
@@ -22,8 +23,12 @@ pub enum Conflict {
         version: Version,
         /// Its name in the set.
         name: String,
+        /// Its name in the history.
+        recorded_name: String,
         /// Its file, with the directory.
         file: String,
+        /// The history table.
+        history: String,
         /// The checksum that the history holds.
         recorded: Checksum,
         /// The checksum that the set holds.
@@ -68,6 +73,8 @@ pub enum Conflict {
         total: u32,
         /// Why it is not simply taken up again.
         reason: IncompleteReason,
+        /// What the command line must be told besides, so that it finds this history; empty for the default one.
+        flags: String,
     },
     /// It was applied, above everything that the set has, and the options refuse that.
     #[non_exhaustive]
@@ -93,6 +100,12 @@ pub enum IncompleteReason {
     },
     /// The file has changed since.
     Modified,
+    /// Another instance is at it right now.
+    #[non_exhaustive]
+    Running {
+        /// Which one.
+        by: String,
+    },
 }
 
 impl Conflict {
@@ -104,7 +117,9 @@ impl Conflict {
             (State::Modified, Some(migration)) => Some(Self::Modified {
                 version: migration.version,
                 name: migration.name().to_owned(),
+                recorded_name: name(),
                 file: migration.file.to_owned(),
+                history: String::new(),
                 recorded: recorded(entry.record)?,
                 embedded: migration.checksum(),
                 sealing: migration.sealing,
@@ -145,16 +160,32 @@ impl Conflict {
             done,
             total,
             reason,
+            flags: String::new(),
         })
     }
 
-    /// With the directory before its file's name, so that the remedy can be typed as it stands.
-    pub(crate) fn located(mut self, directory: &str) -> Self {
+    /// With what the plan does not know of, so that the remedy can be typed as it stands: the directory before its file's
+    /// name, the history table, and the flags that lead the command line to it.
+    pub(crate) fn located(mut self, directory: &str, table: &str, command_line: &str) -> Self {
         match &mut self {
-            Self::Modified { file, .. } | Self::OutOfOrder { file, .. } | Self::Incomplete { file, .. } => {
+            Self::Modified { file, history, .. } => {
                 *file = format!("{directory}/{file}");
+                table.clone_into(history);
+            }
+            Self::OutOfOrder { file, .. } => *file = format!("{directory}/{file}"),
+            Self::Incomplete { file, flags, .. } => {
+                *file = format!("{directory}/{file}");
+                command_line.clone_into(flags);
             }
             Self::Orphaned { .. } | Self::Future { .. } => {}
+        }
+        self
+    }
+
+    /// With the instance that is at it right now, where it is incomplete.
+    pub(crate) fn running(mut self, holder: &Holder) -> Self {
+        if let Self::Incomplete { reason, .. } = &mut self {
+            *reason = IncompleteReason::Running { by: holder.to_string() };
         }
         self
     }
@@ -186,9 +217,14 @@ impl Conflict {
     #[must_use]
     pub fn remedy(&self) -> String {
         match self {
-            Self::Modified { sealing: Sealing::Unsealed, file, .. } => format!(
-                "it is not sealed, so this is most likely your own edit: undo it (`git checkout -- {file}`) \
-                 and write a new migration, or drop this development database and start again"
+            Self::Modified { version, name, recorded_name, .. } if name != recorded_name => format!(
+                "another branch has used the version {version} for `{recorded_name}`: bring that file back, and give \
+                 `{name}` the next free version"
+            ),
+            Self::Modified { sealing: Sealing::Unsealed, version, file, history, .. } => format!(
+                "it is not sealed, so this is most likely your own edit: undo it (`git checkout -- {file}`) and write a \
+                 new migration; or, in a development database, undo by hand what the old text did, forget it with \
+                 `DELETE FROM {history} WHERE version = {version}`, and start again"
             ),
             Self::Modified { file, version, .. } => format!(
                 "bring the applied text back (`git log -- {file}` finds it) and put the change into a new migration; \
@@ -206,9 +242,10 @@ impl Conflict {
                 "give it a version above {highest}, or allow it with `Migrator::allow_out_of_order` \
                  (`graven apply --out-of-order`) if no later migration depends on the order"
             ),
-            Self::Incomplete { version, reason: IncompleteReason::InDoubt { .. }, .. } => format!(
-                "look whether that statement took effect; then `graven resolve {version} --applied` goes on after \
-                 it, `graven resolve {version} --retry` runs it again"
+            Self::Incomplete { reason: IncompleteReason::Running { .. }, .. } => "wait until it is done".to_owned(),
+            Self::Incomplete { version, flags, reason: IncompleteReason::InDoubt { .. }, .. } => format!(
+                "look whether that statement took effect; then `graven resolve {version} --applied{flags}` goes on after \
+                 it, `graven resolve {version} --retry{flags}` runs it again (in code, `Migrator::resolve`)"
             ),
             Self::Incomplete { file, .. } => format!(
                 "bring the text back with which it was begun (`git log -- {file}` finds it), so that it can be \
@@ -224,6 +261,11 @@ impl Conflict {
 impl fmt::Display for Conflict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Modified { version, name, recorded_name, recorded, .. } if name != recorded_name => write!(
+                f,
+                "{version} {name} is modified: version {version} was applied as {recorded_name}, {}",
+                recorded.short()
+            ),
             Self::Modified { version, name, recorded, embedded, .. } => {
                 write!(f, "{version} {name} is modified: applied as {}, now {}", recorded.short(), embedded.short())
             }
@@ -236,13 +278,14 @@ impl fmt::Display for Conflict {
             Self::OutOfOrder { version, name, highest, .. } => {
                 write!(f, "{version} {name} is out of order: {highest} is applied already")
             }
-            Self::Incomplete { version, name, file, done, total, reason } => {
+            Self::Incomplete { version, name, file, done, total, reason, .. } => {
                 write!(f, "{version} {name} is incomplete: {done} of {total} statements are done, ")?;
                 match reason {
                     IncompleteReason::InDoubt { line, statement } => {
                         write!(f, "and the next may or may not have run ({file}:{line}: {statement})")
                     }
                     IncompleteReason::Modified => f.write_str("and its file has changed since"),
+                    IncompleteReason::Running { by } => write!(f, "and another instance is at it: {by}"),
                 }
             }
             Self::Future { version: Some(version), name } => {

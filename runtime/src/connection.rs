@@ -8,7 +8,12 @@ use crate::error::ServerError;
 ///
 /// * `tokio_postgres::Client`, with the feature `tokio-postgres`
 ///
-/// A pooled connection serves as well: hand out what it wraps, `&mut **pooled`.
+/// A pooled connection serves as well: hand out the client that it wraps, `&mut **pooled` with deadpool, `&mut *pooled`
+/// with bb8.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no connection that graven runs migrations on",
+    note = "hand out the tokio_postgres::Client itself: of a pooled one `&mut **pooled` (deadpool) or `&mut *pooled` (bb8)"
+)]
 pub trait Connection: Send + sealed::Sealed {
     /// Sends a text by the simple query protocol (PostgreSQL manual, 55.2.2): many statements may stand in it, the
     /// first error ends it, and what had completed before the error is handed back with it.
@@ -18,6 +23,13 @@ pub trait Connection: Send + sealed::Sealed {
     /// Waits, with the connection idle. A blocking driver sleeps.
     #[doc(hidden)]
     fn pause(&mut self, duration: Duration) -> impl Future<Output = ()> + Send + '_;
+
+    /// The server process that was named when the connection was made (PostgreSQL manual, 55.2.1, BackendKeyData), if the
+    /// driver tells: a pooler names another one than its messages reach.
+    #[doc(hidden)]
+    fn process(&self) -> Option<i32> {
+        None
+    }
 }
 
 pub(crate) mod sealed {

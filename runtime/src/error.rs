@@ -131,6 +131,27 @@ pub enum Error {
     #[error("the connection has an open transaction")]
     InTransaction,
 
+    /// The same migrations are applied under another namespace, and none is under the default one.
+    #[error("{history} has these migrations under the namespace {namespace:?}, and none under the default one")]
+    #[non_exhaustive]
+    AppliedUnder {
+        /// The namespace.
+        namespace: String,
+        /// The history table.
+        history: String,
+    },
+
+    /// A pooler gives each message another session, and a migration without a transaction needs one of its own for what it
+    /// sets: a role, a search path, a timeout. Nothing of it was run.
+    #[error("migration {version} {name} needs a session of its own, and a pooler stands between")]
+    #[non_exhaustive]
+    Pooled {
+        /// Its version.
+        version: Version,
+        /// Its name.
+        name: String,
+    },
+
     /// There is no incomplete migration of that version to resolve.
     #[error("migration {version} is not incomplete: there is nothing to resolve")]
     #[non_exhaustive]
@@ -251,7 +272,7 @@ impl Error {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Conflicts { .. } => Some("each conflict names its remedy".to_owned()),
+            Self::Conflicts { .. } => None,
             Self::Stopped { source, .. } => source.hint(),
             Self::NotApplied { .. } => {
                 Some("apply them first: run this binary with GRAVEN_MODE=apply, or `graven apply`".to_owned())
@@ -259,7 +280,8 @@ impl Error {
             Self::MigrationFailed(failed) => Some(failed.hint()),
             Self::LockTimeout { holder, .. } => Some(match holder {
                 Some(holder) => format!(
-                    "let it finish and start again, or wait longer (GRAVEN_LOCK_TIMEOUT=5min); if it hangs, \
+                    "let it finish and start again, or wait longer (GRAVEN_LOCK_TIMEOUT=5min); it may be what is left \
+                     of one that was killed, whose statement runs on in the server; if it hangs, \
                      `SELECT pg_terminate_backend({})` ends it",
                     holder.pid
                 ),
@@ -287,6 +309,9 @@ impl Error {
             Self::HistoryUnreadable { .. } => {
                 Some("a newer graven may have written it, or it is not graven's: nothing was changed".to_owned())
             }
+            Self::Pooled { .. } => {
+                Some("run migrations over a connection that goes to the server itself, past the pooler".to_owned())
+            }
             Self::InTransaction => Some("commit or roll it back before running migrations".to_owned()),
             Self::HistoryName { .. } => Some("write `table` or `schema.table`, each part at most 63 bytes".to_owned()),
             Self::StaleBuild { directory, .. } => {
@@ -303,6 +328,10 @@ impl Error {
                 Some("start again: what had committed stays, and is not repeated".to_owned())
             }
             Self::Server { source, .. } => source.remedy(),
+            Self::AppliedUnder { namespace, .. } => Some(format!(
+                "go on with it (`graven … --namespace {namespace}`, or `namespace = \"{namespace}\"` in code); or, if \
+                 they are to be applied once more, say so with `Migrator::into_existing` (`--into-existing`)"
+            )),
             Self::NotIncomplete { .. } => Some("`graven status` lists the incomplete ones".to_owned()),
             Self::Namespace { .. } => Some("choose another namespace".to_owned()),
             Self::Environment { .. } => None,
@@ -352,10 +381,22 @@ impl fmt::Debug for Error {
     }
 }
 
+/// As many conflicts as one line has room for.
+const SHOWN_CONFLICTS: usize = 8;
+
 fn conflicts_line(conflicts: &[Conflict]) -> String {
     match conflicts {
         [only] => only.to_string(),
-        several => format!("{} conflicts between the embedded migrations and the database", several.len()),
+        several => {
+            let state = |conflict: &Conflict| {
+                let version = conflict.version().map_or_else(String::new, |version| format!("{version} "));
+                format!("{version}{}", conflict.state())
+            };
+            let states = several.iter().take(SHOWN_CONFLICTS).map(state).collect::<Vec<_>>().join(", ");
+            let more = several.len().saturating_sub(SHOWN_CONFLICTS);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            format!("{} conflicts between the migrations and the database: {states}{more}", several.len())
+        }
     }
 }
 

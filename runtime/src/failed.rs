@@ -8,7 +8,7 @@ use graven_source::snippet::{Excerpt, Style};
 
 use crate::connection::Failure;
 use crate::error::count;
-use crate::migrations::{Migration, Migrations};
+use crate::migrations::{Migration, Migrations, Sealing};
 use crate::report::Applied;
 use crate::server_error::ServerError;
 
@@ -34,7 +34,11 @@ pub struct MigrationFailed {
     pub applied: Vec<Applied>,
     pub(crate) excerpt: Option<Excerpt>,
     pub(crate) left: Left,
+    sealing: Sealing,
+    flags: String,
 }
+
+const CORRECT: &str = "correct the file and start again";
 
 /// Why a migration failed.
 #[derive(Debug)]
@@ -88,6 +92,8 @@ impl MigrationFailed {
             applied: Vec::new(),
             excerpt,
             left,
+            sealing: migration.sealing,
+            flags: String::new(),
         })
     }
 
@@ -95,6 +101,12 @@ impl MigrationFailed {
     #[must_use]
     pub fn excerpt(&self) -> Option<String> {
         Some(self.excerpt.as_ref()?.render(&self.file, Style::Plain))
+    }
+
+    /// With the flags that lead the command line to this history.
+    pub(crate) fn with_flags(mut self: Box<Self>, flags: String) -> Box<Self> {
+        self.flags = flags;
+        self
     }
 
     /// What to do about it.
@@ -118,12 +130,24 @@ impl MigrationFailed {
             Cause::Server(error) if error.sqlstate == "25001" => {
                 "give the statement a file of its own with `-- graven: transaction = off` as its first line"
             }
-            Cause::Server(_) => "correct the file and start again",
+            // unsafe_new_enum_value_usage
+            Cause::Server(error) if error.sqlstate == "55P04" => {
+                "an enum value can be used only after the migration that adds it: give it one of its own before this"
+            }
+            // integrity_constraint_violation
+            Cause::Server(error) if error.sqlstate.starts_with("23") => {
+                "rows that are there are in the way: correct them, or the file, and start again"
+            }
+            Cause::Server(_) => CORRECT,
         };
         match self.left {
             Left::InDoubt { .. } => format!(
-                "look whether the statement took effect; then `graven resolve {0} --applied` goes on after it, \
-                 `graven resolve {0} --retry` runs it again",
+                "look whether the statement took effect; then `graven resolve {0} --applied{1}` goes on after it, \
+                 `graven resolve {0} --retry{1}` runs it again",
+                self.version, self.flags
+            ),
+            Left::Nothing | Left::Unsaid { .. } if self.sealing == Sealing::Sealed && correct == CORRECT => format!(
+                "correct the file, accept the edit with `graven seal --accept-edit {}`, and start again",
                 self.version
             ),
             Left::Nothing | Left::Unsaid { .. } => correct.to_owned(),
@@ -138,8 +162,8 @@ impl MigrationFailed {
                 Cause::Server(_) => format!(
                     "the file must stay as it is now that its first statements are recorded: remove the cause in the \
                      database and start again, or do by hand what the statement was to do and say so with `graven \
-                     resolve {} --applied`",
-                    self.version
+                     resolve {} --applied{}`",
+                    self.version, self.flags
                 ),
             },
         }
@@ -197,14 +221,9 @@ impl fmt::Display for MigrationFailed {
     }
 }
 
-impl std::error::Error for MigrationFailed {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match &self.cause {
-            Cause::Server(error) => Some(error),
-            Cause::ConnectionLost(error) => Some(error.as_ref()),
-        }
-    }
-}
+/// Its message says the cause already, so that [`source`](std::error::Error::source) is none: whoever prints a chain of
+/// causes would print it twice. [`cause`](MigrationFailed::cause) has it.
+impl std::error::Error for MigrationFailed {}
 
 impl fmt::Display for Left {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

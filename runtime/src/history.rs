@@ -8,7 +8,7 @@ mod write;
 
 use graven_source::{Checksum, Version};
 
-pub(crate) use self::read::{look, state};
+pub(crate) use self::read::{look, same_elsewhere, state};
 pub(crate) use self::write::{
     Claimant, FINISHED, claim, claim_started, complete, complete_by_word, create, finish, flush, progress, settle,
     take_over, unclaim, unsettle,
@@ -88,6 +88,8 @@ pub(crate) struct Server {
     pub(crate) current_schema: String,
     /// Something else than a table has the name of the history: a view, say.
     pub(crate) occupied: bool,
+    /// The process that has answered.
+    pub(crate) process: Option<i32>,
 }
 
 impl Server {
@@ -106,6 +108,7 @@ impl Server {
             tables: row.text(10).lines().map(str::to_owned).collect(),
             current_schema: row.text(11).to_owned(),
             occupied: row.is_true(12),
+            process: row.number(13),
         }
     }
 }
@@ -166,6 +169,11 @@ pub(crate) struct Origin {
 }
 
 impl Record {
+    /// Whether a run has begun it, and none has finished it.
+    pub(crate) fn is_started(&self) -> bool {
+        matches!(self.progress, Progress::Started { .. })
+    }
+
     /// Reads a row of [`look`], or says which cell cannot be.
     pub(crate) fn parse(row: &Row, detail: Detail) -> Result<Self, &'static str> {
         let version = match row.number(0) {

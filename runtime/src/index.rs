@@ -15,6 +15,8 @@ pub(crate) enum Index {
     Valid,
     /// It is there and serves no query: its build was cut off or failed. Holds its name, qualified and quoted.
     Invalid(String),
+    /// It is there and serves no query yet: another session is building it at this moment.
+    UnderWay,
 }
 
 /// Looks for the index that a unit builds.
@@ -27,7 +29,8 @@ pub(crate) async fn index<C: Connection>(session: &mut Session<'_, C>, effect: E
     // An index lies in its table's schema. `indisvalid` turns true as the last step of a concurrent build (PostgreSQL
     // manual, 52.26).
     let sql = format!(
-        "SELECT i.indisvalid, pg_catalog.quote_ident(n.nspname::text) || '.' || pg_catalog.quote_ident(c.relname::text) \
+        "SELECT i.indisvalid, pg_catalog.quote_ident(n.nspname::text) || '.' || pg_catalog.quote_ident(c.relname::text), \
+         EXISTS (SELECT FROM pg_catalog.pg_stat_progress_create_index p WHERE p.index_relid = i.indexrelid) \
          FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid \
          JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
          WHERE c.relname = {name}::name AND i.indrelid = pg_catalog.to_regclass({table})::oid",
@@ -38,6 +41,7 @@ pub(crate) async fn index<C: Connection>(session: &mut Session<'_, C>, effect: E
     Ok(match results.first().and_then(|rows| rows.first()) {
         None => Index::Absent,
         Some(row) if row.is_true(0) => Index::Valid,
+        Some(row) if row.is_true(2) => Index::UnderWay,
         Some(row) => Index::Invalid(row.text(1).to_owned()),
     })
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::connection::{Connection, Row};
 use crate::error::Error;
 use crate::history::Table;
-use crate::session::Session;
+use crate::session::{Reach, Session};
 
 /// The first pause between two tries.
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
@@ -19,12 +19,23 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 ///
 /// Never `pg_advisory_lock`: who waits in it holds a snapshot, and `CREATE INDEX CONCURRENTLY` in the holder waits for
 /// all older snapshots to end (PostgreSQL manual, CREATE INDEX): each would wait for the other for ever.
-pub(crate) fn attempt(table: &Table) -> String {
-    format!("SELECT pg_catalog.pg_try_advisory_lock({})", table.lock_key())
+///
+/// In a session that is a pooler's, the lock would stay with whoever gets that session next: there it is only asked for
+/// until the end of the message, which tells whether somebody without a pooler holds it.
+pub(crate) fn attempt(table: &Table, process: Option<i32>) -> String {
+    let key = table.lock_key();
+    let Some(process) = process else { return format!("SELECT pg_catalog.pg_try_advisory_xact_lock({key})") };
+    format!(
+        "SELECT CASE WHEN pg_catalog.pg_backend_pid() = {process} THEN pg_catalog.pg_try_advisory_lock({key}) \
+         ELSE pg_catalog.pg_try_advisory_xact_lock({key}) END"
+    )
 }
 
 /// Gives the lock back. A connection that is lost has given it back already.
 pub(crate) async fn release<C: Connection>(session: &mut Session<'_, C>, table: &Table) -> Result<(), Error> {
+    if session.reach() == Reach::Pooled {
+        return Ok(());
+    }
     let sql = format!("SELECT pg_catalog.pg_advisory_unlock({})", table.lock_key());
     let results = session.expect("giving back the lock", &sql).await?;
     if !results.first().and_then(|rows| rows.first()).is_some_and(|row| row.is_true(0)) {
@@ -91,7 +102,7 @@ pub struct Holder {
     pub connected_for: Option<Duration>,
     /// How long its current or latest statement has been going or was begun ago.
     pub statement_for: Option<Duration>,
-    /// The beginning of its current or latest statement, if this role may see it.
+    /// The beginning of its current or latest statement, if this role may see it; of a migration its version and name.
     pub statement: Option<String>,
 }
 
@@ -111,9 +122,14 @@ impl Holder {
             client: row.optional(3).map(str::to_owned),
             connected_for: seconds(4),
             statement_for: seconds(5),
-            statement: row.optional(6).map(str::to_owned),
+            statement: row.optional(6).map(|statement| migration_named_in(statement).unwrap_or(statement).to_owned()),
         })
     }
+}
+
+/// What a message of graven's own says of itself, in the comment with which it begins.
+fn migration_named_in(statement: &str) -> Option<&str> {
+    Some(statement.strip_prefix(crate::sent::COMMENT)?.split("*/").next()?.trim())
 }
 
 impl fmt::Display for Holder {
@@ -144,7 +160,7 @@ pub(crate) async fn holder<C: Connection>(session: &mut Session<'_, C>, table: &
          EXTRACT(epoch FROM pg_catalog.clock_timestamp() - a.backend_start)::float8::text, \
          EXTRACT(epoch FROM pg_catalog.clock_timestamp() - a.query_start)::float8::text, \
          pg_catalog.regexp_replace(\
-         pg_catalog.left(NULLIF(a.query, '<insufficient privilege>'), 80), '[[:space:]]+', ' ', 'g') \
+         pg_catalog.left(NULLIF(a.query, '<insufficient privilege>'), 120), '[[:space:]]+', ' ', 'g') \
          FROM (SELECT {key} AS key) k \
          JOIN pg_catalog.pg_locks l ON l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted \
          AND l.classid = ((k.key >> 32) & 4294967295)::oid AND l.objid = (k.key & 4294967295)::oid \

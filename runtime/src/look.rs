@@ -25,7 +25,9 @@ pub(crate) struct Question<'a> {
 pub(crate) async fn look<C: Connection>(session: &mut Session<'_, C>, question: Question<'_>) -> Result<Look, Error> {
     let sql = history::look(question.wanted, question.namespace, question.detail);
     let reply = session.send(&sql).await;
-    understand(question, reply, 0)
+    let seen = understand(question, reply, 0)?;
+    session.reached(seen.server.process);
+    Ok(seen)
 }
 
 /// Tries for the lock and looks, in one round trip: what is seen was read after the lock was taken, as each statement
@@ -36,7 +38,7 @@ pub(crate) async fn try_lock_and_look<C: Connection>(
     table: &Table,
     seen: &Look,
 ) -> Result<(Locked, Look), Error> {
-    let attempt = crate::lock::attempt(table);
+    let attempt = crate::lock::attempt(table, session.process());
     // Asking a table that is not there for its rows would write an error into the server's log at each try.
     let sql = if seen.server.table_exists {
         format!("{attempt};\n{}", history::look(question.wanted, question.namespace, question.detail))
@@ -48,7 +50,11 @@ pub(crate) async fn try_lock_and_look<C: Connection>(
         Some(row) if row.is_true(0) => Locked::Yes,
         _ => Locked::No,
     };
-    let now = match understand(question, reply, 1) {
+    let now = understand(question, reply, 1);
+    if let Ok(now) = &now {
+        session.reached(now.server.process);
+    }
+    let now = match now {
         // It was only asked whether the table is there, and it has come to be.
         Ok(now) if now.server.table_exists && !seen.server.table_exists => look(session, question).await,
         other => other,
@@ -60,7 +66,7 @@ pub(crate) async fn try_lock_and_look<C: Connection>(
     Ok((locked, now?))
 }
 
-/// Whether the lock is held.
+/// Whether the lock is held. Behind a pooler, where none can be, only whether nobody else holds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Locked {
     Yes,

@@ -13,6 +13,7 @@ use crate::plan::{Start, Step};
 use crate::retry::Retries;
 use crate::run::Run;
 use crate::sent::Sent;
+use crate::session::Reach;
 use crate::sql::milliseconds;
 
 const RECORDING: &str = "recording progress in the history";
@@ -25,13 +26,22 @@ impl Applying<'_> {
         step: &Step,
     ) -> Result<Outcome, Error> {
         let began = std::time::Instant::now();
+        if run.session.reach() == Reach::Pooled && needs_its_own_session(step.migration) {
+            let (version, name) = (step.migration.version, step.migration.name().to_owned());
+            return Err(Error::Pooled { version, name });
+        }
         let outcome = match self.begin(run, step).await {
             Ok(Begun::Claimed) => self.statements(run, step).await.map(|()| Outcome::Applied),
             Ok(Begun::Elsewhere) => Ok(Outcome::ClaimedElsewhere),
             Err(error) => Err(error),
         };
         // What the file has set must not reach the next migration or the caller, however it ended.
-        let restored = run.session.expect("putting the session's settings back", self.state.restore()).await;
+        let restored = match run.session.reach() {
+            Reach::Own => {
+                run.session.expect("putting the session's settings back", self.state.restore()).await.map(drop)
+            }
+            Reach::Pooled => Ok(()),
+        };
         let outcome = outcome?;
         if outcome == Outcome::Applied {
             run.applied(step.migration, began.elapsed(), self.last);
@@ -49,7 +59,8 @@ impl Applying<'_> {
                 history::take_over(self.table, migration.version, self.claimant, *done, started_by)
             }
         };
-        let reply = run.session.send(&format!("{};\n{claim}", self.patience("SET"))).await;
+        // The statements of one message are one implicit transaction (PostgreSQL manual, 55.2.2.1): LOCAL is to it.
+        let reply = run.session.send(&format!("{};\n{claim}", self.patience("SET LOCAL"))).await;
         if let Some(failure) = reply.failure {
             return self.claim_failed(failure).map(|_| Begun::Elsewhere);
         }
@@ -66,7 +77,10 @@ impl Applying<'_> {
             Start::Resume { doubt: Doubt::InDoubt, .. } => return,
         };
         // If this fails too, the row says that the statement is in doubt: people will find that it has not run.
-        let _ = run.session.send(&format!("{};\n{record}", self.state.restore())).await;
+        let _ = match run.session.reach() {
+            Reach::Own => run.session.send(&format!("{};\n{record}", self.state.restore())).await,
+            Reach::Pooled => run.session.send(&record).await,
+        };
     }
 
     /// Makes the session what it is to be after so many units: the timeouts, and what the file itself has set.
@@ -76,6 +90,10 @@ impl Applying<'_> {
         migration: &'static Migration,
         done: usize,
     ) -> Result<(), Error> {
+        if run.session.reach() == Reach::Pooled {
+            // What is set would stay behind with whoever gets the pooler's session next.
+            return Ok(());
+        }
         let timeouts = format!(
             "SET lock_timeout = {};\nSET statement_timeout = {}",
             milliseconds(migration.details.lock_timeout.unwrap_or_default()),
@@ -186,6 +204,8 @@ impl Applying<'_> {
             }
             // The earlier run was cut off before it could say so.
             Index::Valid if doubt == Doubt::InDoubt => EarlierTry::Finished,
+            // Behind a pooler, where no lock can be held, the earlier run may be at it still.
+            Index::UnderWay => return Err(Error::LockTimeout { waited: self.options.lock_timeout, holder: None }),
             Index::Valid | Index::Absent => EarlierTry::Gone,
         })
     }
@@ -236,8 +256,10 @@ impl Applying<'_> {
     /// Drops the invalid index that a failed build leaves behind (PostgreSQL manual, CREATE INDEX).
     async fn drop_invalid<C: Connection>(self, run: &mut Run<'_, '_, C>, unit: Unit) -> Result<(), Error> {
         if let Index::Invalid(index) = index(&mut run.session, unit.effect).await? {
-            // What cut the build short must not cut this short as well.
-            run.session.expect("setting the timeouts", "SET statement_timeout = 0").await?;
+            if run.session.reach() == Reach::Own {
+                // What cut the build short must not cut this short as well.
+                run.session.expect("setting the timeouts", "SET statement_timeout = 0").await?;
+            }
             run.session.expect("dropping the invalid index", &drop_index(&index)).await?;
         }
         Ok(())
@@ -281,6 +303,14 @@ enum EarlierTry {
 /// The first units that change the session only.
 fn session_units(migration: &'static Migration, first: usize) -> impl Iterator<Item = &'static Unit> {
     migration.details.units.iter().take(first).filter(|unit| unit.effect == Effect::Session)
+}
+
+/// Whether a migration relies on what it sets for its session.
+fn needs_its_own_session(migration: &'static Migration) -> bool {
+    let details = &migration.details;
+    details.lock_timeout.is_some()
+        || details.statement_timeout.is_some()
+        || session_units(migration, details.units.len()).next().is_some()
 }
 
 fn drop_index(qualified: &str) -> String {

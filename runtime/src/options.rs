@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::history::{Detail, Wanted};
 use crate::look::{IntoExisting, Question};
 use crate::plan::Policy;
+use crate::sql::plain;
 
 /// What `run` does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,6 +65,23 @@ impl Options {
         Question { wanted: &self.wanted, namespace: &self.namespace, detail }
     }
 
+    /// What the command line must be told to find the same history: ` --history ops.history --namespace billing`.
+    pub(crate) fn flags(&self) -> String {
+        let quoted = |text: String| {
+            let plain = text.chars().all(|c| c.is_alphanumeric() || "._-".contains(c));
+            if plain { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
+        };
+        let mut flags = String::new();
+        if self.wanted != Wanted::default() {
+            let schema = self.wanted.schema.as_ref().map_or_else(String::new, |schema| format!("{}.", plain(schema)));
+            flags.push_str(&format!(" --history {}", quoted(format!("{schema}{}", plain(&self.wanted.name)))));
+        }
+        if !self.namespace.is_empty() {
+            flags.push_str(&format!(" --namespace {}", quoted(self.namespace.clone())));
+        }
+        flags
+    }
+
     /// These options as the environment changes them: whoever starts the program knows better than who wrote it.
     pub(crate) fn with_environment(mut self) -> Result<Self, Error> {
         if self.environment == Environment::Ignored {
@@ -116,8 +134,20 @@ pub(crate) fn parse_history(text: &str) -> Result<Wanted, Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Mode, parse_lock_timeout, parse_mode};
+    use super::{Mode, Options, parse_history, parse_lock_timeout, parse_mode};
     use std::time::Duration;
+
+    #[test]
+    fn the_flags_lead_the_command_line_to_the_same_history() {
+        let options = |history: &str, namespace: &str| Options {
+            wanted: parse_history(history).expect("a name"),
+            namespace: namespace.to_owned(),
+            ..Options::default()
+        };
+        assert_eq!(Options::default().flags(), "");
+        assert_eq!(options("ops.history", "billing").flags(), " --history ops.history --namespace billing");
+        assert_eq!(options("\"My Ops\".h", "a'b").flags(), " --history '\"My Ops\".h' --namespace 'a'\\''b'");
+    }
 
     #[test]
     fn the_environment_is_read_strictly() {

@@ -13,7 +13,7 @@ pub struct Report {
     pub outcome: Outcome,
     /// What this run applied, in order. Empty where another instance did, or nothing was pending.
     pub applied: Vec<Applied>,
-    /// How many migrations of the set are applied now.
+    /// How many migrations the set has. They are all applied now, unless the run was skipped.
     pub total: usize,
     /// Versions that only the history knows, above the set's head: a newer binary has run here.
     #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_versions"))]

@@ -8,14 +8,14 @@ use crate::apply::{Applying, Outcome as StepOutcome, Way};
 use crate::connection::Connection;
 use crate::error::{Conflict, Error, Pending};
 use crate::event::{Event, Observers};
-use crate::history::{self, Claimant, Detail, Table};
+use crate::history::{self, Claimant, Detail, Record, Table};
 use crate::lock::{self, Waiting};
-use crate::look::{Locked, Look, Question, admit, look, table, try_lock_and_look};
+use crate::look::{IntoExisting, Locked, Look, Question, admit, look, table, try_lock_and_look};
 use crate::migrations::{Migration, Migrations, Transaction};
 use crate::options::Options;
 use crate::plan::{Plan, plan};
 use crate::report::{Applied, Outcome, Report};
-use crate::session::Session;
+use crate::session::{Reach, Session};
 use crate::state::SessionState;
 use crate::status::Status;
 
@@ -95,7 +95,13 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
     /// The verb `verify`.
     pub(crate) async fn verify(mut self) -> Result<Report, Error> {
         let seen = self.first_look().await?;
-        let plan = self.plan(&seen).map_err(|conflicts| self.conflicts(&seen, conflicts))?;
+        let plan = match self.plan(&seen) {
+            Ok(plan) => plan,
+            Err(conflicts) => {
+                let conflicts = self.with_holder(&seen, conflicts).await;
+                return Err(self.conflicts(&seen, conflicts));
+            }
+        };
         if plan.steps.is_empty() {
             return Ok(self.report(Outcome::UpToDate, plan));
         }
@@ -117,7 +123,36 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
         let seen = look(&mut self.session, question).await?;
         let history = table(question, &seen.server).map(|table| table.shown());
         let conflicts = self.plan(&seen).err().unwrap_or_default();
+        let conflicts = match detail {
+            Detail::Plan => conflicts,
+            Detail::Full => self.with_holder(&seen, conflicts).await,
+        };
         Ok(Status::new(history, &self.options.namespace, self.set.migrations, &seen.records, conflicts))
+    }
+
+    /// Conflicts with who is at an incomplete migration right now, if anybody is: one more round trip, then only.
+    async fn with_holder(&mut self, seen: &Look, conflicts: Vec<Conflict>) -> Vec<Conflict> {
+        let table = table(self.question(Detail::Plan), &seen.server);
+        let (Some(table), true) = (table, conflicts.iter().any(is_incomplete)) else { return conflicts };
+        match lock::holder(&mut self.session, &table).await {
+            Some(holder) => conflicts.into_iter().map(|conflict| conflict.running(&holder)).collect(),
+            None => conflicts,
+        }
+    }
+
+    /// Refuses to begin under the default namespace what is applied under another: whoever forgot to name it would run
+    /// everything again.
+    async fn refuse_forgotten_namespace(&mut self, table: &Table, seen: &Look) -> Result<(), Error> {
+        let beginning = seen.server.table_exists && seen.records.is_empty() && table.namespace.is_empty();
+        if !beginning || self.options.into_existing == IntoExisting::Allow {
+            return Ok(());
+        }
+        let ask = history::same_elsewhere(table, self.set.migrations);
+        let results = self.session.expect("looking at other namespaces", &ask).await?;
+        match results.first().and_then(|rows| rows.first()) {
+            Some(row) => Err(Error::AppliedUnder { namespace: row.text(0).to_owned(), history: table.shown() }),
+            None => Ok(()),
+        }
     }
 
     /// Waits for the lock, looking again at each try.
@@ -175,7 +210,7 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
         outcome.map_err(|error| match error {
             Error::MigrationFailed(mut failed) => {
                 failed.applied = applied;
-                Error::MigrationFailed(failed)
+                Error::MigrationFailed(failed.with_flags(self.options.flags()))
             }
             error if applied.is_empty() => error,
             error => Error::Stopped { applied, source: Box::new(error) },
@@ -190,6 +225,7 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
         state: &mut Option<SessionState>,
     ) -> Result<Report, Error> {
         for _ in 0..MOST_ROUNDS {
+            seen = self.let_others_finish(table, seen).await?;
             let plan = self.plan(&seen).map_err(|conflicts| self.conflicts(&seen, conflicts))?;
             let Some(last) = plan.steps.last().map(|step| step.migration.version) else {
                 if self.applied.is_empty() {
@@ -199,6 +235,7 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
                 return Ok(self.report(Outcome::Applied, plan));
             };
             admit(self.question(Detail::Plan), &seen.server, self.options.into_existing)?;
+            self.refuse_forgotten_namespace(table, &seen).await?;
             let state = match state {
                 Some(state) => state,
                 None => state.insert(self.prepare(table, &seen).await?),
@@ -217,6 +254,21 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
             history: table.shown(),
             reason: "its rows change faster than they can be read".to_owned(),
         })
+    }
+
+    /// Where no lock can be held, only time tells whether a migration that is incomplete is being run at this moment: it is
+    /// given as much as a lock would be.
+    async fn let_others_finish(&mut self, table: &Table, mut seen: Look) -> Result<Look, Error> {
+        if self.session.reach() == Reach::Own {
+            return Ok(seen);
+        }
+        let mut waiting = Waiting::new(self.options.lock_timeout);
+        while seen.records.iter().any(Record::is_started) && waiting.began.elapsed() < waiting.timeout {
+            self.wait(table, &mut waiting).await?;
+            let question = self.question(Detail::Plan);
+            seen = look(&mut self.session, question).await?;
+        }
+        Ok(seen)
     }
 
     /// Makes the history table where there is none, and reads the session's settings, in one message.
@@ -278,7 +330,9 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
     }
 
     fn plan(&self, seen: &Look) -> Result<Plan, Vec<Conflict>> {
-        let located = |conflict: Conflict| conflict.located(self.set.directory);
+        let history =
+            || table(self.question(Detail::Plan), &seen.server).map_or_else(String::new, |table| table.shown());
+        let located = |conflict: Conflict| conflict.located(self.set.directory, &history(), &self.options.flags());
         plan(self.set.migrations, &seen.records, self.options.policy)
             .map_err(|conflicts| conflicts.into_iter().map(located).collect())
     }

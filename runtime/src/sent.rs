@@ -120,8 +120,11 @@ pub(crate) fn changes_strings(migration: &Migration) -> bool {
 /// A comment that says in `pg_stat_activity`, in the server's log, and to who waits for the lock, what is running.
 pub(crate) fn name_for_dba(migration: &Migration) -> String {
     let name = migration.name().replace("*/", "* /").replace("/*", "/ *");
-    format!("/* graven: migration {} {name} */ ", migration.version)
+    format!("{COMMENT}migration {} {name} */ ", migration.version)
 }
+
+/// With what that comment begins.
+pub(crate) const COMMENT: &str = "/* graven: ";
 
 /// A part of a file with what is left out turned into as many spaces, so that positions stay what they are.
 fn blanked(sql: &str, part: &Range<usize>, left_out: &[Range<usize>]) -> String {

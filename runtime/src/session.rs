@@ -8,11 +8,50 @@ use crate::error::Error;
 /// The connection for the length of one verb.
 pub(crate) struct Session<'a, C> {
     connection: &'a mut C,
+    reach: Reach,
+    /// The server process that messages are expected to reach.
+    process: Option<i32>,
+}
+
+/// Which sessions of the server the messages of this connection reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// Always the same one, as far as can be seen, and it is this connection's own.
+    Own,
+    /// Those of a pooler: one for each message or transaction, and then somebody else's. What a session keeps, a lock or a
+    /// setting, would be left behind with a stranger.
+    Pooled,
 }
 
 impl<'a, C: Connection> Session<'a, C> {
     pub(crate) fn new(connection: &'a mut C) -> Self {
-        Self { connection }
+        let process = connection.process();
+        Self { connection, reach: Reach::Own, process }
+    }
+
+    pub(crate) fn reach(&self) -> Reach {
+        self.reach
+    }
+
+    /// The server process that this session belongs to; `None` where it belongs to none.
+    pub(crate) fn process(&self) -> Option<i32> {
+        match self.reach {
+            Reach::Own => self.process,
+            Reach::Pooled => None,
+        }
+    }
+
+    /// Takes note of the process that a message has reached. Where the driver does not tell which one is its own, it is the
+    /// first that was met.
+    pub(crate) fn reached(&mut self, process: Option<i32>) {
+        let expected = *self.process.get_or_insert(process.unwrap_or_default());
+        if process.is_some_and(|process| process != expected) && self.reach == Reach::Own {
+            self.reach = Reach::Pooled;
+            tracing::debug!(
+                target: "graven",
+                "a pooler stands between: no lock is held, and each migration runs once by its claim alone"
+            );
+        }
     }
 
     /// Sends a message and hands back whatever came of it.

@@ -113,6 +113,12 @@ pub enum Error {
         /// What the server or the driver said.
         source: tokio_postgres::Error,
     },
+    /// No proxy can stand in front of where a URL leads.
+    #[error("there can be no proxy in front of where the URL leads: {reason}")]
+    Url {
+        /// What is wrong with the URL, which is not shown: it may hold a password.
+        reason: &'static str,
+    },
     /// The private thread that talks to the server is gone.
     #[error("the thread that talks to the server is gone")]
     Thread,
@@ -138,6 +144,7 @@ impl Error {
             Self::ProgramAbsent { program, .. } => {
                 Some(format!("install a PostgreSQL that brings {program}, and name it in GRAVEN_PG_BIN"))
             }
+            Self::Url { .. } => Some("use a URL of one host by TCP, as `Database::url` is".into()),
             Self::Program { .. } | Self::Slow { .. } | Self::Io { .. } | Self::Postgres { .. } | Self::Thread => None,
         }
     }

@@ -30,6 +30,9 @@
 //! `fsync`: it is as durable as a test needs, and no more. As root, which PostgreSQL refuses to run as, the server
 //! runs as the user `postgres` or `nobody`.
 //!
+//! A [`Proxy`] between a client and its server counts messages and round trips, adds latency, and cuts the connection at
+//! a chosen message.
+//!
 //! No server that runs already is touched, and `PGHOST` and its like are ignored.
 //!
 //! # Environment
@@ -62,6 +65,7 @@ mod find;
 mod keeper;
 mod place;
 mod process;
+mod proxy;
 mod random;
 mod server;
 mod shared;
@@ -71,6 +75,7 @@ mod sweep;
 pub use cluster::{Builder, Cluster, Mode};
 pub use database::{Database, Role};
 pub use error::Error;
+pub use proxy::{Cut, Mark, Message, Proxy, Traffic};
 pub use tokio_postgres;
 
 /// The example of the README, compiled.

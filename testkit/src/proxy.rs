@@ -20,8 +20,8 @@ use self::address::Route;
 use self::link::Link;
 use crate::error::{Error, IoContext as _};
 
-pub use self::message::{Mark, Message, Traffic};
 use self::message::{Entry, Log};
+pub use self::message::{Mark, Message, Traffic};
 
 /// A proxy on 127.0.0.1 in front of a server; dropping the value cuts every connection that goes through it.
 ///
@@ -302,8 +302,10 @@ enum First {
     No,
 }
 
+type Replace = dyn Fn(&str) -> Option<String> + Send + Sync;
+
 #[derive(Clone, Default)]
-struct Rewrite(Option<Arc<dyn Fn(&str) -> Option<String> + Send + Sync>>);
+struct Rewrite(Option<Arc<Replace>>);
 
 impl fmt::Debug for Rewrite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

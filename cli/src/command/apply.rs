@@ -25,7 +25,7 @@ pub(crate) fn run(common: &Common, apply: &Apply, output: &Output) -> Result<Exi
     if apply.strict {
         migrator = migrator.strict();
     }
-    let report = block_on(progress::run(*output, migrator, url))?;
+    let report = block_on(progress::run(*output, migrator, url, apply.database.namespace.as_deref()))?;
     output.result(&report, || summary(&report))?;
     Ok(exit::DONE)
 }

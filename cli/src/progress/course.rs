@@ -17,6 +17,8 @@ const TRY_SEEN: Duration = Duration::from_millis(1500);
 
 /// What a run is doing, and since when.
 pub(crate) struct Course {
+    /// When the run began.
+    began: Instant,
     doing: Doing,
     /// When that began. A new try at the same migration does not change it.
     since: Instant,
@@ -25,9 +27,22 @@ pub(crate) struct Course {
     done: usize,
     /// How many there are. Zero until it is known.
     of: usize,
+    /// Where the run keeps its history. Empty until it is known.
+    history: String,
     /// Counts events, so that what was seen before one is not said of what comes after it.
     event: u64,
     sight: Option<Sight>,
+}
+
+/// A look that is worth taking.
+#[derive(Debug, PartialEq)]
+pub(crate) struct LookDue {
+    /// The last event before it.
+    pub(crate) event: u64,
+    /// The history table, as SQL has it.
+    pub(crate) history: String,
+    /// What the server has in one message: the history tells which of it has committed. Empty where it is one at a time.
+    pub(crate) together: Vec<i64>,
 }
 
 /// What a run is doing.
@@ -37,9 +52,8 @@ enum Doing {
     WaitingForLock {
         timeout: Duration,
     },
-    /// What was sent, the first and the last of it. Where that is more than one, which of them runs cannot be seen: the
-    /// server has them in one message.
     Applying {
+        /// What the server has and has not answered, in order: several where they travel in one message.
         sent: Vec<Sent>,
         statement: Option<(usize, usize)>,
         /// A new try begins then.
@@ -47,6 +61,7 @@ enum Doing {
     },
 }
 
+/// A migration that the server has.
 struct Sent {
     version: Version,
     name: String,
@@ -55,11 +70,13 @@ struct Sent {
 impl Course {
     pub(crate) fn new(now: Instant) -> Self {
         Self {
+            began: now,
             doing: Doing::Connecting,
             since: now,
             line_due: now + FIRST_LINE,
             done: 0,
             of: 0,
+            history: String::new(),
             event: 0,
             sight: None,
         }
@@ -72,22 +89,22 @@ impl Course {
     /// Takes note of what has happened.
     pub(crate) fn note(&mut self, event: &Event<'_>, now: Instant) {
         self.event += 1;
+        if let Event::Applied { version, .. } = event {
+            return self.applied(*version, now);
+        }
         self.sight = None;
         match event {
-            Event::Looked { pending, .. } => self.of = *pending,
+            Event::Looked { history, pending, .. } => {
+                (*history).clone_into(&mut self.history);
+                self.of = *pending;
+            }
             Event::LockWaiting { timeout, .. } => self.begin(Doing::WaitingForLock { timeout: *timeout }, now),
             Event::LockAcquired { .. } => self.begin(Doing::Reading, now),
             Event::Applying { version, name, number, of, .. } => {
-                self.applying(Sent { version: *version, name: (*name).to_owned() }, now);
-                self.of = *of;
-                // Of several that were sent at once, those before this one are on their way only.
-                if self.sent().len() == 1 {
-                    self.done = number.saturating_sub(1);
-                }
+                self.applying(Sent { version: *version, name: (*name).to_owned() }, *number, *of, now);
             }
             Event::Statement { number, of, .. } => self.statement(*number, *of, now),
             Event::Retrying { version, pause, .. } => self.retrying(*version, now + *pause),
-            Event::Applied { version, .. } => self.applied(*version, now),
             _ => {}
         }
     }
@@ -98,15 +115,19 @@ impl Course {
         self.line_due = now + FIRST_LINE;
     }
 
-    fn applying(&mut self, migration: Sent, now: Instant) {
-        if let Doing::Applying { sent, .. } = &mut self.doing
-            && !sent.is_empty()
-            // One that was sent already is sent again, by itself.
-            && sent.iter().all(|earlier| earlier.version != migration.version)
-        {
-            sent.push(migration);
-        } else {
-            self.begin(Doing::Applying { sent: vec![migration], statement: None, resumes: None }, now);
+    fn applying(&mut self, migration: Sent, number: usize, of: usize, now: Instant) {
+        self.of = of;
+        match &mut self.doing {
+            // It travels with those before it. (One that is sent anew begins a new message.)
+            Doing::Applying { sent, .. }
+                if !sent.is_empty() && sent.iter().all(|earlier| earlier.version != migration.version) =>
+            {
+                sent.push(migration);
+            }
+            _ => {
+                self.done = number.saturating_sub(1);
+                self.begin(Doing::Applying { sent: vec![migration], statement: None, resumes: None }, now);
+            }
         }
     }
 
@@ -119,42 +140,61 @@ impl Course {
         }
     }
 
+    /// It is tried again, and what was sent behind it with it.
     fn retrying(&mut self, version: Version, at: Instant) {
         self.line_due = self.line_due.max(at + TRY_SEEN);
         if let Doing::Applying { sent, resumes, .. } = &mut self.doing {
-            sent.retain(|sent| sent.version == version);
+            let before = sent.iter().position(|sent| sent.version == version).unwrap_or_default();
+            sent.drain(..before);
             *resumes = Some(at);
         }
     }
 
     fn applied(&mut self, version: Version, now: Instant) {
         self.done += 1;
-        self.since = now;
         self.line_due = now + FIRST_LINE;
-        if let Doing::Applying { sent, .. } = &mut self.doing {
+        // What travels together is told of at once, at its end: what was seen may be of one that comes after this.
+        if self.running().is_none_or(|running| running.version == version) {
+            self.sight = None;
+            self.since = now;
+        }
+        if let Doing::Applying { sent, resumes, .. } = &mut self.doing {
             sent.retain(|sent| sent.version != version);
+            *resumes = None;
         }
     }
 
     /// Takes note of what was seen, unless something has happened since the look began.
-    pub(crate) fn see(&mut self, sight: Option<Sight>, event: u64) {
-        if event == self.event {
-            self.sight = sight;
+    pub(crate) fn see(&mut self, sight: Option<Sight>, event: u64, now: Instant) {
+        if event != self.event {
+            return;
+        }
+        let before = self.running_or_first();
+        self.sight = sight;
+        // Another one of the same message runs by now. That the run is alive is said as often as before.
+        if self.running_or_first() != before {
+            self.since = now;
         }
     }
 
-    pub(crate) fn sight(&self) -> Option<&Sight> {
-        self.sight.as_ref()
+    /// Whom a migration was last seen waiting for.
+    pub(crate) fn waited_for(&self, version: Version) -> Option<String> {
+        self.sight.as_ref().filter(|_| self.running_or_first() == Some(version)).and_then(Sight::holder)
     }
 
-    /// The last event's number, where nothing has happened for so long that a look is worth it.
-    pub(crate) fn is_look_due(&self, now: Instant) -> Option<u64> {
+    /// The look that is worth taking, where nothing has happened for so long.
+    pub(crate) fn look_due(&self, now: Instant) -> Option<LookDue> {
         let began = match &self.doing {
             Doing::Connecting | Doing::WaitingForLock { .. } => return None,
             Doing::Reading => self.since,
             Doing::Applying { resumes, .. } => resumes.unwrap_or(self.since),
         };
-        (now.saturating_duration_since(began) >= QUIET).then_some(self.event)
+        let together = match self.sent() {
+            [] | [_] => Vec::new(),
+            several => several.iter().map(|sent| sent.version.value()).collect(),
+        };
+        let due = now.saturating_duration_since(began) >= QUIET;
+        due.then(|| LookDue { event: self.event, history: self.history.clone(), together })
     }
 
     /// Whether it is time for a plain line. Says so once.
@@ -169,10 +209,22 @@ impl Course {
     /// How many migrations are done, and of how many.
     pub(crate) fn count(&self) -> (u64, u64) {
         let count = |of: usize| u64::try_from(of).unwrap_or(u64::MAX);
-        (count(self.done), count(self.of))
+        let committed = self.sent().iter().filter(|sent| self.has_committed(sent)).count();
+        (count(self.done + committed), count(self.of))
     }
 
-    /// What is going on, for how long, and whom it waits for, in one line.
+    /// How long the run takes.
+    pub(crate) fn elapsed(&self, now: Instant) -> String {
+        age(now.saturating_duration_since(self.began))
+    }
+
+    /// [`describe`](Self::describe) for a line that stands by itself.
+    pub(crate) fn line(&self, now: Instant) -> String {
+        let verb = if self.sent().is_empty() { "" } else { "applying " };
+        format!("{verb}{}", self.describe(now))
+    }
+
+    /// What is going on, for how long, and whom it waits for.
     pub(crate) fn describe(&self, now: Instant) -> String {
         let elapsed = age(now.saturating_duration_since(self.since));
         match &self.doing {
@@ -181,14 +233,39 @@ impl Course {
                 format!("waiting for another instance  {elapsed} of {}", age(*timeout))
             }
             Doing::Reading => format!("reading the history  {elapsed}{}", self.seen()),
-            Doing::Applying { sent, statement, resumes } => {
-                let what = what(sent, *statement);
-                match resumes {
-                    Some(at) if *at > now => format!("{what}  {elapsed}  about to try again"),
-                    _ => format!("{what}  {elapsed}{}", self.seen()),
-                }
+            Doing::Applying { resumes: Some(at), .. } if *at > now => {
+                format!("{}  {elapsed}  about to try again", self.what())
             }
+            Doing::Applying { .. } => format!("{}  {elapsed}{}", self.what(), self.seen()),
         }
+    }
+
+    /// Which migrations the server is at.
+    fn what(&self) -> String {
+        let statement = match &self.doing {
+            Doing::Applying { statement: Some((number, of)), .. } if *of > 1 => format!(", statement {number} of {of}"),
+            _ => String::new(),
+        };
+        match (self.running(), self.sent()) {
+            (Some(one), _) | (None, [one]) => format!("{} {}{statement}", one.version, one.name),
+            (None, [first, .., last]) => format!("{} to {}", first.version, last.version),
+            (None, []) => "finishing".to_owned(),
+        }
+    }
+
+    /// The one of a message that runs, where that was seen: the first that has not committed.
+    fn running(&self) -> Option<&Sent> {
+        self.sight.as_ref()?.committed.as_ref()?;
+        self.sent().iter().find(|sent| !self.has_committed(sent))
+    }
+
+    fn running_or_first(&self) -> Option<Version> {
+        self.running().or(self.sent().first()).map(|sent| sent.version)
+    }
+
+    fn has_committed(&self, sent: &Sent) -> bool {
+        let committed = self.sight.as_ref().and_then(|sight| sight.committed.as_ref());
+        committed.is_some_and(|committed| committed.contains(&sent.version.value()))
     }
 
     fn seen(&self) -> String {
@@ -197,18 +274,6 @@ impl Course {
 
     fn sent(&self) -> &[Sent] {
         if let Doing::Applying { sent, .. } = &self.doing { sent } else { &[] }
-    }
-}
-
-/// Which migrations are on their way.
-fn what(sent: &[Sent], statement: Option<(usize, usize)>) -> String {
-    match (sent, statement) {
-        ([one], Some((number, of))) if of > 1 => {
-            format!("applying {} {}, statement {number} of {of}", one.version, one.name)
-        }
-        ([one], _) => format!("applying {} {}", one.version, one.name),
-        ([first, .., last], _) => format!("applying {} to {}", first.version, last.version),
-        ([], _) => "finishing".to_owned(),
     }
 }
 

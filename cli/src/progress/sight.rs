@@ -3,6 +3,7 @@
 //! Whatever others have put into a name or a statement reaches the terminal as one line of text and nothing else; a
 //! statement is shown up to where a password may follow.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use crate::progress::course::age;
@@ -18,11 +19,13 @@ const SECRET: [&str; 2] = ["password", "://"];
 pub(crate) type Row = Vec<Option<String>>;
 
 /// What a look showed.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, PartialEq)]
 pub(crate) struct Sight {
     index: Option<Index>,
     /// Those whom it waits for; first whoever waits for nobody.
     holders: Vec<Holder>,
+    /// Which versions of a message have committed, where that could be seen.
+    pub(crate) committed: Option<HashSet<i64>>,
 }
 
 /// How far the building of an index is.
@@ -48,9 +51,13 @@ impl Sight {
     pub(crate) fn parse(index: &[Row], holders: &[Row]) -> Self {
         Self {
             index: index.first().and_then(|row| {
-                Some(Index { phase: one_line(cell(row, 0)?, NAME), percent: cell(row, 1).and_then(|it| it.parse().ok()) })
+                Some(Index {
+                    phase: one_line(cell(row, 0)?, NAME),
+                    percent: cell(row, 1).and_then(|it| it.parse().ok()),
+                })
             }),
             holders: holders.iter().filter_map(Holder::parse).collect(),
+            committed: None,
         }
     }
 
@@ -72,9 +79,9 @@ impl Sight {
     /// Whom it waits for.
     pub(crate) fn holder(&self) -> Option<String> {
         let first = self.holders.first()?.describe();
-        Some(match self.holders.len() - 1 {
-            0 => first,
-            others => format!("{others} more and {first}"),
+        Some(match self.holders.len() {
+            1 => first,
+            sessions => format!("{sessions} sessions, first {first}"),
         })
     }
 }
@@ -171,7 +178,7 @@ mod tests {
             (none, &[][..], ""),
             (none, &[web][..], "waiting for pid 4711 (app web-1, role app): UPDATE orders SET a = 1"),
             (none, &[idle][..], "waiting for pid 12 (role app, idle in transaction for 2 min 05 s): SELECT 1"),
-            (none, &[hidden, web, idle][..], "waiting for 2 more and pid 13 (role other)"),
+            (none, &[hidden, web, idle][..], "waiting for 3 sessions, first pid 13 (role other)"),
             (none, &[prepared][..], "waiting for a prepared transaction (see pg_prepared_xacts)"),
             (&["building index: scanning table", "45"][..], &[][..], "building index: scanning table, 45 %"),
             (&["building index: scanning table", "-"][..], &[][..], "building index: scanning table"),

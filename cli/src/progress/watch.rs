@@ -4,13 +4,16 @@
 //! answer, nothing is said and nobody asks again. Between two looks it is idle, without a transaction, so that it never
 //! holds up what it looks at.
 
+use std::collections::HashSet;
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt;
+use tokio_postgres::types::Type;
 use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow, SimpleQueryStream};
 
 use crate::progress::Shown;
+use crate::progress::course::LookDue;
 use crate::progress::sight::{Row, Sight};
 
 /// How often the server is asked, and how often it is seen whether it should be.
@@ -24,23 +27,31 @@ pub(crate) async fn ask_pid(client: &Client) -> Option<SimpleQueryStream> {
     client.simple_query_raw("SELECT pg_catalog.pg_backend_pid()").await.ok()
 }
 
+/// Where to look.
+pub(crate) struct Watched {
+    pub(crate) url: String,
+    pub(crate) namespace: String,
+    pub(crate) pid: Option<SimpleQueryStream>,
+}
+
 /// Looks whenever it is worth it, until it is cancelled.
-pub(crate) async fn watch(url: String, pid: Option<SimpleQueryStream>, shown: Shown) {
+pub(crate) async fn watch(watched: Watched, shown: Shown) {
     // The answer must be taken off the connection in any case: what comes after it waits behind it.
-    let Some(pid) = read_pid(pid).await else { return };
+    let Some(pid) = read_pid(watched.pid).await else { return };
     let mut client = None;
     loop {
-        let Some(event) = shown.lock().course.is_look_due(Instant::now()) else {
+        let Some(due) = shown.lock().course.look_due(Instant::now()) else {
             tokio::time::sleep(IDLE).await;
             continue;
         };
         if client.is_none() {
-            client = connect(&url).await;
+            client = connect(&watched.url).await;
         }
         let Some(client) = &client else { return };
-        let sight = tokio::time::timeout(PATIENCE, look(client, pid)).await.ok().flatten();
+        let looking = look(client, pid, &watched.namespace, &due);
+        let sight = tokio::time::timeout(PATIENCE, looking).await.ok().flatten();
         let blind = sight.is_none();
-        shown.lock().course.see(sight, event);
+        shown.lock().course.see(sight, due.event, Instant::now());
         if blind {
             return;
         }
@@ -57,10 +68,22 @@ async fn connect(url: &str) -> Option<Client> {
     tokio::time::timeout(PATIENCE, graven::connect(url)).await.ok()?.ok()
 }
 
-async fn look(client: &Client, pid: i32) -> Option<Sight> {
+async fn look(client: &Client, pid: i32, namespace: &str, due: &LookDue) -> Option<Sight> {
     let answers = rows(client.simple_query_raw(&question(pid)).await.ok()?).await?;
     let answer = |at: usize| answers.get(at).map(Vec::as_slice).unwrap_or_default();
-    Some(Sight::parse(answer(0), answer(1)))
+    let mut sight = Sight::parse(answer(0), answer(1));
+    if !due.together.is_empty() {
+        sight.committed = committed(client, namespace, due).await;
+    }
+    Some(sight)
+}
+
+/// Which of the migrations that travel together have committed: each commits with its row in the history.
+async fn committed(client: &Client, namespace: &str, due: &LookDue) -> Option<HashSet<i64>> {
+    let sql = format!("SELECT version FROM {} WHERE namespace = $1 AND version = ANY ($2)", due.history);
+    // Without a prepared statement, which would not outlive the transaction behind some poolers.
+    let rows = client.query_typed(&sql, &[(&namespace, Type::TEXT), (&due.together, Type::INT8_ARRAY)]).await.ok()?;
+    rows.iter().map(|row| row.try_get(0).ok()).collect()
 }
 
 /// What is asked: how far an index is, and who holds what the server process waits for.

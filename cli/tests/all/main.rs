@@ -12,6 +12,7 @@ mod merge;
 mod new;
 mod passwords;
 mod printing;
+mod progress;
 mod resolve;
 mod seal;
 mod status;

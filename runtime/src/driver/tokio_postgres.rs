@@ -1,5 +1,7 @@
 //! The driver tokio-postgres: a `Client` as a [`Connection`], and a connection of graven's own from a URL.
 
+mod process;
+
 use std::pin::pin;
 use std::time::Duration;
 
@@ -26,6 +28,10 @@ impl Connection for Client {
 
     async fn pause(&mut self, duration: Duration) {
         tokio::time::sleep(duration).await;
+    }
+
+    fn process(&self) -> Option<i32> {
+        process::process(self)
     }
 }
 

@@ -1,7 +1,8 @@
 //! Reading the history, and what must be known of the server before it: one message. It writes nothing.
 
-use super::{Detail, Wanted};
-use crate::sql::{identifier, literal};
+use super::{Detail, Table, Wanted};
+use crate::migrations::Migration;
+use crate::sql::{bytes, identifier, literal};
 
 /// The most tables that are named when a first run is refused.
 const SHOWN_TABLES: usize = 5;
@@ -61,7 +62,7 @@ pub(crate) fn state(wanted: &Wanted) -> String {
          current_user, pg_catalog.gen_random_uuid(), pg_catalog.current_setting('application_name'), \
          CASE WHEN c.oid IS NULL THEN {elsewhere} END, \
          CASE WHEN c.oid IS NULL THEN ({tables}) END, pg_catalog.current_schema(), \
-         c.oid IS NOT NULL AND c.relkind NOT IN ('r', 'p') \
+         c.oid IS NOT NULL AND c.relkind NOT IN ('r', 'p'), pg_catalog.pg_backend_pid() \
          FROM (SELECT {schema}::name AS schema) s \
          LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = s.schema \
          LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = {name}::name",
@@ -99,5 +100,18 @@ fn rows(table: &str, namespace: &str, detail: Detail) -> String {
          h.statements_total, h.in_doubt, h.format, CASE WHEN h.state = 'started' THEN h.run END{more} \
          FROM {table} h WHERE h.namespace = {} ORDER BY h.version",
         literal(namespace)
+    )
+}
+
+/// The other namespaces in which one of these migrations is recorded with the very same text.
+pub(crate) fn same_elsewhere(table: &Table, set: &[Migration]) -> String {
+    let these: Vec<String> =
+        set.iter().map(|migration| format!("('{}', {})", migration.version, bytes(migration.checksum))).collect();
+    format!(
+        "SELECT h.namespace FROM {} h WHERE h.namespace <> {} AND (h.id, h.checksum) IN ({}) \
+         ORDER BY h.namespace LIMIT 1",
+        table.qualified(),
+        literal(&table.namespace),
+        these.join(", ")
     )
 }

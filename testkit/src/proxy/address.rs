@@ -60,7 +60,11 @@ mod tests {
     fn only_host_and_port_change() {
         let cases = [
             ("postgres://u:p@127.0.0.1:20001/d", ("127.0.0.1", 20_001), "postgres://u:p@127.0.0.1:7/d"),
-            ("postgresql://db.example/d?sslmode=disable", ("db.example", 5432), "postgresql://127.0.0.1:7/d?sslmode=disable"),
+            (
+                "postgresql://db.example/d?sslmode=disable",
+                ("db.example", 5432),
+                "postgresql://127.0.0.1:7/d?sslmode=disable",
+            ),
             ("postgres://u%40x@[::1]:5433/d", ("::1", 5433), "postgres://u%40x@127.0.0.1:7/d"),
             ("postgres://u@h?application_name=a@b/c", ("h", 5432), "postgres://u@127.0.0.1:7?application_name=a@b/c"),
         ];

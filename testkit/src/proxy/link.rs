@@ -3,9 +3,9 @@
 
 use std::io::{self, BufReader, Read, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -53,8 +53,8 @@ pub(super) fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
             continue;
         };
         let shared = Arc::clone(shared);
-        // An error ends this connection, which is what both ends are to see.
-        start(move || Link::open(client, &shared).and_then(|link| link.carry(&shared)));
+        // Where no thread can be had, the client is dropped, and sees as much.
+        let _ = start(move || Link::open(client, &shared).and_then(|link| link.carry(&shared)));
     }
 }
 
@@ -80,16 +80,22 @@ impl Link {
         let _ = self.server.shutdown(Shutdown::Both);
     }
 
+    /// Both directions, until the client leaves or the connection is cut.
     fn carry(self: &Arc<Self>, shared: &Arc<Shared>) -> io::Result<()> {
         let (to_server, from_client) = mpsc::channel();
         let (to_client, from_server) = mpsc::channel();
-        let (link, told) = (Arc::clone(self), Arc::clone(shared));
-        start(move || link.deliver(&from_client, &link.server, |_| ()));
-        let link = Arc::clone(self);
-        start(move || link.deliver(&from_server, &link.client, |message| link.arrives(message, &told)));
-        let (link, told) = (Arc::clone(self), Arc::clone(shared));
-        start(move || link.answers(&to_client, &told));
+        self.start(move |link| link.deliver(&from_client, &link.server, |_| ()))?;
+        let told = Arc::clone(shared);
+        self.start(move |link| link.deliver(&from_server, &link.client, |message| link.arrives(message, &told)))?;
+        let told = Arc::clone(shared);
+        self.start(move |link| link.answers(&to_client, &told))?;
         self.requests(&to_server, shared)
+    }
+
+    /// Runs one part of the connection on a thread of its own; without it there is no connection.
+    fn start(self: &Arc<Self>, part: impl FnOnce(&Self) -> io::Result<()> + Send + 'static) -> io::Result<()> {
+        let link = Arc::clone(self);
+        start(move || part(&link)).inspect_err(|_| self.sever())
     }
 
     /// Reads what the client sends, until it leaves.
@@ -167,11 +173,9 @@ impl Link {
     }
 }
 
-/// Runs one part of a connection on a thread of its own.
-fn start(part: impl FnOnce() -> io::Result<()> + Send + 'static) {
-    // Where no thread can be had, what the part holds is dropped, and the connection ends with it. An error of a part
-    // is the end of the connection and no more.
-    let _ = thread::Builder::new().name("proxy".into()).spawn(|| drop(part()));
+/// Runs something on a thread of its own. Its error is the end of a connection, which is what both ends are to see.
+fn start(part: impl FnOnce() -> io::Result<()> + Send + 'static) -> io::Result<()> {
+    thread::Builder::new().name("proxy".into()).spawn(|| drop(part())).map(drop)
 }
 
 fn send(to: &Sender<Due>, shared: &Shared, bytes: Vec<u8>) {

@@ -4,7 +4,7 @@ use graven::{Error, Outcome};
 use graven_testkit::{Cluster, Database, Mode as Stop};
 use tokio_postgres::Client;
 
-use crate::common::{Cut, Proxy, exists, fresh, history, lines, set, value, versions};
+use crate::common::{exists, fresh, history, lines, set, value, versions};
 
 const THREE: [(&str, &str); 3] = [
     ("0001_create_users.sql", "CREATE TABLE users (id bigint PRIMARY KEY);\n"),
@@ -69,21 +69,6 @@ async fn the_history_says_what_was_applied_by_whom_and_when() {
                 AND applied_at BETWEEN now() - interval '1 minute' AND now()";
     assert_eq!(value(&database, rows), "3");
     assert_eq!(value(&database, "SELECT count(DISTINCT run) FROM graven_history"), "1");
-}
-
-#[tokio::test]
-async fn with_nothing_pending_a_run_is_one_message() {
-    let (database, mut client) = fresh().await;
-    let migrations = set(&THREE);
-    migrations.run(&mut client).await.unwrap();
-    let proxy = Proxy::before(&database, Cut::Never).await;
-    let mut client = proxy.connect(&database).await;
-    for _ in 0..3 {
-        let before = proxy.queries();
-        let report = migrations.run(&mut client).await.unwrap();
-        assert_eq!((report.outcome, report.applied.len(), report.total), (Outcome::UpToDate, 0, 3));
-        assert_eq!(proxy.queries() - before, 1, "{:?}", proxy.texts());
-    }
 }
 
 #[tokio::test]

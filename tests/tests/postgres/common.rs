@@ -1,7 +1,7 @@
 //! What the modules share: sets written down in the test itself, and looks at what a run left in the database.
 
 mod instance;
-mod proxy;
+mod pooler;
 
 // Sets are made the way the command line makes them, so that the real splitter and the real directives are at work.
 #[path = "../../../cli/src/embed.rs"]
@@ -13,12 +13,12 @@ use graven::{Error, MigrationFailed, Migrations, Report};
 use graven_source::Version;
 use graven_source::seal::Seal;
 use graven_source::set::{Loaded, Paths, Set};
-use graven_testkit::Database;
+use graven_testkit::{Database, Proxy};
 use tempfile::TempDir;
-use tokio_postgres::Client;
+use tokio_postgres::{Client, Config, NoTls};
 
 pub(crate) use instance::{Ended, Instance, named};
-pub(crate) use proxy::{Cut, Proxy};
+pub(crate) use pooler::Pooler;
 
 /// A set of these files, none of them sealed.
 pub(crate) fn set(files: &[(&str, &str)]) -> Migrations {
@@ -74,6 +74,22 @@ pub(crate) async fn fresh() -> (Database, Client) {
     let database = Database::create().unwrap();
     let client = database.connect().await.unwrap();
     (database, client)
+}
+
+/// A client of a URL, at work in that schema from its first message on.
+pub(crate) async fn connect_in(url: &str, schema: &str) -> Client {
+    let mut config: Config = url.parse().unwrap();
+    let (client, connection) = config.options(format!("-c search_path={schema}")).connect(NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
+/// A proxy that lets everybody have every advisory lock, as if the server had none.
+pub(crate) fn without_locks(database: &Database) -> Proxy {
+    const ATTEMPT: &str = "pg_catalog.pg_try_advisory_lock(";
+    let proxy = Proxy::to(database.url()).unwrap();
+    proxy.rewrite(|sql| sql.contains(ATTEMPT).then(|| sql.replace(ATTEMPT, "(true OR 0 = ")));
+    proxy
 }
 
 /// The versions that a run applied, in order.

@@ -128,7 +128,7 @@ async fn all_conflicts_are_listed_at_once_each_with_its_remedy() {
     let Error::Conflicts { conflicts, .. } = &error else { panic!("{error:?}") };
     let found: Vec<_> = conflicts.iter().map(|c| format!("{} {}", c.version().unwrap(), c.state())).collect();
     assert_eq!(found, ["2 out of order", "3 orphaned", "5 modified", "6 out of order", "9 future"]);
-    assert_eq!(error.to_string(), "5 conflicts between the embedded migrations and the database");
+    assert_eq!(error.to_string(), format!("5 conflicts between the migrations and the database: {}", found.join(", ")));
     let page = error.explain();
     assert_eq!(page.matches("remedy: ").count(), 5, "{page}");
     assert_eq!(history(&database).len(), 4);
@@ -351,4 +351,59 @@ async fn names_for_the_history_that_are_none_are_refused() {
         let error = set(&[A]).migrator().history(name).run(&mut client).await.unwrap_err();
         assert!(matches!(error, Error::HistoryName { .. }), "{name}: {error:?}");
     }
+}
+
+#[tokio::test]
+async fn a_version_that_another_branch_has_used_is_not_taken_for_an_edit() {
+    let (_database, mut client) = fresh().await;
+    set(&[A, ("0002_theirs.sql", "SELECT 2")]).run(&mut client).await.unwrap();
+    let error = set(&[A, ("0002_ours.sql", "SELECT 3")]).run(&mut client).await.unwrap_err();
+    let page = error.explain();
+    assert!(page.contains("2 ours is modified: version 2 was applied as theirs"), "{page}");
+    assert!(page.contains("give `ours` the next free version"), "{page}");
+}
+
+#[tokio::test]
+async fn who_forgets_the_namespace_does_not_apply_everything_again() {
+    let (_database, mut client) = fresh().await;
+    let migrations = set(&[A, B]);
+    migrations.migrator().namespace("billing").run(&mut client).await.unwrap();
+    let error = migrations.run(&mut client).await.unwrap_err();
+    let Error::AppliedUnder { namespace, .. } = &error else { panic!("{error:?}") };
+    assert_eq!(namespace, "billing");
+    assert!(error.hint().unwrap().contains("--namespace billing"), "{error:?}");
+    // Another set of the same service may begin there all the same.
+    set(&[("0001_other.sql", "CREATE TABLE other ()")]).run(&mut client).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_remedy_names_the_history_that_it_is_about() {
+    let (database, mut client) = fresh().await;
+    database.execute("CREATE SCHEMA ops; CREATE TABLE t (id int)").unwrap();
+    let text = "-- graven: transaction = off\nSELECT 1;\nDO $$ BEGIN COMMIT; RAISE 'no'; END $$;";
+    let migrations = set(&[("0001_a.sql", text)]);
+    let mut migrator = migrations.migrator().history("ops.history").namespace("x").into_existing();
+    let remedy = "graven resolve 1 --applied --history ops.history --namespace x";
+    let error = migrator.run(&mut client).await.unwrap_err();
+    assert!(error.explain().contains(remedy), "{error:?}");
+    let error = migrator.run(&mut client).await.unwrap_err();
+    assert!(error.explain().contains(remedy), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_migration_that_another_instance_is_at_is_not_to_be_resolved() {
+    let (database, mut client) = fresh().await;
+    let migrations = set(&[("0001_a.sql", "-- graven: transaction = off\nSELECT 1;\nSELECT pg_sleep(1);\nSELECT 2;")]);
+    let mut other = database.connect().await.unwrap();
+    let run = tokio::spawn(async move { migrations.run(&mut other).await });
+    crate::common::until("the second statement runs", || {
+        exists(&database, "graven_history") && history(&database) == ["1 a started 1/3 in doubt"]
+    })
+    .await;
+    let status = migrations.status(&mut client).await.unwrap();
+    assert!(status.conflicts[0].to_string().contains("another instance is at it: pid"), "{:?}", status.conflicts);
+    assert_eq!(status.conflicts[0].remedy(), "wait until it is done");
+    let error = migrations.verify(&mut client).await.unwrap_err();
+    assert!(error.to_string().contains("another instance is at it"), "{error}");
+    run.await.unwrap().unwrap();
 }

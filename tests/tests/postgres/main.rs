@@ -5,13 +5,17 @@
 mod apply;
 mod batches;
 mod common;
+mod company;
 mod conflicts;
+mod crash;
 mod events;
 mod failure;
 mod faults;
 mod lock;
 mod modes;
 mod non_transactional;
+mod pooler;
 mod race;
+mod round_trips;
 mod surroundings;
 mod url;

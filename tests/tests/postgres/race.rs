@@ -1,9 +1,9 @@
 //! Many instances that start at the same moment on a fresh database: all start, and each migration is applied once.
 
 use graven::Outcome;
-use graven_testkit::Database;
+use graven_testkit::{Database, Message};
 
-use crate::common::{Ended, Instance, Proxy, fresh, history, lines, named, value};
+use crate::common::{Ended, Instance, fresh, history, lines, named, value, without_locks};
 
 fn each_was_applied_once(database: &Database) {
     let counts = lines(database, "SELECT version || ':' || count(*) FROM counts GROUP BY version ORDER BY version");
@@ -79,10 +79,10 @@ async fn where_locks_exclude_nobody_the_claims_still_apply_each_migration_once()
     let migrations = named("plain");
     for _ in 0..4 {
         let (database, _) = fresh().await;
-        let proxy = Proxy::without_locks(&database).await;
+        let proxy = without_locks(&database);
         let mut clients = Vec::new();
         for _ in 0..12 {
-            clients.push(proxy.connect(&database).await);
+            clients.push(proxy.connect().await.unwrap());
         }
         let mut tasks = tokio::task::JoinSet::new();
         for mut client in clients {
@@ -91,7 +91,9 @@ async fn where_locks_exclude_nobody_the_claims_still_apply_each_migration_once()
         let reports = tasks.join_all().await;
         assert_eq!(reports.iter().map(|report| report.applied.len()).sum::<usize>(), 8);
         each_was_applied_once(&database);
-        let asked = proxy.texts().iter().filter(|text| text.contains("pg_try_advisory_lock")).count();
+        let traffic = proxy.traffic();
+        let asked = traffic.messages.iter().filter_map(Message::sql).filter(|sql| sql.contains("pg_try_advisory_lock"));
+        let asked = asked.count();
         assert!(asked > 1, "only {asked} asked for a lock: that was no race");
     }
 }

@@ -1,0 +1,96 @@
+//! A real pooler, pgbouncer, between the tests and a server of their own.
+
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use graven_testkit::{Cluster, Database};
+use tempfile::TempDir;
+
+/// A running pgbouncer. It goes away with the value.
+pub(crate) struct Pooler {
+    child: Child,
+    port: u16,
+    files: TempDir,
+}
+
+impl Pooler {
+    /// One before every database of a server, in a mode (`transaction`, `session`), with so many connections to the server
+    /// for each database. `None` where there is no pgbouncer; in CI that is a failure.
+    pub(crate) fn before(cluster: &Cluster, mode: &str, size: usize) -> Option<Self> {
+        let Some(program) = program() else {
+            assert!(std::env::var_os("CI").is_none(), "there is no pgbouncer, and CI is set");
+            eprintln!("NOT TESTED: there is no pgbouncer here (`apt-get install pgbouncer`)");
+            return None;
+        };
+        let files = TempDir::new().unwrap();
+        let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+        let server: tokio_postgres::Config = cluster.url().parse().unwrap();
+        let password = std::str::from_utf8(server.get_password().unwrap()).unwrap();
+        let text = format!(
+            "[databases]\n* = host=127.0.0.1 port={} user=postgres password={password}\n\
+             [pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\nauth_type = any\n\
+             pool_mode = {mode}\ndefault_pool_size = {size}\nmax_client_conn = 200\nlogfile = {}\n{}",
+            cluster.port(),
+            files.path().join("log").display(),
+            // It refuses to run as root, and knows itself how to become somebody else.
+            if is_root() { "user = nobody\n" } else { "" },
+        );
+        let configuration = files.path().join("pgbouncer.ini");
+        std::fs::write(&configuration, text).unwrap();
+        open_to_all(&files);
+        let mut command = Command::new(program);
+        command.arg(&configuration).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut pooler = Self { child: command.spawn().unwrap(), port, files };
+        pooler.wait();
+        Some(pooler)
+    }
+
+    /// The URL of a database, through the pooler.
+    pub(crate) fn url(&self, database: &Database) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/{}", self.port, database.name())
+    }
+
+    fn wait(&mut self) {
+        for _ in 0..500 {
+            if TcpStream::connect(("127.0.0.1", self.port)).is_ok() {
+                return;
+            }
+            assert!(self.child.try_wait().unwrap().is_none(), "pgbouncer has ended: {}", self.log());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("pgbouncer does not answer: {}", self.log());
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.files.path().join("log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Pooler {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Debian puts it where the path of an ordinary user does not lead.
+fn program() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let places =
+        std::env::split_paths(&path).chain(["/usr/sbin", "/usr/local/sbin", "/opt/homebrew/bin"].map(PathBuf::from));
+    places.map(|place| place.join("pgbouncer")).find(|program| program.is_file())
+}
+
+fn is_root() -> bool {
+    let id = Command::new("id").arg("-u").output().unwrap();
+    String::from_utf8_lossy(&id.stdout).trim() == "0"
+}
+
+/// The log is written by whom pgbouncer has become.
+fn open_to_all(files: &TempDir) {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    std::fs::set_permissions(files.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
+}

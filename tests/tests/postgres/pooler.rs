@@ -1,0 +1,177 @@
+//! Behind a pooler in transaction mode, where each message reaches another session of the server.
+//!
+//! The failures guarded against: a lock that stays behind in the pool, where nobody gives it back and every later run waits
+//! for it; settings that stay behind with strangers; a migration that runs twice because no lock holds.
+
+use std::process::Child;
+use std::time::{Duration, Instant};
+
+use graven::{Error, Migrations, Outcome};
+use graven_testkit::{Cluster, Database};
+use tokio_postgres::NoTls;
+
+use crate::common::{Ended, Instance, Pooler, exists, history, lines, named, set, until, value, versions};
+
+const POOL: usize = 3;
+
+/// A server, its pooler and a database. `None` where there is no pgbouncer.
+fn pooled(mode: &str) -> Option<(Cluster, Pooler)> {
+    let cluster = Cluster::builder().start().unwrap();
+    let pooler = Pooler::before(&cluster, mode, POOL)?;
+    Some((cluster, pooler))
+}
+
+fn locks(database: &Database) -> Vec<String> {
+    let sql = "SELECT l.pid || ' ' || coalesce(a.query, '') FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid) \
+               WHERE l.locktype = 'advisory' AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    lines(database, sql)
+}
+
+/// What the sessions of the pool have set that a new one has not.
+async fn left_in_the_pool(pooler: &Pooler, database: &Database) -> Vec<String> {
+    let mut left = Vec::new();
+    let mut open = Vec::new();
+    for _ in 0..POOL {
+        let (client, connection) = tokio_postgres::connect(&pooler.url(database), NoTls).await.unwrap();
+        tokio::spawn(connection);
+        // An open transaction keeps its session, so that the next client gets another one.
+        client.batch_execute("BEGIN").await.unwrap();
+        let sql = "SELECT pg_backend_pid()::text, name, setting FROM pg_settings \
+                   WHERE source = 'session' AND name <> 'application_name' \
+                   UNION ALL SELECT pg_backend_pid()::text, 'role', current_user WHERE current_user <> session_user";
+        for row in client.query(sql, &[]).await.unwrap() {
+            left.push(format!("{} {}", row.get::<_, String>(1), row.get::<_, String>(2)));
+        }
+        open.push(client);
+    }
+    left.sort();
+    left.dedup();
+    left
+}
+
+async fn twenty_at_once(set: &str) {
+    let Some((cluster, pooler)) = pooled("transaction") else { return };
+    let database = cluster.database().unwrap();
+    let before = left_in_the_pool(&pooler, &database).await;
+    let children: Vec<Child> = (0..20).map(|_| Instance::of(set, &pooler.url(&database)).start()).collect();
+    let applied = children.into_iter().map(|child| Ended::of(child).result.unwrap().1);
+    assert_eq!(applied.sum::<usize>(), 8);
+    let counts = lines(&database, "SELECT version || ':' || count(*) FROM counts GROUP BY version ORDER BY version");
+    assert_eq!(counts, ["1:1", "2:1", "3:1", "4:1", "5:1", "6:1", "7:1", "8:1"]);
+    assert_eq!(history(&database).len(), 8);
+    assert_eq!(value(&database, "SELECT count(*) FROM graven_history WHERE state <> 'applied'"), "0");
+    assert_eq!(locks(&database), [""; 0]);
+    assert_eq!(left_in_the_pool(&pooler, &database).await, before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn twenty_instances_at_once_apply_each_migration_once_and_leave_no_lock_in_the_pool() {
+    twenty_at_once("plain").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn twenty_instances_at_once_do_not_hang_over_a_concurrent_index() {
+    twenty_at_once("concurrently").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_is_killed_leaves_no_lock_and_the_next_one_goes_on_at_once() {
+    let Some((cluster, pooler)) = pooled("transaction") else { return };
+    let database = cluster.database().unwrap();
+    database.execute("CREATE SCHEMA app; CREATE TABLE app.gate ()").unwrap();
+    let gate = database.connect().await.unwrap();
+    gate.batch_execute("BEGIN; LOCK TABLE app.gate").await.unwrap();
+    let migrations = gated();
+    let mut client = graven::connect(&pooler.url(&database)).await.unwrap();
+    let run = tokio::spawn(async move { migrations.run(&mut client).await });
+    let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'app.gate'::regclass";
+    until("the run is at the gate", || value(&database, waiting) == "1").await;
+    run.abort();
+    assert!(run.await.unwrap_err().is_cancelled());
+    gate.batch_execute("COMMIT").await.unwrap();
+
+    let began = Instant::now();
+    let report = migrations.run_url(&pooler.url(&database)).await.unwrap();
+    assert!(began.elapsed() < Duration::from_secs(10), "{report:?}");
+    assert_eq!(history(&database), ["1 a applied", "2 b applied"]);
+    assert_eq!(locks(&database), [""; 0]);
+}
+
+fn gated() -> Migrations {
+    set(&[
+        ("0001_a.sql", "CREATE TABLE a ()"),
+        ("0002_b.sql", "-- graven: lock_timeout = 0\nLOCK TABLE app.gate;\nCREATE TABLE b ()"),
+    ])
+}
+
+/// Who connects to the server itself holds the lock, and is waited for by who comes through the pooler.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_without_the_pooler_is_waited_for() {
+    let Some((cluster, pooler)) = pooled("transaction") else { return };
+    let database = cluster.database().unwrap();
+    database.execute("CREATE SCHEMA app; CREATE TABLE app.gate ()").unwrap();
+    let gate = database.connect().await.unwrap();
+    gate.batch_execute("BEGIN; LOCK TABLE app.gate").await.unwrap();
+    let mut client = database.connect().await.unwrap();
+    let run = tokio::spawn(async move { gated().run(&mut client).await });
+    let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'app.gate'::regclass";
+    until("the run is at the gate", || value(&database, waiting) == "1").await;
+    let mut impatient = graven::connect(&pooler.url(&database)).await.unwrap();
+    let error = gated().migrator().lock_timeout(Duration::from_millis(200)).run(&mut impatient).await.unwrap_err();
+    assert!(matches!(&error, Error::LockTimeout { holder: Some(_), .. }), "{error:?}");
+    let open = async { gate.batch_execute("COMMIT").await.unwrap() };
+    let migrations = gated();
+    let (report, ()) = tokio::join!(migrations.run(&mut impatient), open);
+    assert_eq!(report.unwrap().outcome, Outcome::UpToDate);
+    assert_eq!(versions(&run.await.unwrap().unwrap()), [1, 2]);
+    assert_eq!(locks(&database), [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_file_sets_does_not_stay_behind_in_the_pool() {
+    let Some((cluster, pooler)) = pooled("transaction") else { return };
+    let database = cluster.database().unwrap();
+    let before = left_in_the_pool(&pooler, &database).await;
+    let files = [
+        ("1_a.sql", "SET search_path = pg_catalog; SET work_mem = '5MB'; CREATE TABLE public.a (id int)"),
+        ("2_b.sql", "-- graven: transaction = off\nCREATE INDEX CONCURRENTLY a_id ON a (id);\nVACUUM a;"),
+        ("3_c.sql", "CREATE TABLE c ()"),
+    ];
+    assert_eq!(versions(&set(&files).run_url(&pooler.url(&database)).await.unwrap()), [1, 2, 3]);
+    assert_eq!(left_in_the_pool(&pooler, &database).await, before);
+    assert!(exists(&database, "public.c"));
+}
+
+/// Its settings would reach strangers, and not its own statements.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_without_a_transaction_that_needs_its_session_is_refused_before_it_begins() {
+    let Some((cluster, pooler)) = pooled("transaction") else { return };
+    for text in [
+        "-- graven: transaction = off\nSET search_path = app;\nCREATE TABLE b ();",
+        "-- graven: transaction = off\n-- graven: statement_timeout = 1s\nCREATE TABLE b ();",
+    ] {
+        let database = cluster.database().unwrap();
+        let migrations = set(&[("1_a.sql", "CREATE TABLE a ()"), ("2_b.sql", text)]);
+        let error = migrations.run_url(&pooler.url(&database)).await.unwrap_err();
+        let page = error.explain();
+        assert!(page.contains("migration 2 b needs a session of its own, and a pooler stands between"), "{page}");
+        assert!(page.contains("past the pooler"), "{page}");
+        assert_eq!(history(&database), ["1 a applied"]);
+        assert_eq!(migrations.run_url(database.url()).await.is_ok(), text.contains("timeout"), "{text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn behind_a_pooler_in_session_mode_everything_is_applied_once() {
+    let Some((cluster, pooler)) = pooled("session") else { return };
+    let database = cluster.database().unwrap();
+    let url = pooler.url(&database);
+    let mut runs = tokio::task::JoinSet::new();
+    for _ in 0..6 {
+        let url = url.clone();
+        runs.spawn(async move { named("concurrently").run_url(&url).await.unwrap().applied.len() });
+    }
+    assert_eq!(runs.join_all().await.iter().sum::<usize>(), 8);
+    assert_eq!(value(&database, "SELECT count(*) FROM counts"), "8");
+    assert_eq!(locks(&database), [""; 0]);
+}
