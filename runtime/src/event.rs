@@ -17,7 +17,9 @@ pub enum Event<'a> {
     /// The history was read, and this is what is to be done.
     #[non_exhaustive]
     Looked {
-        /// The history table.
+        /// The database.
+        database: &'a str,
+        /// The history table: schema and name, quoted where they must be.
         history: &'a str,
         /// How many migrations of the set are applied.
         applied: usize,
@@ -50,7 +52,10 @@ pub enum Event<'a> {
         /// How long this run waited for it.
         waited: Duration,
     },
-    /// A migration begins.
+    /// A migration is sent to the server.
+    ///
+    /// Many travel in one message: then this comes for all of them first, and [`Applied`](Self::Applied) for each of those
+    /// that have committed once the server has answered. Those left, if any, are sent again or end the run.
     #[non_exhaustive]
     Applying {
         /// Its version.
@@ -74,7 +79,7 @@ pub enum Event<'a> {
         /// Its beginning.
         sql: &'a str,
     },
-    /// A migration failed on something that may pass, and is tried again.
+    /// A migration failed on something that may pass, and is tried again, with those that were sent behind it.
     #[non_exhaustive]
     Retrying {
         /// Its version.
@@ -127,8 +132,8 @@ impl Observers<'_> {
 impl Event<'_> {
     fn trace(&self, instance: &str) {
         match self {
-            Self::Looked { history, applied, pending } => {
-                tracing::info!(target: "graven", instance, history, applied, pending, "looked at the history");
+            Self::Looked { database, history, applied, pending } => {
+                tracing::info!(target: "graven", instance, database, history, applied, pending, "looked at the history");
             }
             Self::Future { versions } => tracing::warn!(
                 target: "graven", instance, versions = ?versions.iter().map(|version| version.value()).collect::<Vec<_>>(),

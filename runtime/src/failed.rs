@@ -8,6 +8,7 @@ use graven_source::snippet::{Excerpt, Style};
 
 use crate::connection::Failure;
 use crate::error::count;
+use crate::lock::Holder;
 use crate::migrations::{Migration, Migrations, Sealing};
 use crate::report::Applied;
 use crate::server_error::ServerError;
@@ -32,6 +33,9 @@ pub struct MigrationFailed {
     pub attempts: u32,
     /// What this run had applied before it.
     pub applied: Vec<Applied>,
+    /// Of a migration that gave up waiting for a table: the sessions that hold locks on tables it names, the oldest
+    /// transactions first, as far as they could be seen right after.
+    pub in_the_way: Vec<Holder>,
     pub(crate) excerpt: Option<Excerpt>,
     pub(crate) left: Left,
     sealing: Sealing,
@@ -90,6 +94,7 @@ impl MigrationFailed {
             cause,
             attempts: 1,
             applied: Vec::new(),
+            in_the_way: Vec::new(),
             excerpt,
             left,
             sealing: migration.sealing,
@@ -184,6 +189,9 @@ impl MigrationFailed {
                     page.push_str(&format!("\n  {label}: {}", text.replace('\n', "\n    ")));
                 }
             }
+        }
+        for holder in &self.in_the_way {
+            page.push_str(&format!("\n  in the way: {holder}"));
         }
         page.push_str(&format!("\n  left behind: {}", self.left));
         let applied = match self.applied.as_slice() {

@@ -88,6 +88,7 @@ pub(crate) struct Server {
     pub(crate) current_schema: String,
     /// Something else than a table has the name of the history: a view, say.
     pub(crate) occupied: bool,
+    pub(crate) database: String,
     /// The process that has answered.
     pub(crate) process: Option<i32>,
 }
@@ -108,6 +109,7 @@ impl Server {
             tables: row.text(10).lines().map(str::to_owned).collect(),
             current_schema: row.text(11).to_owned(),
             occupied: row.is_true(12),
+            database: row.text(13).to_owned(),
             process: row.number(13),
         }
     }

@@ -9,6 +9,7 @@ use crate::connection::{Connection, Row};
 use crate::error::Error;
 use crate::history::Table;
 use crate::session::{Reach, Session};
+use crate::sql::literal;
 
 /// The first pause between two tries.
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
@@ -171,6 +172,30 @@ pub(crate) async fn holder<C: Connection>(session: &mut Session<'_, C>, table: &
     );
     let reply = session.send(&sql).await;
     reply.completed.first()?.first().and_then(Holder::parse)
+}
+
+/// Who holds locks on tables that a text names, the oldest transactions first. Never fails: it only serves a message.
+///
+/// Asked once a statement has given up waiting: `pg_blocking_pids` answers only for one that waits still.
+pub(crate) async fn in_the_way<C: Connection>(session: &mut Session<'_, C>, text: &str) -> Vec<Holder> {
+    let sql = format!(
+        "SELECT a.pid, a.usename, a.application_name, pg_catalog.host(a.client_addr), \
+         EXTRACT(epoch FROM pg_catalog.clock_timestamp() - a.backend_start)::float8::text, \
+         EXTRACT(epoch FROM pg_catalog.clock_timestamp() - a.query_start)::float8::text, \
+         pg_catalog.regexp_replace(\
+         pg_catalog.left(NULLIF(a.query, '<insufficient privilege>'), 120), '[[:space:]]+', ' ', 'g') \
+         FROM pg_catalog.pg_stat_activity a \
+         WHERE a.pid <> pg_catalog.pg_backend_pid() AND EXISTS (\
+         SELECT FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class c ON c.oid = l.relation \
+         WHERE l.pid = a.pid AND l.granted AND l.locktype = 'relation' AND c.relkind IN ('r', 'p', 'm') \
+         AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d \
+         WHERE d.datname = pg_catalog.current_database()) \
+         AND pg_catalog.strpos({text}, c.relname::text) > 0) \
+         ORDER BY a.xact_start LIMIT 3",
+        text = literal(text),
+    );
+    let reply = session.send(&sql).await;
+    reply.completed.first().into_iter().flatten().filter_map(Holder::parse).collect()
 }
 
 #[cfg(test)]

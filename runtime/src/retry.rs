@@ -6,6 +6,7 @@ use crate::connection::Connection;
 use crate::error::Error;
 use crate::event::Event;
 use crate::failed::{Cause, MigrationFailed};
+use crate::lock::in_the_way;
 use crate::migrations::Migration;
 use crate::options::Options;
 use crate::run::Run;
@@ -41,6 +42,9 @@ impl Retries {
             _ => return Err(Error::MigrationFailed(failed)),
         };
         if self.left == 0 {
+            if transient.sqlstate == "55P03" {
+                failed.in_the_way = in_the_way(&mut run.session, migration.sql).await;
+            }
             return Err(Error::MigrationFailed(failed));
         }
         self.left -= 1;

@@ -292,7 +292,7 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
         let table = table(self.question(Detail::Plan), &seen.server);
         let history = table.map_or_else(String::new, |table| table.shown());
         let (applied, pending) = (plan.applied, plan.steps.len());
-        self.observers.tell(&Event::Looked { history: &history, applied, pending });
+        self.observers.tell(&Event::Looked { database: &seen.server.database, history: &history, applied, pending });
     }
 
     /// Runs the steps of a plan, until one was claimed by somebody else.

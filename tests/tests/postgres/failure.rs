@@ -223,6 +223,8 @@ async fn a_table_that_stays_locked_fails_after_the_retries_with_nothing_done() {
     assert_eq!((failed.attempts, failed.line), (2, Some(3)));
     assert!(failed.to_string().contains("after 2 attempts"), "{failed}");
     assert!(failed.hint().contains("lock_timeout"), "{}", failed.hint());
+    let pid: i32 = holder.query_one("SELECT pg_backend_pid()", &[]).await.unwrap().get(0);
+    assert_eq!(failed.in_the_way.iter().map(|session| session.pid).collect::<Vec<_>>(), [pid]);
     assert!(!exists(&database, "a"));
     assert_eq!(history(&database), [""; 0]);
 }

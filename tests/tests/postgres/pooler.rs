@@ -7,18 +7,18 @@ use std::process::Child;
 use std::time::{Duration, Instant};
 
 use graven::{Error, Migrations, Outcome};
-use graven_testkit::{Cluster, Database};
+use graven_testkit::Database;
 use tokio_postgres::NoTls;
 
 use crate::common::{Ended, Instance, Pooler, exists, history, lines, named, set, until, value, versions};
 
 const POOL: usize = 3;
 
-/// A server, its pooler and a database. `None` where there is no pgbouncer.
-fn pooled(mode: &str) -> Option<(Cluster, Pooler)> {
-    let cluster = Cluster::builder().start().unwrap();
-    let pooler = Pooler::before(&cluster, mode, POOL)?;
-    Some((cluster, pooler))
+/// A database and a pooler before its server. `None` where there is no pgbouncer.
+fn pooled(mode: &str) -> Option<(Database, Pooler)> {
+    let database = Database::create().unwrap();
+    let pooler = Pooler::before(&database, mode, POOL)?;
+    Some((database, pooler))
 }
 
 fn locks(database: &Database) -> Vec<String> {
@@ -37,7 +37,7 @@ async fn left_in_the_pool(pooler: &Pooler, database: &Database) -> Vec<String> {
         // An open transaction keeps its session, so that the next client gets another one.
         client.batch_execute("BEGIN").await.unwrap();
         let sql = "SELECT pg_backend_pid()::text, name, setting FROM pg_settings \
-                   WHERE source = 'session' AND name <> 'application_name' \
+                   WHERE setting <> reset_val AND name <> 'application_name' \
                    UNION ALL SELECT pg_backend_pid()::text, 'role', current_user WHERE current_user <> session_user";
         for row in client.query(sql, &[]).await.unwrap() {
             left.push(format!("{} {}", row.get::<_, String>(1), row.get::<_, String>(2)));
@@ -50,8 +50,7 @@ async fn left_in_the_pool(pooler: &Pooler, database: &Database) -> Vec<String> {
 }
 
 async fn twenty_at_once(set: &str) {
-    let Some((cluster, pooler)) = pooled("transaction") else { return };
-    let database = cluster.database().unwrap();
+    let Some((database, pooler)) = pooled("transaction") else { return };
     let before = left_in_the_pool(&pooler, &database).await;
     let children: Vec<Child> = (0..20).map(|_| Instance::of(set, &pooler.url(&database)).start()).collect();
     let applied = children.into_iter().map(|child| Ended::of(child).result.unwrap().1);
@@ -76,8 +75,7 @@ async fn twenty_instances_at_once_do_not_hang_over_a_concurrent_index() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_that_is_killed_leaves_no_lock_and_the_next_one_goes_on_at_once() {
-    let Some((cluster, pooler)) = pooled("transaction") else { return };
-    let database = cluster.database().unwrap();
+    let Some((database, pooler)) = pooled("transaction") else { return };
     database.execute("CREATE SCHEMA app; CREATE TABLE app.gate ()").unwrap();
     let gate = database.connect().await.unwrap();
     gate.batch_execute("BEGIN; LOCK TABLE app.gate").await.unwrap();
@@ -107,8 +105,7 @@ fn gated() -> Migrations {
 /// Who connects to the server itself holds the lock, and is waited for by who comes through the pooler.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_without_the_pooler_is_waited_for() {
-    let Some((cluster, pooler)) = pooled("transaction") else { return };
-    let database = cluster.database().unwrap();
+    let Some((database, pooler)) = pooled("transaction") else { return };
     database.execute("CREATE SCHEMA app; CREATE TABLE app.gate ()").unwrap();
     let gate = database.connect().await.unwrap();
     gate.batch_execute("BEGIN; LOCK TABLE app.gate").await.unwrap();
@@ -129,8 +126,7 @@ async fn a_run_without_the_pooler_is_waited_for() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_file_sets_does_not_stay_behind_in_the_pool() {
-    let Some((cluster, pooler)) = pooled("transaction") else { return };
-    let database = cluster.database().unwrap();
+    let Some((database, pooler)) = pooled("transaction") else { return };
     let before = left_in_the_pool(&pooler, &database).await;
     let files = [
         ("1_a.sql", "SET search_path = pg_catalog; SET work_mem = '5MB'; CREATE TABLE public.a (id int)"),
@@ -145,12 +141,12 @@ async fn what_a_file_sets_does_not_stay_behind_in_the_pool() {
 /// Its settings would reach strangers, and not its own statements.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_without_a_transaction_that_needs_its_session_is_refused_before_it_begins() {
-    let Some((cluster, pooler)) = pooled("transaction") else { return };
+    let Some((_, pooler)) = pooled("transaction") else { return };
     for text in [
         "-- graven: transaction = off\nSET search_path = app;\nCREATE TABLE b ();",
         "-- graven: transaction = off\n-- graven: statement_timeout = 1s\nCREATE TABLE b ();",
     ] {
-        let database = cluster.database().unwrap();
+        let database = Database::create().unwrap();
         let migrations = set(&[("1_a.sql", "CREATE TABLE a ()"), ("2_b.sql", text)]);
         let error = migrations.run_url(&pooler.url(&database)).await.unwrap_err();
         let page = error.explain();
@@ -163,8 +159,7 @@ async fn a_file_without_a_transaction_that_needs_its_session_is_refused_before_i
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn behind_a_pooler_in_session_mode_everything_is_applied_once() {
-    let Some((cluster, pooler)) = pooled("session") else { return };
-    let database = cluster.database().unwrap();
+    let Some((database, pooler)) = pooled("session") else { return };
     let url = pooler.url(&database);
     let mut runs = tokio::task::JoinSet::new();
     for _ in 0..6 {

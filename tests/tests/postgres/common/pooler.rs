@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use graven_testkit::{Cluster, Database};
+use graven_testkit::Database;
 use tempfile::TempDir;
 
 /// A running pgbouncer. It goes away with the value.
@@ -16,9 +16,9 @@ pub(crate) struct Pooler {
 }
 
 impl Pooler {
-    /// One before every database of a server, in a mode (`transaction`, `session`), with so many connections to the server
+    /// One before every database of the server of a database, in a mode (`transaction`, `session`), with so many connections to the server
     /// for each database. `None` where there is no pgbouncer; in CI that is a failure.
-    pub(crate) fn before(cluster: &Cluster, mode: &str, size: usize) -> Option<Self> {
+    pub(crate) fn before(database: &Database, mode: &str, size: usize) -> Option<Self> {
         let Some(program) = program() else {
             assert!(std::env::var_os("CI").is_none(), "there is no pgbouncer, and CI is set");
             eprintln!("NOT TESTED: there is no pgbouncer here (`apt-get install pgbouncer`)");
@@ -26,13 +26,13 @@ impl Pooler {
         };
         let files = TempDir::new().unwrap();
         let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
-        let server: tokio_postgres::Config = cluster.url().parse().unwrap();
+        let server: tokio_postgres::Config = database.url().parse().unwrap();
         let password = std::str::from_utf8(server.get_password().unwrap()).unwrap();
         let text = format!(
             "[databases]\n* = host=127.0.0.1 port={} user=postgres password={password}\n\
              [pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\nauth_type = any\n\
              pool_mode = {mode}\ndefault_pool_size = {size}\nmax_client_conn = 200\nlogfile = {}\n{}",
-            cluster.port(),
+            server.get_ports()[0],
             files.path().join("log").display(),
             // It refuses to run as root, and knows itself how to become somebody else.
             if is_root() { "user = nobody\n" } else { "" },
