@@ -38,7 +38,6 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<()> {
     let results = measure(arguments)?;
-    println!("{}", table::render(&results));
     let output = match &arguments.output {
         Some(output) => output.clone(),
         None if arguments.is_full() => PathBuf::from(env!("CARGO_MANIFEST_DIR")),
@@ -64,7 +63,9 @@ fn measure(arguments: &Arguments) -> Result<Results> {
     let routes = routes.collect::<Result<Vec<_>>>()?;
     for workload in arguments.workloads() {
         eprint!("{} migrations, {:?} pending\n  first runs:", workload.migrations, workload.pending);
+        let before = results.cells.len();
         results.cells.extend(measure::measure(&server, &tools, workload, &routes)?);
+        println!("{}", table::render(&results, &results.cells[before..]));
     }
     Ok(results)
 }

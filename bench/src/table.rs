@@ -2,13 +2,13 @@
 
 use crate::results::{Cell, Results};
 
-/// A heading and a table for each workload.
-pub(crate) fn render(results: &Results) -> String {
+/// A heading and a table for each workload of these cells.
+pub(crate) fn render(results: &Results, cells: &[Cell]) -> String {
     let mut text = String::new();
-    for (at, first) in results.cells.iter().enumerate() {
-        if !results.cells[..at].iter().any(|before| before.is_beside(first)) {
+    for (at, first) in cells.iter().enumerate() {
+        if !cells[..at].iter().any(|before| before.is_beside(first)) {
             let rows = rows(results, first);
-            text.push_str(&format!("## {}\n\n{}\n", heading(first), align(&rows)));
+            text.push_str(&format!("\n## {}\n\n{}", heading(first), align(&rows)));
         }
     }
     text
@@ -24,11 +24,11 @@ pub(crate) fn file(results: &Results) -> String {
          - {} processors, client and server on one machine\n\
          - {}\n\n\
          Milliseconds from the open connection to the end of the run: the median, and in brackets the fastest. `×` is the\n\
-         median divided by the first row's. `+1 ms` means that each round trip was made 1 ms longer.\n\n{}",
+         median divided by the first row's. `+1 ms` means that each round trip was made 1 ms longer.\n{}",
         results.server,
         results.processors,
         versions.join(", "),
-        render(results)
+        render(results, &results.cells)
     )
 }
 

@@ -117,6 +117,28 @@ pub enum Error {
         history: String,
     },
 
+    /// The role lacks USAGE on a schema.
+    #[error("role {role} may not use schema {schema}")]
+    #[non_exhaustive]
+    SchemaDenied {
+        /// The role.
+        role: String,
+        /// The schema.
+        schema: String,
+    },
+
+    /// The role lacks a right on the history table. Nothing was applied.
+    #[error("role {role} may not {} the history table {history}", if *.right == "SELECT" { "read" } else { "write to" })]
+    #[non_exhaustive]
+    HistoryDenied {
+        /// The role.
+        role: String,
+        /// The history table.
+        history: String,
+        /// The rights that are needed, as `GRANT` names them.
+        right: &'static str,
+    },
+
     /// The history table holds something that this version of graven cannot read.
     #[error("the history table {history} cannot be read: {reason}")]
     #[non_exhaustive]
@@ -141,15 +163,25 @@ pub enum Error {
         history: String,
     },
 
-    /// A pooler gives each message another session, and a migration without a transaction needs one of its own for what it
-    /// sets: a role, a search path, a timeout. Nothing of it was run.
-    #[error("migration {version} {name} needs a session of its own, and a pooler stands between")]
+    /// A pooler gives each message another session. A migration without a transaction needs one of its own for what it
+    /// sets: a role, a search path, a timeout; and so does a run as another role. Nothing of it was run.
+    #[error("{what} needs a session of its own, and a pooler stands between")]
     #[non_exhaustive]
     Pooled {
-        /// Its version.
-        version: Version,
-        /// Its name.
-        name: String,
+        /// The migration, or the role to run as.
+        what: String,
+    },
+
+    /// The role to run as cannot be taken.
+    #[error("cannot become the role {role:?}")]
+    #[non_exhaustive]
+    Role {
+        /// The role.
+        role: String,
+        /// Who wanted to.
+        who: Option<String>,
+        /// What the server says.
+        source: Option<Box<ServerError>>,
     },
 
     /// There is no incomplete migration of that version to resolve.
@@ -306,9 +338,23 @@ impl Error {
             Self::MayNotCreate { role, schema, .. } => {
                 Some(format!("`GRANT CREATE ON SCHEMA {} TO {}`", plain(schema), plain(role)))
             }
+            Self::SchemaDenied { role, schema } => {
+                Some(format!("`GRANT USAGE ON SCHEMA {} TO {}`", plain(schema), plain(role)))
+            }
+            Self::HistoryDenied { role, history, right } => {
+                let more = match *right {
+                    "SELECT" => "; INSERT, UPDATE and DELETE as well where this role is to apply migrations",
+                    _ => "",
+                };
+                Some(format!("`GRANT {right} ON {history} TO {}`{more}", plain(role)))
+            }
             Self::HistoryUnreadable { .. } => {
                 Some("a newer graven may have written it, or it is not graven's: nothing was changed".to_owned())
             }
+            Self::Role { role, who: Some(who), source: Some(source) } if source.sqlstate == "42501" => {
+                Some(format!("`GRANT {} TO {}`", plain(role), plain(who)))
+            }
+            Self::Role { .. } => Some("create that role, or correct its name".to_owned()),
             Self::Pooled { .. } => {
                 Some("run migrations over a connection that goes to the server itself, past the pooler".to_owned())
             }

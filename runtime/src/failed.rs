@@ -11,7 +11,7 @@ use crate::error::count;
 use crate::lock::Holder;
 use crate::migrations::{Migration, Migrations, Sealing};
 use crate::report::Applied;
-use crate::server_error::ServerError;
+use crate::server_error::{DISK_FULL, ServerError};
 
 /// A migration that failed. Those before it stay applied.
 #[derive(Debug)]
@@ -135,6 +135,11 @@ impl MigrationFailed {
             Cause::Server(error) if error.sqlstate == "25001" => {
                 "give the statement a file of its own with `-- graven: transaction = off` as its first line"
             }
+            Cause::Server(error) if error.sqlstate == "53100" => DISK_FULL,
+            // insufficient_resources: memory, or a limit that the server's own hint names.
+            Cause::Server(error) if error.sqlstate.starts_with("53") => {
+                "the server has run out of a resource: give it more of what it names, then start again"
+            }
             // unsafe_new_enum_value_usage
             Cause::Server(error) if error.sqlstate == "55P04" => {
                 "an enum value can be used only after the migration that adds it: give it one of its own before this"
@@ -159,6 +164,7 @@ impl MigrationFailed {
             // The file is recorded under its checksum, and must stay as it is.
             Left::Statements { .. } => match &self.cause {
                 Cause::ConnectionLost(_) => correct.to_owned(),
+                Cause::Server(error) if error.sqlstate.starts_with("53") => correct.to_owned(),
                 Cause::Server(error) if matches!(error.sqlstate.as_str(), "55P03" | "57014") => {
                     "the file must stay as it is now that its first statements are recorded: start again when what was \
                      in the way is gone, or with a longer `Migrator::statement_timeout`"

@@ -8,7 +8,7 @@ mod write;
 
 use graven_source::{Checksum, Version};
 
-pub(crate) use self::read::{look, same_elsewhere, state};
+pub(crate) use self::read::{become_role, look, same_elsewhere, state};
 pub(crate) use self::write::{
     Claimant, FINISHED, claim, claim_started, complete, complete_by_word, create, finish, flush, progress, settle,
     take_over, unclaim, unsettle,
@@ -91,6 +91,12 @@ pub(crate) struct Server {
     pub(crate) database: String,
     /// The process that has answered.
     pub(crate) process: Option<i32>,
+    /// USAGE on that schema; SELECT on the table; INSERT, UPDATE and DELETE.
+    pub(crate) may_use: bool,
+    pub(crate) may_read: bool,
+    pub(crate) may_write: bool,
+    /// A schema of the search path that this role may not use, where there is none that it may.
+    pub(crate) unusable: Option<String>,
 }
 
 impl Server {
@@ -110,7 +116,11 @@ impl Server {
             current_schema: row.text(11).to_owned(),
             occupied: row.is_true(12),
             database: row.text(13).to_owned(),
-            process: row.number(13),
+            process: row.number(14),
+            may_use: row.is_true(15),
+            may_read: row.is_true(16),
+            may_write: row.is_true(17),
+            unusable: row.optional(18).map(str::to_owned),
         }
     }
 }

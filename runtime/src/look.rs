@@ -5,12 +5,16 @@ use crate::error::Error;
 use crate::history::{self, Detail, FORMAT, Record, Server, Table, Wanted};
 use crate::session::Session;
 
+const DOING: &str = "looking at the migration history";
+
 /// What one look has seen.
 #[derive(Debug, Default)]
 pub(crate) struct Look {
     pub(crate) server: Server,
     /// Empty also where there is no history table.
     pub(crate) records: Vec<Record>,
+    /// What the session's role was before this look took another one.
+    pub(crate) role_before: Option<String>,
 }
 
 /// Which history to look at, and how closely.
@@ -18,16 +22,29 @@ pub(crate) struct Look {
 pub(crate) struct Question<'a> {
     pub(crate) wanted: &'a Wanted,
     pub(crate) namespace: &'a str,
+    /// The role to look as, where it is not the session's own.
+    pub(crate) role: Option<&'a str>,
     pub(crate) detail: Detail,
 }
 
 /// Looks, in one round trip.
 pub(crate) async fn look<C: Connection>(session: &mut Session<'_, C>, question: Question<'_>) -> Result<Look, Error> {
-    let sql = history::look(question.wanted, question.namespace, question.detail);
-    let reply = session.send(&sql).await;
+    let look = history::look(question.wanted, question.namespace, question.detail);
+    let sql = match question.role {
+        Some(role) => format!("{};\n{look}", history::become_role(role)),
+        None => look,
+    };
+    let mut reply = session.send(&sql).await;
+    let mut role_before = None;
+    if let Some(role) = question.role {
+        if reply.completed.is_empty() {
+            return Err(not_become(session, role, reply.failure).await);
+        }
+        role_before = reply.completed.remove(0).first().map(|row| row.text(0).to_owned());
+    }
     let seen = understand(question, reply, 0)?;
     session.reached(seen.server.process);
-    Ok(seen)
+    Ok(Look { role_before, ..seen })
 }
 
 /// Tries for the lock and looks, in one round trip: what is seen was read after the lock was taken, as each statement
@@ -45,7 +62,11 @@ pub(crate) async fn try_lock_and_look<C: Connection>(
     } else {
         format!("{attempt};\n{}", history::state(question.wanted))
     };
-    let reply = session.send(&sql).await;
+    let role = question.role.map(|role| format!("{};\n", history::become_role(role)));
+    let mut reply = session.send(&format!("{}{sql}", role.as_deref().unwrap_or_default())).await;
+    if role.is_some() && !reply.completed.is_empty() {
+        reply.completed.remove(0);
+    }
     let locked = match reply.completed.first().and_then(|rows| rows.first()) {
         Some(row) if row.is_true(0) => Locked::Yes,
         _ => Locked::No,
@@ -66,6 +87,21 @@ pub(crate) async fn try_lock_and_look<C: Connection>(
     Ok((locked, now?))
 }
 
+/// The error where a role cannot be taken.
+async fn not_become<C: Connection>(session: &mut Session<'_, C>, role: &str, failure: Option<Failure>) -> Error {
+    match failure {
+        // Whatever it is about, it is said of the transaction that is open.
+        Some(Failure::Server(error)) if error.sqlstate == "25P02" => Error::InTransaction,
+        Some(Failure::Server(source)) => {
+            let reply = session.send("SELECT session_user").await;
+            let who = reply.completed.first().and_then(|rows| rows.first()).map(|row| row.text(0).to_owned());
+            Error::Role { role: role.to_owned(), who, source: Some(source) }
+        }
+        Some(lost) => Error::from_failure(DOING, lost),
+        None => Error::Role { role: role.to_owned(), who: None, source: None },
+    }
+}
+
 /// Whether the lock is held. Behind a pooler, where none can be, only whether nobody else holds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Locked {
@@ -75,7 +111,6 @@ pub(crate) enum Locked {
 
 /// Reads the reply to a look whose first `skipped` results are something else.
 fn understand(question: Question<'_>, reply: Reply, skipped: usize) -> Result<Look, Error> {
-    const DOING: &str = "looking at the migration history";
     let mut results = reply.completed.into_iter().skip(skipped);
     let Some(server) = results.next().and_then(|rows| rows.first().map(Server::parse)) else {
         return Err(match reply.failure {
@@ -91,6 +126,7 @@ fn understand(question: Question<'_>, reply: Reply, skipped: usize) -> Result<Lo
     if server.occupied {
         return Err(unreadable("it is not a table", question, Some(&server)));
     }
+    denied(question, &server)?;
     match reply.failure {
         None => {}
         // undefined_table: it is not there, as the first answer says as well. A temporary table of that name, which
@@ -99,7 +135,7 @@ fn understand(question: Question<'_>, reply: Reply, skipped: usize) -> Result<Lo
         Some(failure) => return Err(Error::from_failure(DOING, failure)),
     }
     if !server.table_exists {
-        return Ok(Look { server, records: Vec::new() });
+        return Ok(Look { server, ..Look::default() });
     }
     let mut records = Vec::new();
     for row in results.next_back().unwrap_or_default() {
@@ -111,7 +147,32 @@ fn understand(question: Question<'_>, reply: Reply, skipped: usize) -> Result<Lo
         }
         records.push(record);
     }
-    Ok(Look { server, records })
+    Ok(Look { server, records, role_before: None })
+}
+
+/// Refuses where the role may not even read.
+fn denied(question: Question<'_>, server: &Server) -> Result<(), Error> {
+    let role = || server.user.clone();
+    if let Some(schema) = &server.unusable {
+        return Err(Error::SchemaDenied { role: role(), schema: schema.clone() });
+    }
+    let Some(table) = table(question, server) else { return Ok(()) };
+    if server.schema_exists && !server.may_use {
+        return Err(Error::SchemaDenied { role: role(), schema: table.schema });
+    }
+    if server.table_exists && !server.may_read {
+        return Err(Error::HistoryDenied { role: role(), history: table.shown(), right: "SELECT" });
+    }
+    Ok(())
+}
+
+/// Refuses to write where the role may only read, before anything is done.
+pub(crate) fn may_write(table: &Table, server: &Server) -> Result<(), Error> {
+    if server.table_exists && !server.may_write {
+        let right = "SELECT, INSERT, UPDATE, DELETE";
+        return Err(Error::HistoryDenied { role: server.user.clone(), history: table.shown(), right });
+    }
+    Ok(())
 }
 
 fn unreadable(reason: &str, question: Question<'_>, server: Option<&Server>) -> Error {
@@ -144,6 +205,7 @@ pub(crate) enum IntoExisting {
 /// Refuses a first run that must not be, and hands back the history table.
 pub(crate) fn admit(question: Question<'_>, server: &Server, into_existing: IntoExisting) -> Result<Table, Error> {
     let table = table(question, server).ok_or(Error::NoSchema)?;
+    may_write(&table, server)?;
     if server.table_exists {
         return Ok(table);
     }

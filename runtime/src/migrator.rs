@@ -110,6 +110,16 @@ impl Migrator {
         self
     }
 
+    /// Does everything as another role, of which the one that connects is a member: `SET ROLE` for the length of the run.
+    ///
+    /// What migrations create belongs to it, whoever connects. The schema of the history is the first of the search path
+    /// that this role may use. The name is taken as it is, as if it were quoted. Behind a pooler, which gives
+    /// each message another session, it is refused.
+    pub fn role(mut self, role: impl Into<String>) -> Self {
+        self.options.role = Some(role.into());
+        self
+    }
+
     /// Does not heed `GRAVEN_MODE` and `GRAVEN_LOCK_TIMEOUT`.
     pub fn ignore_environment(mut self) -> Self {
         self.options.environment = Environment::Ignored;
@@ -213,6 +223,9 @@ impl Migrator {
         }
         if options.namespace.contains('\0') {
             return Err(Error::Namespace { namespace: options.namespace });
+        }
+        if let Some(role) = options.role.as_ref().filter(|role| role.contains('\0')) {
+            return Err(Error::Role { role: role.clone(), who: None, source: None });
         }
         Ok(options)
     }

@@ -27,8 +27,8 @@ impl Applying<'_> {
     ) -> Result<Outcome, Error> {
         let began = std::time::Instant::now();
         if run.session.reach() == Reach::Pooled && needs_its_own_session(step.migration) {
-            let (version, name) = (step.migration.version, step.migration.name().to_owned());
-            return Err(Error::Pooled { version, name });
+            let what = format!("migration {} {}", step.migration.version, step.migration.name());
+            return Err(Error::Pooled { what });
         }
         let outcome = match self.begin(run, step).await {
             Ok(Begun::Claimed) => self.statements(run, step).await.map(|()| Outcome::Applied),

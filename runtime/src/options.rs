@@ -40,6 +40,8 @@ pub(crate) struct Options {
     pub(crate) namespace: String,
     pub(crate) policy: Policy,
     pub(crate) into_existing: IntoExisting,
+    /// The role to run as, where it is not the one that connects.
+    pub(crate) role: Option<String>,
 }
 
 impl Default for Options {
@@ -56,13 +58,14 @@ impl Default for Options {
             namespace: String::new(),
             policy: Policy::default(),
             into_existing: IntoExisting::default(),
+            role: None,
         }
     }
 }
 
 impl Options {
     pub(crate) fn question(&self, detail: Detail) -> Question<'_> {
-        Question { wanted: &self.wanted, namespace: &self.namespace, detail }
+        Question { wanted: &self.wanted, namespace: &self.namespace, role: self.role.as_deref(), detail }
     }
 
     /// What the command line must be told to find the same history: ` --history ops.history --namespace billing`.

@@ -6,7 +6,7 @@ use crate::connection::Connection;
 use crate::error::Error;
 use crate::history::{self, Detail, Progress, Table};
 use crate::lock::{self, Waiting};
-use crate::look::{Locked, Look, table, try_lock_and_look};
+use crate::look::{Locked, Look, may_write, table, try_lock_and_look};
 use crate::run::Run;
 
 /// What became of the statement.
@@ -40,6 +40,7 @@ impl<C: Connection> Run<'_, '_, C> {
     pub(crate) async fn resolve(mut self, version: i64, resolution: Resolution) -> Result<Resolved, Error> {
         let mut seen = self.first_look().await?;
         let table = table(self.question(Detail::Plan), &seen.server).ok_or(Error::NoSchema)?;
+        may_write(&table, &seen.server)?;
         let mut waiting = Waiting::new(self.options.lock_timeout);
         loop {
             // What cannot be resolved is said at once, without waiting for the lock.
@@ -72,6 +73,8 @@ impl<C: Connection> Run<'_, '_, C> {
         } else {
             history::settle(table, resolved.version, resolved.statements_done)
         };
+        let become_role = self.options.role.as_deref().map(|role| format!("{};\n", history::become_role(role)));
+        let record = format!("{}{record}", become_role.unwrap_or_default());
         self.session.expect("resolving an incomplete migration", &record).await?;
         tracing::info!(
             target: "graven", instance = self.observers.instance, version = %resolved.version, ?resolution,

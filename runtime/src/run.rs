@@ -16,6 +16,7 @@ use crate::options::Options;
 use crate::plan::{Plan, plan};
 use crate::report::{Applied, Outcome, Report};
 use crate::session::{Reach, Session};
+use crate::sql::literal;
 use crate::state::SessionState;
 use crate::status::Status;
 
@@ -74,6 +75,10 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
             Err(_) => {}
         }
         let table = admit(self.question(Detail::Plan), &seen.server, self.options.into_existing)?;
+        if let (Reach::Pooled, Some(role)) = (self.session.reach(), &self.options.role) {
+            return Err(Error::Pooled { what: format!("a run as role {role}") });
+        }
+        let role_before = seen.role_before.clone();
         match self.acquire(&table, seen).await? {
             Acquired::Elsewhere(plan) => {
                 self.observers.tell(&Event::AppliedElsewhere { waited: self.waited });
@@ -81,6 +86,12 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
             }
             Acquired::Lock(seen) => {
                 let outcome = self.locked(&table, seen).await;
+                if let Some(before) = role_before {
+                    let put_back = self.session.send(&set_role(&before)).await;
+                    if let Some(failure) = put_back.failure {
+                        tracing::warn!(target: "graven", ?failure, "the session's role could not be put back");
+                    }
+                }
                 // On every path: an error must not leave the lock with a connection that goes back to a pool.
                 let released = lock::release(&mut self.session, &table).await;
                 if let (Ok(_), Err(error)) = (&outcome, released) {
@@ -273,17 +284,20 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
 
     /// Makes the history table where there is none, and reads the session's settings, in one message.
     async fn prepare(&mut self, table: &Table, seen: &Look) -> Result<SessionState, Error> {
+        let become_role = self.options.role.as_deref().map(set_role);
+        let become_role = become_role.as_deref();
         if seen.server.table_exists {
-            return SessionState::capture(&mut self.session, None).await;
+            return SessionState::capture(&mut self.session, become_role).await;
         }
         let create = history::create(table);
-        let made = SessionState::capture(&mut self.session, Some(&create)).await;
+        let first = become_role.map_or_else(|| create.clone(), |become_role| format!("{become_role};\n{create}"));
+        let made = SessionState::capture(&mut self.session, Some(&first)).await;
         let Err(error) = made else { return made };
         // Another run may have made it at this very moment, where no lock holds: IF NOT EXISTS does not cover that, and one
         // of the two trips over one of the catalog's own keys.
         let question = self.question(Detail::Plan);
         match look(&mut self.session, question).await {
-            Ok(seen) if seen.server.table_exists => SessionState::capture(&mut self.session, None).await,
+            Ok(seen) if seen.server.table_exists => SessionState::capture(&mut self.session, become_role).await,
             _ => Err(error),
         }
     }
@@ -351,6 +365,11 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
         self.observers.tell(&Event::Done { applied: applied.len(), duration });
         Report { outcome, applied, total: self.set.len(), future: plan.future, waited: self.waited, duration }
     }
+}
+
+/// The statement that makes the session run as a role until another is set.
+fn set_role(role: &str) -> String {
+    format!("SELECT pg_catalog.set_config('role', {}, false)", literal(role))
 }
 
 /// What came of waiting for the lock.

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// What to do where the server's disk is full.
+pub(crate) const DISK_FULL: &str = "make room on the server's disk, then start again";
+
 /// An error as PostgreSQL reports it (PostgreSQL manual, 55.8). It displays as its message and SQLSTATE.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -38,10 +41,6 @@ impl ServerError {
     /// What to do, for an error that graven's own statements run into.
     pub(crate) fn remedy(&self) -> Option<String> {
         let remedy = match self.sqlstate.as_str() {
-            "42501" if self.message.contains("permission denied for") => {
-                "graven reads and writes its history table: `GRANT USAGE ON SCHEMA … TO role` and `GRANT SELECT, \
-                 INSERT, UPDATE, DELETE ON … TO role` (SELECT alone serves where nothing is pending)"
-            }
             "42501" => "run migrations with a role that has this right",
             "25006" => {
                 "nothing may be written here: connect to the primary, with a role and a database whose \
@@ -51,7 +50,7 @@ impl ServerError {
             "28P01" | "28000" => "see that user and password are right, and that pg_hba.conf lets them in from here",
             "3D000" => "create the database first, or correct its name in the URL",
             "53300" => "the server is out of connections: raise max_connections or use fewer",
-            "53100" => "the server's disk is full",
+            "53100" => DISK_FULL,
             "57P01" | "57P02" | "57P03" => "the server is shutting down or starting up: start again when it is ready",
             _ => return self.hint.clone(),
         };

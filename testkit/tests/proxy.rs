@@ -162,6 +162,17 @@ async fn a_cut_during_a_message_lets_the_server_go_on_alone() {
 }
 
 #[tokio::test]
+async fn a_cut_during_a_message_loses_even_the_fastest_answer() {
+    let (database, proxy, _client) = fresh().await;
+    for _ in 0..50 {
+        let client = proxy.connect().await.unwrap();
+        proxy.cut(Cut::During(1));
+        assert!(client.batch_execute("").await.is_err());
+    }
+    assert_eq!(count(&database), "0");
+}
+
+#[tokio::test]
 async fn a_cut_happens_once_and_counts_from_when_it_was_asked_for() {
     let (database, proxy, client) = fresh().await;
     client.batch_execute("SELECT 1").await.unwrap();

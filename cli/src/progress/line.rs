@@ -15,8 +15,8 @@ impl Line {
     /// The line for an event. `waited_for` is whom the migration was last seen waiting for.
     pub(crate) fn of(event: &Event<'_>, waited_for: Option<&str>) -> Option<Self> {
         Some(Self::Progress(match event {
-            Event::Looked { history, applied, pending, .. } if *pending > 0 => {
-                format!("{DIM}history {history}: {applied} applied, {pending} to apply{DIM:#}")
+            Event::Looked { database, history, applied, pending, .. } if *pending > 0 => {
+                format!("{DIM}history {history} of database {database}: {applied} applied, {pending} to apply{DIM:#}")
             }
             Event::LockWaiting { holder: Some(holder), timeout, .. } => {
                 format!("waiting for another instance, up to {timeout:.1?}: {holder}")

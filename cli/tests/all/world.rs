@@ -10,8 +10,9 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// What follows from the machine or the time, and what stands for it in snapshots.
-const REDACTED: [(&str, &str); 11] = [
+const REDACTED: [(&str, &str); 12] = [
     (r"127\.0\.0\.1:\d+/\w+", "[DATABASE]"),
+    (r"of database \w+", "of database [NAME]"),
     (r"20\d{12}", "[TIMESTAMP]"),
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[WHEN]"),
     (r"\b\d+\.\d(ns|µs|ms|s)\b", "[TIME]"),

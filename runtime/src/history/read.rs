@@ -34,6 +34,16 @@ pub(crate) fn look(wanted: &Wanted, namespace: &str, detail: Detail) -> String {
 /// Whether the message is part of a transaction that began before it.
 const IN_TRANSACTION: &str = "pg_catalog.transaction_timestamp() <> pg_catalog.statement_timestamp()";
 
+/// The statement that makes the rest of the message run as another role, and tells which one it was before. A transaction
+/// of the caller's own is left alone.
+pub(crate) fn become_role(role: &str) -> String {
+    format!(
+        "SELECT pg_catalog.current_setting('role'), pg_catalog.set_config('role', CASE WHEN {IN_TRANSACTION} \
+         THEN pg_catalog.current_setting('role') ELSE {} END, true)",
+        literal(role)
+    )
+}
+
 /// The schema of the history, as an expression.
 fn schema(wanted: &Wanted) -> String {
     wanted.schema.as_ref().map_or_else(|| "pg_catalog.current_schema()".to_owned(), |schema| literal(schema))
@@ -62,13 +72,27 @@ pub(crate) fn state(wanted: &Wanted) -> String {
          current_user, pg_catalog.gen_random_uuid(), pg_catalog.current_setting('application_name'), \
          CASE WHEN c.oid IS NULL THEN {elsewhere} END, \
          CASE WHEN c.oid IS NULL THEN ({tables}) END, pg_catalog.current_schema(), \
-         c.oid IS NOT NULL AND c.relkind NOT IN ('r', 'p'), pg_catalog.pg_backend_pid() \
+         c.oid IS NOT NULL AND c.relkind NOT IN ('r', 'p'), pg_catalog.current_database(), pg_catalog.pg_backend_pid(), \
+         COALESCE(pg_catalog.has_schema_privilege(n.oid, 'USAGE'), false), \
+         COALESCE(pg_catalog.has_table_privilege(c.oid, 'SELECT'), false), \
+         COALESCE(pg_catalog.has_table_privilege(c.oid, 'INSERT') AND pg_catalog.has_table_privilege(c.oid, 'UPDATE') \
+         AND pg_catalog.has_table_privilege(c.oid, 'DELETE'), false), \
+         CASE WHEN s.schema IS NULL THEN ({unusable}) END \
          FROM (SELECT {schema}::name AS schema) s \
          LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = s.schema \
          LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = {name}::name",
         schema = schema(wanted),
         tables = existing_tables(),
+        unusable = unusable_schema(),
     )
+}
+
+/// A schema of the search path that exists, whether it may be used or not. Names that hold a comma or a quote are not
+/// found: this serves a message only.
+fn unusable_schema() -> &'static str {
+    r#"SELECT un.nspname FROM pg_catalog.pg_namespace un WHERE un.nspname::text = ANY (pg_catalog.string_to_array(pg_catalog.replace(
+       pg_catalog.replace(pg_catalog.replace(pg_catalog.current_setting('search_path'), '"$user"', current_user::text), '"', ''),
+       ', ', ','), ',')) LIMIT 1"#
 }
 
 /// Tables of the first schema that belong to no extension.

@@ -116,6 +116,8 @@ impl Link {
                 Fate::Pass => {}
                 Fate::Lose => return cut(to_server),
                 Fate::PassAndLeave => {
+                    // The server may answer before both ends are cut.
+                    self.muted.store(true, Ordering::SeqCst);
                     send(to_server, shared, bytes);
                     return cut(to_server);
                 }
