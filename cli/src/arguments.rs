@@ -85,6 +85,10 @@ pub(crate) struct Database {
     /// Keep this set of migrations apart from others in the same history table
     #[arg(long, value_name = "NAME", help_heading = DATABASE)]
     pub(crate) namespace: Option<String>,
+
+    /// The role to do it as, if not the one that connects: the owner of the tables, say (SET ROLE)
+    #[arg(long, value_name = "ROLE", help_heading = DATABASE)]
+    pub(crate) role: Option<String>,
 }
 
 #[derive(Args, Debug)]

@@ -44,6 +44,9 @@ impl Database {
         if let Some(namespace) = &self.namespace {
             migrator = migrator.namespace(namespace);
         }
+        if let Some(role) = &self.role {
+            migrator = migrator.role(role);
+        }
         migrator
     }
 }

@@ -85,7 +85,7 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
                 Ok(self.report(Outcome::UpToDate, plan))
             }
             Acquired::Lock(seen) => {
-                let outcome = self.locked(&table, seen).await;
+                let outcome = self.locked(&table, *seen).await;
                 if let Some(before) = role_before {
                     let put_back = self.session.send(&set_role(&before)).await;
                     if let Some(failure) = put_back.failure {
@@ -175,7 +175,7 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
             self.waited = waiting.so_far();
             if locked == Locked::Yes {
                 self.observers.tell(&Event::LockAcquired { waited: self.waited });
-                return Ok(Acquired::Lock(now));
+                return Ok(Acquired::Lock(Box::new(now)));
             }
             if let Ok(plan) = self.plan(&now)
                 && plan.steps.is_empty()
@@ -375,7 +375,7 @@ fn set_role(role: &str) -> String {
 /// What came of waiting for the lock.
 enum Acquired {
     /// It is held, and this was seen under it.
-    Lock(Look),
+    Lock(Box<Look>),
     /// It is not needed: everything is applied.
     Elsewhere(Plan),
 }

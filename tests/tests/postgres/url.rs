@@ -10,7 +10,9 @@ use tempfile::TempDir;
 use crate::common::{lines, set, value};
 
 fn migrations() -> Migrations {
-    set(&[("0001_seen.sql", "CREATE TABLE seen AS SELECT ssl::text FROM pg_stat_ssl WHERE pid = pg_backend_pid()")])
+    let locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()";
+    let seen = "SELECT ssl::text FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
+    set(&[("0001_seen.sql", &format!("CREATE TABLE seen AS {seen};\nCREATE TABLE held AS {locks}"))])
 }
 
 #[tokio::test]
@@ -146,7 +148,11 @@ async fn each_sslmode_checks_what_it_says_and_no_more() {
         let database = cluster.database().unwrap();
         let url = format!("{}?{query}", database.url().replace("127.0.0.1", host));
         match (migrations().run_url(&url).await, expected) {
-            (Ok(_), Ok(encrypted)) => assert_eq!(value(&database, "SELECT ssl FROM seen"), encrypted, "{host} {query}"),
+            (Ok(_), Ok(encrypted)) => {
+                assert_eq!(value(&database, "SELECT ssl FROM seen"), encrypted, "{host} {query}");
+                // However it is encrypted, the server's own process is recognised, and no pooler is suspected.
+                assert_eq!(value(&database, "SELECT count FROM held"), "1", "{host} {query}");
+            }
             (Err(error), Err(words)) => assert!(error.explain().contains(words), "{host} {query}: {error:?}"),
             (found, _) => panic!("{host} {query}: {found:?}"),
         }

@@ -1,0 +1,90 @@
+//! What to do about each error.
+
+use super::{Error, ServerError};
+use crate::sql::plain;
+
+impl Error {
+    /// What to do about it, where there is more to say than the error itself says.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Conflicts { .. } => None,
+            Self::Stopped { source, .. } => source.hint(),
+            Self::NotApplied { .. } => {
+                Some("apply them first: run this binary with GRAVEN_MODE=apply, or `graven apply`".to_owned())
+            }
+            Self::MigrationFailed(failed) => Some(failed.hint()),
+            Self::LockTimeout { holder, .. } => Some(match holder {
+                Some(holder) => format!(
+                    "let it finish and start again, or wait longer (GRAVEN_LOCK_TIMEOUT=5min); it may be what is left \
+                     of one that was killed, whose statement runs on in the server; if it hangs, \
+                     `SELECT pg_terminate_backend({})` ends it",
+                    holder.pid
+                ),
+                None => "start again, or wait longer (GRAVEN_LOCK_TIMEOUT=5min)".to_owned(),
+            }),
+            Self::Standby { .. } => Some(
+                "connect to the primary: name all hosts in the URL with target_session_attrs=read-write".to_owned(),
+            ),
+            Self::NotEmpty { .. } => Some(
+                "if these tables are none of the migrations' business, allow it once with `Migrator::into_existing` \
+                 (`graven apply --into-existing`); if the URL is the wrong database, correct it"
+                    .to_owned(),
+            ),
+            Self::HistoryElsewhere { found, history } => Some(format!(
+                "say which one is meant: `history = \"{found}\"` goes on with that one, `history = \"{history}\"` \
+                 begins a new one"
+            )),
+            Self::NoSchema => Some("create a schema, or set the role's search_path to one that exists".to_owned()),
+            Self::SchemaAbsent { schema } => {
+                Some(format!("graven creates no schema of its own accord: `CREATE SCHEMA {}`", plain(schema)))
+            }
+            Self::MayNotCreate { role, schema, .. } => {
+                Some(format!("`GRANT CREATE ON SCHEMA {} TO {}`", plain(schema), plain(role)))
+            }
+            Self::SchemaDenied { role, schema } => {
+                Some(format!("`GRANT USAGE ON SCHEMA {} TO {}`", plain(schema), plain(role)))
+            }
+            Self::HistoryDenied { role, history, right } => {
+                let more = match *right {
+                    "SELECT" => "; INSERT, UPDATE and DELETE as well where this role is to apply migrations",
+                    _ => "",
+                };
+                Some(format!("`GRANT {right} ON {history} TO {}`{more}", plain(role)))
+            }
+            Self::HistoryUnreadable { .. } => {
+                Some("a newer graven may have written it, or it is not graven's: nothing was changed".to_owned())
+            }
+            Self::Role { role, who: Some(who), source: Some(source) } if source.sqlstate == "42501" => {
+                Some(format!("`GRANT {} TO {}`", plain(role), plain(who)))
+            }
+            Self::Role { .. } => Some("create that role, or correct its name".to_owned()),
+            Self::Pooled { .. } => {
+                Some("run migrations over a connection that goes to the server itself, past the pooler".to_owned())
+            }
+            Self::InTransaction => Some("commit or roll it back before running migrations".to_owned()),
+            Self::HistoryName { .. } => Some("write `table` or `schema.table`, each part at most 63 bytes".to_owned()),
+            Self::StaleBuild { directory, .. } => {
+                Some(format!("build again after `touch {directory}/seal.lock`, or add files with `graven new`"))
+            }
+            Self::Url { .. } => Some("write it as postgres://user:password@host:5432/database".to_owned()),
+            Self::Connect { source, .. } => Some(
+                source
+                    .downcast_ref::<ServerError>()
+                    .and_then(ServerError::remedy)
+                    .unwrap_or_else(|| "see that the server runs there and that the URL is right".to_owned()),
+            ),
+            Self::ConnectionLost { .. } => {
+                Some("start again: what had committed stays, and is not repeated".to_owned())
+            }
+            Self::Server { source, .. } => source.remedy(),
+            Self::AppliedUnder { namespace, .. } => Some(format!(
+                "go on with it (`graven … --namespace {namespace}`, or `namespace = \"{namespace}\"` in code); or, if \
+                 they are to be applied once more, say so with `Migrator::into_existing` (`--into-existing`)"
+            )),
+            Self::NotIncomplete { .. } => Some("`graven status` lists the incomplete ones".to_owned()),
+            Self::Namespace { .. } => Some("choose another namespace".to_owned()),
+            Self::Environment { .. } => None,
+        }
+    }
+}
