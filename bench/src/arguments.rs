@@ -11,7 +11,7 @@ use crate::tool::{Pending, Tool};
 /// Runs the same migrations with graven, sqlx, refinery, diesel and psql, side by side, and prints a table.
 ///
 /// A server of the benchmark's own is started and removed again: PostgreSQL's programs must be on this machine, and
-/// psql in PATH. Without arguments it takes about a quarter of an hour, and writes RESULTS.md and results.json beside its
+/// psql in PATH. Without arguments it takes about half an hour, and writes RESULTS.md and results.json beside its
 /// Cargo.toml; a run that measures less writes them only where --output says so.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100)]
@@ -58,7 +58,7 @@ pub(crate) struct Workload {
 }
 
 const FULL: [Workload; 5] = [fresh(12, 7), fresh(120, 5), fresh(1_200, 3), idle(120, 9), idle(10_000, 7)];
-const QUICK: [Workload; 2] = [fresh(120, 3), idle(120, 5)];
+const QUICK: [Workload; 2] = [fresh(60, 3), idle(120, 5)];
 
 const FULL_LATENCY: [Duration; 3] = [Duration::ZERO, Duration::from_millis(1), Duration::from_millis(5)];
 const QUICK_LATENCY: [Duration; 2] = [Duration::ZERO, Duration::from_millis(1)];

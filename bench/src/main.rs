@@ -65,7 +65,7 @@ fn measure(arguments: &Arguments) -> Result<Results> {
         eprint!("{} migrations, {:?} pending\n  first runs:", workload.migrations, workload.pending);
         let before = results.cells.len();
         results.cells.extend(measure::measure(&server, &tools, workload, &routes)?);
-        println!("{}", table::render(&results, &results.cells[before..]));
+        print!("{}", table::render(&results, &results.cells[before..]));
     }
     Ok(results)
 }

@@ -29,10 +29,19 @@ pub(crate) struct Question<'a> {
 
 /// Looks, in one round trip.
 pub(crate) async fn look<C: Connection>(session: &mut Session<'_, C>, question: Question<'_>) -> Result<Look, Error> {
-    let look = history::look(question.wanted, question.namespace, question.detail);
+    let sql = history::look(question.wanted, question.namespace, question.detail);
+    let seen = ask(session, question, sql).await?;
+    if seen.server.schema.is_some() {
+        return Ok(seen);
+    }
+    // No schema of the search path can be used: why, is asked only now.
+    ask(session, question, history::state(question.wanted)).await
+}
+
+async fn ask<C: Connection>(session: &mut Session<'_, C>, question: Question<'_>, ask: String) -> Result<Look, Error> {
     let sql = match question.role {
-        Some(role) => format!("{};\n{look}", history::become_role(role)),
-        None => look,
+        Some(role) => format!("{};\n{ask}", history::become_role(role)),
+        None => ask,
     };
     let mut reply = session.send(&sql).await;
     let mut role_before = None;

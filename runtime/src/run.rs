@@ -10,7 +10,7 @@ use crate::error::{Conflict, Error, Pending};
 use crate::event::{Event, Observers};
 use crate::history::{self, Claimant, Detail, Record, Table};
 use crate::lock::{self, Waiting};
-use crate::look::{IntoExisting, Locked, Look, Question, admit, look, table, try_lock_and_look};
+use crate::look::{IntoExisting, Locked, Look, Question, admit, look, may_write, table, try_lock_and_look};
 use crate::migrations::{Migration, Migrations, Transaction};
 use crate::options::Options;
 use crate::plan::{Plan, plan};
@@ -74,7 +74,9 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
             }
             Err(_) => {}
         }
-        let table = admit(self.question(Detail::Plan), &seen.server, self.options.into_existing)?;
+        let table = table(self.question(Detail::Plan), &seen.server).ok_or(Error::NoSchema)?;
+        // Whether a history may be begun is seen under the lock: nobody asks for that at every start.
+        may_write(&table, &seen.server)?;
         if let (Reach::Pooled, Some(role)) = (self.session.reach(), &self.options.role) {
             return Err(Error::Pooled { what: format!("a run as role {role}") });
         }

@@ -16,19 +16,23 @@ const SHOWN_TABLES: usize = 5;
 /// be run, the path leads nowhere and the last statement fails, after the first has said so. The search path of a
 /// transaction of the caller's own, which is refused, is left alone.
 pub(crate) fn look(wanted: &Wanted, namespace: &str, detail: Detail) -> String {
-    format!(
-        "{state};\n\
-         SELECT pg_catalog.set_config('search_path', CASE WHEN {IN_TRANSACTION} \
-         THEN pg_catalog.current_setting('search_path') ELSE COALESCE((\
-         SELECT pg_catalog.quote_ident(n.nspname::text) || ', pg_temp' FROM pg_catalog.pg_class c \
-         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-         WHERE n.nspname = {schema}::name AND c.relname = {name}::name AND c.relkind IN ('r', 'p')), 'pg_temp') END, \
-         true);\n{rows}",
-        state = state(wanted),
-        schema = schema(wanted),
-        name = literal(&wanted.name),
-        rows = rows(&identifier(&wanted.name), namespace, detail),
-    )
+    // In the same statement as the rest, since each costs a start its planning: `n` and `c` are those of `ask`.
+    let confine = format!(
+        "pg_catalog.set_config('search_path', CASE WHEN {IN_TRANSACTION} \
+         THEN pg_catalog.current_setting('search_path') \
+         WHEN c.relkind IN ('r', 'p') THEN pg_catalog.quote_ident(n.nspname::text) || ', pg_temp' \
+         ELSE 'pg_temp' END, true)"
+    );
+    let nothing = Absent { may_create: "false", elsewhere: "NULL", tables: "NULL", unusable: "NULL" };
+    format!("{};\n{}", ask(wanted, &nothing, &confine), rows(&identifier(&wanted.name), namespace, detail))
+}
+
+/// What is asked only where there is no history, as expressions.
+struct Absent<'a> {
+    may_create: &'a str,
+    elsewhere: &'a str,
+    tables: &'a str,
+    unusable: &'a str,
 }
 
 /// Whether the message is part of a transaction that began before it.
@@ -49,14 +53,11 @@ fn schema(wanted: &Wanted) -> String {
     wanted.schema.as_ref().map_or_else(|| "pg_catalog.current_schema()".to_owned(), |schema| literal(schema))
 }
 
-/// The first statement of [`look`] alone.
-///
-/// An operator is found by the types of its operands alone where an exact match is in `pg_catalog`: what is compared here
-/// must not need a conversion, or somebody else's operator in the search path could match better and be run.
+/// The server's state with all that must be known where there is no history.
 pub(crate) fn state(wanted: &Wanted) -> String {
     let name = literal(&wanted.name);
     let elsewhere = match &wanted.schema {
-        Some(_) => "NULL::text".to_owned(),
+        Some(_) => "NULL".to_owned(),
         None => format!(
             "(SELECT pg_catalog.quote_ident(en.nspname::text) || '.' || pg_catalog.quote_ident(ec.relname::text) \
              FROM pg_catalog.pg_class ec JOIN pg_catalog.pg_namespace en ON en.oid = ec.relnamespace \
@@ -64,26 +65,41 @@ pub(crate) fn state(wanted: &Wanted) -> String {
              AND ec.relkind IN ('r', 'p') AND ec.relpersistence <> 't')"
         ),
     };
-    // A schema's tables are listed only where there is no history: a CASE evaluates no branch that it does not need.
+    let absent = Absent {
+        may_create: "COALESCE(pg_catalog.has_schema_privilege(n.oid, 'CREATE'), false)",
+        elsewhere: &elsewhere,
+        tables: &format!("({})", existing_tables()),
+        unusable: &format!("({})", unusable_schema()),
+    };
+    ask(wanted, &absent, "NULL")
+}
+
+/// What is asked of the server at every look.
+///
+/// An operator is found by the types of its operands alone where an exact match is in `pg_catalog`: what is compared here
+/// must not need a conversion, or somebody else's operator in the search path could match better and be run.
+fn ask(wanted: &Wanted, absent: &Absent<'_>, last: &str) -> String {
+    let Absent { may_create, elsewhere, tables, unusable } = absent;
+    // A CASE evaluates no branch that it does not need. There is one row, and the LIMIT keeps the server from looking for
+    // another, with conditions that `last` may just have changed.
     format!(
         "SELECT pg_catalog.pg_is_in_recovery(), {IN_TRANSACTION}, \
-         s.schema, n.oid IS NOT NULL, COALESCE(c.relkind IN ('r', 'p'), false), \
-         COALESCE(pg_catalog.has_schema_privilege(n.oid, 'CREATE'), false), \
+         s.schema, n.oid IS NOT NULL, COALESCE(c.relkind IN ('r', 'p'), false), {may_create}, \
          current_user, pg_catalog.gen_random_uuid(), pg_catalog.current_setting('application_name'), \
          CASE WHEN c.oid IS NULL THEN {elsewhere} END, \
-         CASE WHEN c.oid IS NULL THEN ({tables}) END, pg_catalog.current_schema(), \
-         c.oid IS NOT NULL AND c.relkind NOT IN ('r', 'p'), pg_catalog.current_database(), pg_catalog.pg_backend_pid(), \
+         CASE WHEN c.oid IS NULL THEN {tables} END, pg_catalog.current_schema(), \
+         c.oid IS NOT NULL AND c.relkind NOT IN ('r', 'p'), pg_catalog.current_database(), \
+         pg_catalog.pg_backend_pid(), \
          COALESCE(pg_catalog.has_schema_privilege(n.oid, 'USAGE'), false), \
          COALESCE(pg_catalog.has_table_privilege(c.oid, 'SELECT'), false), \
          COALESCE(pg_catalog.has_table_privilege(c.oid, 'INSERT') AND pg_catalog.has_table_privilege(c.oid, 'UPDATE') \
          AND pg_catalog.has_table_privilege(c.oid, 'DELETE'), false), \
-         CASE WHEN s.schema IS NULL THEN ({unusable}) END \
+         CASE WHEN s.schema IS NULL THEN {unusable} END, {last} \
          FROM (SELECT {schema}::name AS schema) s \
          LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = s.schema \
-         LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = {name}::name",
+         LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = {name}::name LIMIT 1",
         schema = schema(wanted),
-        tables = existing_tables(),
-        unusable = unusable_schema(),
+        name = literal(&wanted.name),
     )
 }
 
