@@ -42,8 +42,8 @@ pub(crate) async fn release<C: Connection>(session: &mut Session<'_, C>, table: 
     if !results.first().and_then(|rows| rows.first()).is_some_and(|row| row.is_true(0)) {
         tracing::warn!(
             target: "graven",
-            "the lock was not held any more: a pooler in transaction mode stands between; each migration still ran \
-             once, by its claim"
+            "the lock was not held any more: a migration has given up the locks of its session (DISCARD ALL, \
+             pg_advisory_unlock_all); each still ran once, by its claim"
         );
     }
     Ok(())
@@ -153,15 +153,18 @@ impl fmt::Display for Holder {
     }
 }
 
+/// What is asked of a session besides its process, as [`Holder::parse`] reads it: `a` is its row of `pg_stat_activity`.
+const SESSION: &str = "a.usename, a.application_name, pg_catalog.host(a.client_addr), \
+    EXTRACT(epoch FROM pg_catalog.clock_timestamp() - a.backend_start)::float8::text, \
+    EXTRACT(epoch FROM pg_catalog.clock_timestamp() - a.query_start)::float8::text, \
+    pg_catalog.regexp_replace(\
+    pg_catalog.left(NULLIF(a.query, '<insufficient privilege>'), 120), '[[:space:]]+', ' ', 'g')";
+
 /// Who holds the lock, where that can be seen. Never fails: it only serves a message.
 pub(crate) async fn holder<C: Connection>(session: &mut Session<'_, C>, table: &Table) -> Option<Holder> {
     // A bigint key is shown as its two halves, with objsubid 1 (PostgreSQL manual, 54.12).
     let sql = format!(
-        "SELECT l.pid, a.usename, a.application_name, pg_catalog.host(a.client_addr), \
-         EXTRACT(epoch FROM pg_catalog.clock_timestamp() - a.backend_start)::float8::text, \
-         EXTRACT(epoch FROM pg_catalog.clock_timestamp() - a.query_start)::float8::text, \
-         pg_catalog.regexp_replace(\
-         pg_catalog.left(NULLIF(a.query, '<insufficient privilege>'), 120), '[[:space:]]+', ' ', 'g') \
+        "SELECT l.pid, {SESSION} \
          FROM (SELECT {key} AS key) k \
          JOIN pg_catalog.pg_locks l ON l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted \
          AND l.classid = ((k.key >> 32) & 4294967295)::oid AND l.objid = (k.key & 4294967295)::oid \
@@ -179,11 +182,7 @@ pub(crate) async fn holder<C: Connection>(session: &mut Session<'_, C>, table: &
 /// Asked once a statement has given up waiting: `pg_blocking_pids` answers only for one that waits still.
 pub(crate) async fn in_the_way<C: Connection>(session: &mut Session<'_, C>, text: &str) -> Vec<Holder> {
     let sql = format!(
-        "SELECT a.pid, a.usename, a.application_name, pg_catalog.host(a.client_addr), \
-         EXTRACT(epoch FROM pg_catalog.clock_timestamp() - a.backend_start)::float8::text, \
-         EXTRACT(epoch FROM pg_catalog.clock_timestamp() - a.query_start)::float8::text, \
-         pg_catalog.regexp_replace(\
-         pg_catalog.left(NULLIF(a.query, '<insufficient privilege>'), 120), '[[:space:]]+', ' ', 'g') \
+        "SELECT a.pid, {SESSION} \
          FROM pg_catalog.pg_stat_activity a \
          WHERE a.pid <> pg_catalog.pg_backend_pid() AND EXISTS (\
          SELECT FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class c ON c.oid = l.relation \
