@@ -3,11 +3,15 @@
 
 #[cfg(feature = "read")]
 mod parse;
+#[cfg(feature = "read")]
+mod section;
 
 use std::time::Duration;
 
 #[cfg(feature = "read")]
 pub use self::parse::{DirectiveProblem, DirectiveReason, parse};
+#[cfg(feature = "read")]
+pub use self::section::{Section, opposite_section};
 
 /// How a migration wants to be run, as the directives at the head of its file say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

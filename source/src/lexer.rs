@@ -74,6 +74,50 @@ impl<'t> Lexer<'t> {
         }
     }
 
+    /// Skips tokens up to the next one that is a comment or a literal, groups or ends something, or is none. Gives the
+    /// end of the last one that is no whitespace.
+    ///
+    /// It is one loop with hardly a call in it: a procedural macro is mostly built without optimisation, and would spend
+    /// most of its time on tokens that nobody looks at.
+    pub(crate) fn skip_plain(&mut self) -> Option<usize> {
+        let bytes = self.text.as_bytes();
+        let mut at = self.at;
+        let mut end = None;
+        while at < bytes.len() {
+            let start = at;
+            let class = CLASSES[bytes[at] as usize];
+            if class & SPACE != 0 {
+                at += 1;
+                continue;
+            }
+            if class & IDENTIFIER_START != 0 {
+                at += 1;
+                while at < bytes.len() && CLASSES[bytes[at] as usize] & IDENTIFIER != 0 {
+                    at += 1;
+                }
+                // One letter may be the prefix of a literal.
+                if at == start + 1 && matches!(self.byte(at), b'\'' | b'&') {
+                    at = start;
+                    break;
+                }
+            } else if class & OPERATOR != 0 {
+                if matches!((bytes[at], self.byte(at + 1)), (b'-', b'-') | (b'/', b'*')) {
+                    break;
+                }
+                at += 1;
+            } else if class & DIGIT != 0 || bytes[at] == b'.' && CLASSES[self.byte(at + 1) as usize] & DIGIT != 0 {
+                at = self.number(at);
+            } else if matches!(bytes[at], b',' | b'.' | b':' | b'[' | b']') {
+                at += 1;
+            } else {
+                break;
+            }
+            end = Some(at);
+        }
+        self.at = at;
+        end
+    }
+
     fn read(&mut self, start: usize, first: u8) -> Result<(TokenKind, usize), LexError> {
         use TokenKind as Kind;
         let class = CLASSES[first as usize];
@@ -107,7 +151,7 @@ impl<'t> Lexer<'t> {
     fn identifier_or_prefix(&self, start: usize, first: u8) -> Result<(TokenKind, usize), LexError> {
         match (first, self.byte(start + 1), self.byte(start + 2)) {
             (b'e' | b'E', b'\'', _) => Ok((TokenKind::EscapeString, self.escape_string(start, start + 2)?)),
-            (b'b' | b'B' | b'x' | b'X', b'\'', _) => Ok((TokenKind::String, self.quoted(start, start + 2, '\'')?)),
+            (b'b' | b'B' | b'x' | b'X', b'\'', _) => Ok((TokenKind::String, self.bit_string(start, start + 2)?)),
             // PostgreSQL reads N'…' as the keyword NCHAR and then a plain string.
             (b'n' | b'N', b'\'', _) => self.plain_string(start, start + 2),
             (b'u' | b'U', b'&', b'\'') => Ok((TokenKind::UnicodeString, self.quoted(start, start + 3, '\'')?)),
@@ -137,6 +181,19 @@ impl<'t> Lexer<'t> {
             _ => LexErrorKind::UnterminatedString,
         };
         Err(LexError { kind, span: start..content })
+    }
+
+    /// The end of a `B'…'` or `X'…'`, in which nothing is special, not even a doubled quote: that begins another string.
+    /// Its continuation on a further line is read with the same rules, whatever holds for plain strings.
+    fn bit_string(&self, start: usize, content: usize) -> Result<usize, LexError> {
+        let mut at = content;
+        while let Some(found) = self.find(at, '\'') {
+            match self.continuation(found + 1) {
+                Some(continued) => at = continued,
+                None => return Ok(found + 1),
+            }
+        }
+        Err(LexError { kind: LexErrorKind::UnterminatedString, span: start..content })
     }
 
     /// The end of a literal with backslash escapes. Its continuation on a further line is read with the same rules, so
@@ -224,7 +281,7 @@ impl<'t> Lexer<'t> {
     }
 
     /// Digits, a fraction, an exponent; `0x1f` and `1_000` of PostgreSQL 16, too. Letters right after a number are part
-    /// of it: PostgreSQL refuses them since version 15.
+    /// of it: PostgreSQL 14 takes them for an identifier of its own, and later releases refuse them.
     fn number(&self, start: usize) -> usize {
         let mut at = self.run(start, NUMBER);
         // `1..10` is a range of PL/pgSQL and not the number `1.`
@@ -232,7 +289,13 @@ impl<'t> Lexer<'t> {
             at = self.run(at + 1, NUMBER);
         }
         let exponent = at > start && matches!(self.byte(at - 1), b'e' | b'E') && matches!(self.byte(at), b'+' | b'-');
-        if exponent && CLASSES[self.byte(at + 1) as usize] & DIGIT != 0 { self.run(at + 1, NUMBER) } else { at }
+        if exponent && CLASSES[self.byte(at + 1) as usize] & DIGIT != 0 {
+            at = self.run(at + 1, NUMBER);
+        }
+        // In `1a$$` the `$` belong to that identifier, and in `1$$` they begin a string.
+        let letters =
+            || self.text.as_bytes()[start..at].iter().any(|&byte| CLASSES[byte as usize] & IDENTIFIER_START != 0);
+        if self.byte(at) == b'$' && letters() { self.run(at, IDENTIFIER) } else { at }
     }
 
     /// An operator ends before a comment. One of several characters ends in `+` or `-` only if it holds one of

@@ -26,6 +26,8 @@ pub mod position;
 pub mod snippet;
 
 #[cfg(feature = "read")]
+pub mod digest;
+#[cfg(feature = "read")]
 pub mod problem;
 #[cfg(feature = "read")]
 pub mod read;
@@ -36,9 +38,7 @@ pub mod seal;
 #[cfg(feature = "read")]
 pub mod set;
 
-#[cfg(feature = "read")]
-pub use crate::checksum::normalise;
-pub use crate::checksum::{Checksum, ChecksumError};
+pub use crate::checksum::{Checksum, ChecksumError, normalise};
 pub use crate::directive::{Directives, Transaction};
 pub use crate::duration::{DurationError, parse_duration};
 pub use crate::file_name::Kind;

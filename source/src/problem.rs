@@ -3,6 +3,7 @@
 //! A [`Problem`] is plain data, for JSON as for text. Rendering never begins with `error:`: whoever shows it, the
 //! compiler or the command line, says that itself.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::ops::Range;
 
@@ -118,7 +119,7 @@ impl Problem {
         (&self.path, self.line, self.column)
     }
 
-    /// The whole problem: message, place, details, notes and help. No line end after it.
+    /// The whole problem: message, place, details, notes, help and the rule. No line end after it.
     #[must_use]
     pub fn render(&self, style: Style) -> String {
         let mut text = paint(&self.message, DEFAULT_EMPHASIS_STYLE, style);
@@ -133,9 +134,7 @@ impl Problem {
         for Row { label, text: value } in &self.rows {
             let _ = write!(text, "\n      {label:width$} {value}");
         }
-        if !self.notes.is_empty() || !self.help.is_empty() {
-            text.push('\n');
-        }
+        text.push('\n');
         for note in &self.notes {
             let _ = write!(text, "\n{}", hang(&paint("note:", DEFAULT_NOTE_STYLE, style), note, 6));
         }
@@ -143,20 +142,31 @@ impl Problem {
             let _ =
                 write!(text, "\n{}", hang(&paint("help:", DEFAULT_HELP_STYLE, style), &alternatives(&self.help), 6));
         }
+        let _ = write!(text, "\n{} {}", paint("rule:", DEFAULT_NOTE_STYLE, style), self.rule.id);
         text
     }
 
-    /// The problem in three lines or so: message, place, the first way out.
+    /// The problem in three lines: message, place and rule, the first way out.
     fn render_short(&self, style: Style) -> String {
         let mut text = paint(&self.message, DEFAULT_EMPHASIS_STYLE, style);
-        let _ = write!(text, "\n  {} {}", paint("-->", DEFAULT_LINE_NUM_STYLE, style), self.place());
+        let arrow = paint("-->", DEFAULT_LINE_NUM_STYLE, style);
+        let _ = write!(text, "\n  {arrow} {}  ({})", self.place(), self.rule.id);
         if let Some(help) = self.help.first() {
-            // A line that ends so is followed by what to type.
-            let lines = if help.lines().next().is_some_and(|line| line.ends_with(':')) { 2 } else { 1 };
-            let help = help.lines().take(lines).collect::<Vec<_>>().join("\n");
-            let _ = write!(text, "\n  {}", hang(&paint("help:", DEFAULT_HELP_STYLE, style), &help, 8));
+            let _ = write!(text, "\n  {} {}", paint("help:", DEFAULT_HELP_STYLE, style), in_one_line(help));
         }
         text
+    }
+}
+
+/// A way out in one line: where it ends in commands, these as one that can be pasted.
+fn in_one_line(help: &str) -> String {
+    match help.split_once(":\n") {
+        Some((lead, commands)) => {
+            let commands = format!("`{}`", commands.lines().collect::<Vec<_>>().join(" && "));
+            // A condition is worth its space.
+            if lead.starts_with("if ") { format!("{lead}: {commands}") } else { commands }
+        }
+        None => help.lines().next().unwrap_or_default().to_owned(),
     }
 }
 
@@ -198,6 +208,15 @@ fn alternatives(help: &[String]) -> String {
         divider = if help.contains('\n') { "\nor " } else { ",\nor " };
     }
     text
+}
+
+/// As much of a part of a text as a message has room for.
+pub(crate) fn brief(part: &str) -> Cow<'_, str> {
+    const ROOM: usize = 60;
+    match part.char_indices().nth(ROOM) {
+        Some((end, _)) => Cow::Owned(format!("{}…", part.get(..end).unwrap_or_default())),
+        None => Cow::Borrowed(part),
+    }
 }
 
 fn paint(text: &str, colour: annotate_snippets::renderer::Style, style: Style) -> String {

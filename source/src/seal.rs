@@ -23,6 +23,7 @@
 //! - A file without a single line, or of comments alone, is a valid seal with nothing sealed.
 
 mod damage;
+mod mend;
 mod parse;
 
 use std::fmt::{self, Write as _};
@@ -30,6 +31,7 @@ use std::fmt::{self, Write as _};
 use sha2::Digest;
 
 pub use self::damage::{DamageReason, LineFault, SealDamage};
+pub use self::mend::{Disagreement, MendError, Mended, Side};
 use crate::checksum::Checksum;
 use crate::file_name::{self, FileName, Kind};
 use crate::set::{Migration, Set};
@@ -142,13 +144,24 @@ impl Seal {
         parse::parse(text)
     }
 
-    /// What a seal file with both sides of a merge conflict would be if the lines of both were kept.
+    /// What the text of a damaged seal file comes to after a merge, where that needs no decision: the lines of both
+    /// sides of a conflict, or those that its `head` vouches for and some that were added.
     ///
-    /// `None` where that makes no sense: where the two sides have different lines for one version, or where the rest
-    /// of the file is damaged, too.
+    /// Lines are merged, not just joined: a sealed one stands above an announced one, and an accepted edit above the
+    /// text before it.
+    ///
+    /// # Errors
+    ///
+    /// Where both sides seal different things under one version, and where a line was changed that no `head` vouches
+    /// for.
+    pub fn mend(text: &str) -> Result<Mended, MendError> {
+        mend::mend(text)
+    }
+
+    /// The seal alone of what [`Seal::mend`] comes to.
     #[must_use]
     pub fn united(text: &str) -> Option<Self> {
-        parse::united(text)
+        Self::mend(text).ok().map(|mended| mended.seal)
     }
 
     /// The lines, ascending by version.
@@ -219,6 +232,21 @@ impl Seal {
             seal.lines.insert(at, line);
         }
         Ok(seal)
+    }
+
+    /// With a migration that is not sealed announced under another version, which `spelling` is: what `graven renumber`
+    /// writes. One that is not announced stays so.
+    ///
+    /// # Errors
+    ///
+    /// As [`Seal::with_unsealed`].
+    pub fn with_renumbered(&self, version: Version, name: &str, spelling: &str) -> Result<Self, AnnounceError> {
+        let mut seal = self.clone();
+        let is_it = |line: &SealLine| {
+            line.key() == (version, Kind::Versioned) && line.name == name && line.state == SealState::Unsealed
+        };
+        seal.lines.retain(|line| !is_it(line));
+        if seal.lines.len() == self.lines.len() { Ok(seal) } else { seal.with_unsealed(spelling, name) }
     }
 
     /// With every migration and baseline of a set sealed: what `graven seal` writes.

@@ -5,10 +5,14 @@
 //! database: what such a set means to one is the business of the crate `graven`.
 
 mod content;
+mod fates;
 mod free;
 mod kinds;
+mod misnamed;
+mod moves;
 mod names;
 mod place;
+mod renumbering;
 mod sealing;
 mod sql;
 mod together;
@@ -17,15 +21,17 @@ mod unsealed;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use self::content::SealText;
+use self::moves::Basis;
 pub use self::place::{Paths, quote};
 use self::place::{Place, locate};
+pub use self::renumbering::{Renamed, Renumbering};
 pub use self::unsealed::unsealed_release;
 use crate::checksum::Checksum;
 use crate::directive::Directives;
-use crate::file_name::{Kind, SEAL_FILE};
+use crate::file_name::Kind;
 use crate::problem::Problem;
 use crate::read;
-use crate::rule;
 use crate::seal::Seal;
 use crate::statement::{self, Statement, StatementKind};
 use crate::version::Version;
@@ -50,6 +56,11 @@ pub struct Set {
     pub seal: Option<Seal>,
     /// The names of all files that were read, `seal.lock` among them: a build is stale when one of them changes.
     pub files: Vec<String>,
+    /// The versioned migrations that need another version, ascending by the one they have, each with the one that the
+    /// problems name.
+    pub renumberings: Vec<Renumbering>,
+    /// The version that is free above all others, spelt as they are. `None` above [`Version::MAX`].
+    pub next_version: Option<String>,
 }
 
 /// A migration with a version: versioned, its reverse, or a baseline.
@@ -86,6 +97,13 @@ impl Migration {
     pub fn name_range(&self) -> Range<usize> {
         let start = self.spelling.len() + 1;
         start..start + self.name.len()
+    }
+
+    /// Whether it does nothing: its text is empty, or all comments. That is allowed, and mostly a slip while the
+    /// migration may still change.
+    #[must_use]
+    pub fn holds_no_statement(&self) -> bool {
+        statement::split(&self.text).is_ok_and(|statements| statements.is_empty())
     }
 }
 
@@ -181,8 +199,8 @@ pub struct Loaded {
 }
 
 impl Set {
-    /// Reads a directory and checks it against all rules but [`rule::UNSEALED_RELEASE`], which is for the caller to
-    /// ask: see [`unsealed_release`].
+    /// Reads a directory and checks it against all rules but that of unsealed migrations in a release, which is for the
+    /// caller to ask: see [`unsealed_release`].
     ///
     /// `root` is the package's folder, and paths are shown relative to it. `directory` is relative to it, too.
     ///
@@ -197,6 +215,16 @@ impl Set {
     /// ```
     #[must_use]
     pub fn load(root: &Path, directory: &Path, paths: Paths) -> Loaded {
+        Self::load_by(root, directory, paths, None)
+    }
+
+    /// Reads a directory as [`Set::load`] does, as if its seal file said this. Nothing is written.
+    #[must_use]
+    pub fn load_as_if(root: &Path, directory: &Path, paths: Paths, seal: Seal) -> Loaded {
+        Self::load_by(root, directory, paths, Some(seal))
+    }
+
+    fn load_by(root: &Path, directory: &Path, paths: Paths, seal: Option<Seal>) -> Loaded {
         let place = locate(root, directory);
         let mut set = Self::empty(&place);
         let mut problems = Vec::new();
@@ -208,30 +236,41 @@ impl Set {
             Err(error) => return Loaded { set, problems: vec![place.unreadable(&error)] },
         };
         let listing = names::sort_out(&place, entries, &mut problems);
-        let seal = match listing.seal {
-            names::SealFile::There => content::load_seal(&place, &mut problems),
-            names::SealFile::Absent => {
+        let found = match (seal, listing.seal) {
+            (Some(seal), _) => Some(SealText::Sound(seal)),
+            (None, names::SealFile::There) => Some(content::load_seal(&place, &mut problems)),
+            (None, names::SealFile::Absent) => {
                 problems.push(place.seal_absent());
                 None
             }
         };
-        let mut free = listing.free(seal.as_ref());
-        listing.check(&place, seal.as_ref(), &mut free, &mut problems);
-
         let mut unread = Vec::new();
         let contents = content::load_all(&place, &listing.migrations, &mut problems);
+        let checksums: Vec<_> = contents.iter().map(|content| Some(content.as_ref()?.checksum)).collect();
         for (named, content) in listing.migrations.iter().zip(contents) {
             match content {
                 Some(content) => set.add(named, content),
                 None => unread.extend(named.version.map(|version| (version, named.kind))),
             }
         }
-        set.files = listing.files;
         set.sort();
-        if let Some(seal) = &seal {
-            sealing::check(&place, seal, &mut set, &unread, &mut free, &mut problems);
+        let basis = match &found {
+            Some(SealText::Sound(seal) | SealText::Mendable(seal)) => Basis::Seal(seal),
+            Some(SealText::Damaged) => Basis::Unknown,
+            None => Basis::Nothing,
+        };
+        let moves = moves::give_out(&listing, &checksums, basis);
+        together::check(&place, &listing.migrations, basis, &moves, &mut problems);
+        misnamed::report(&place, &listing, &moves, &mut problems);
+        if let Some(SealText::Sound(seal)) = &found {
+            sealing::check(&place, seal, &mut set, &unread, &moves, &mut problems);
         }
-        set.seal = seal;
+        (set.renumberings, set.next_version) = (moves.renumberings(), moves.free.peek());
+        set.seal = match found {
+            Some(SealText::Sound(seal)) => Some(seal),
+            _ => None,
+        };
+        set.files = listing.files;
         problems.sort_by(|first, second| first.order().cmp(&second.order()));
         Loaded { set, problems }
     }
@@ -241,6 +280,13 @@ impl Set {
     pub fn by_version(&self, version: Version) -> Option<&Migration> {
         let at = self.migrations.binary_search_by_key(&version, |migration| migration.version).ok()?;
         self.migrations.get(at)
+    }
+
+    /// What takes a versioned migration back.
+    #[must_use]
+    pub fn reverse_of(&self, migration: &Migration) -> Option<&Migration> {
+        let at = self.reverses.binary_search_by_key(&migration.version, |reverse| reverse.version).ok()?;
+        self.reverses.get(at)
     }
 
     /// The path of a file of the directory as it is shown to people.
@@ -259,6 +305,8 @@ impl Set {
             repeatables: Vec::new(),
             seal: None,
             files: Vec::new(),
+            renumberings: Vec::new(),
+            next_version: None,
         }
     }
 
@@ -295,16 +343,5 @@ impl Set {
             migrations.sort_by(|first, second| (first.version, &first.file).cmp(&(second.version, &second.file)));
         }
         self.repeatables.sort_by(|first, second| first.name.cmp(&second.name));
-    }
-}
-
-impl Place {
-    fn seal_absent(&self) -> Problem {
-        let path = self.path_of(SEAL_FILE);
-        let quoted = quote(&path);
-        Problem::new(&rule::SEAL_ABSENT, path, "the migrations have no seal file")
-            .note("it is how the compiler notices that a migration was added or deleted")
-            .help(format!("create it, an empty one serves (`touch {quoted}`), and commit it"))
-            .help("let `graven seal` write it, which seals the migrations that are there")
     }
 }

@@ -7,16 +7,18 @@
 mod classify;
 mod control;
 mod name;
+mod strings;
 #[cfg(test)]
 mod tests;
 mod tokens;
 
 use std::ops::Range;
 
+use self::classify::classify;
 pub use self::classify::{ConcurrentIndex, StatementKind};
-use self::classify::{StringSetting, classify, string_setting};
 pub use self::control::{ControlProblem, ControlReason, Unit, absorb, units};
 pub use self::name::QualifiedName;
+use self::strings::Strings;
 use self::tokens::Tokens;
 pub use crate::lexer::{LexError, LexErrorKind};
 use crate::lexer::{Lexer, StringSyntax, Token, TokenKind};
@@ -33,7 +35,9 @@ pub struct Statement {
 
 /// The statements of a text, in order. An empty one (`;;`) is none, and neither are comments.
 ///
-/// The lines of data after `COPY … FROM STDIN;`, up to the line `\.`, belong to no statement.
+/// Each byte of the text belongs to one statement or to the space between two. That space holds whitespace, comments
+/// and the `;` of empty statements, and nothing else but this: the lines of data after `COPY … FROM STDIN;`, up to the
+/// line `\.`, belong to it, too.
 ///
 /// ```
 /// use graven_source::statement::{StatementKind, split};
@@ -51,33 +55,11 @@ pub struct Statement {
 /// A literal or a comment that never ends, and a meta-command of psql. The first one only: what follows it cannot be
 /// told apart.
 pub fn split(text: &str) -> Result<Vec<Statement>, LexError> {
-    let mut lexer = Lexer::new(text);
-    let mut strings = Strings::default();
-    let mut statements = Vec::new();
-    let mut open: Option<Open> = None;
-    while let Some(token) = lexer.next() {
-        let token = token?;
-        if token.is_blank() {
-            continue;
-        }
-        if token.kind == TokenKind::Semicolon && open.as_ref().is_none_or(Open::ends_at_semicolon) {
-            if let Some(open) = open.take() {
-                let kind = open.kind(text, strings.now);
-                strings.follow(&kind, open.tokens(text, strings.now));
-                lexer.read_strings_as(strings.now);
-                if kind == StatementKind::CopyFromStdin {
-                    lexer.skip_to(after_copy_data(text, token.end));
-                }
-                statements.push(Statement { span: open.start..token.end, kind });
-            }
-            continue;
-        }
-        open.get_or_insert_with(|| Open::new(token.start)).read(token, text);
+    let mut reader = Reader::new(text);
+    while let Some(token) = reader.read_on() {
+        token?;
     }
-    if let Some(open) = open {
-        statements.push(Statement { span: open.start..open.end, kind: open.kind(text, strings.now) });
-    }
-    Ok(statements)
+    Ok(reader.statements())
 }
 
 /// The statement that holds that byte, or else the first one after it.
@@ -86,40 +68,105 @@ pub fn at_offset(statements: &[Statement], offset: usize) -> Option<&Statement> 
     statements.get(statements.partition_point(|statement| statement.span.end <= offset))
 }
 
+/// Reads a text token by token, comments included, and gathers its statements on the way. Plain strings are read as the
+/// statements so far have left `standard_conforming_strings`.
+pub(crate) struct Reader<'t> {
+    text: &'t str,
+    lexer: Lexer<'t>,
+    strings: Strings,
+    open: Option<Open>,
+    done: Vec<Statement>,
+}
+
+impl Iterator for Reader<'_> {
+    type Item = Result<Token, LexError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let token = match self.lexer.next()? {
+            Ok(token) => token,
+            error => return Some(error),
+        };
+        if token.kind == TokenKind::Semicolon && self.open.as_ref().is_none_or(Open::ends_at_semicolon) {
+            self.end_statement(token);
+        } else if !token.is_blank() {
+            self.open.get_or_insert_with(|| Open::new(token.start)).read(token, self.text);
+        }
+        Some(Ok(token))
+    }
+}
+
+impl<'t> Reader<'t> {
+    pub(crate) fn new(text: &'t str) -> Self {
+        Self { text, lexer: Lexer::new(text), strings: Strings::default(), open: None, done: Vec::new() }
+    }
+
+    /// The next token that may decide something about a statement: of the one that is open, much is known already. For
+    /// whoever wants the statements and no tokens.
+    fn read_on(&mut self) -> Option<Result<Token, LexError>> {
+        if let Some(open) = self.open.as_mut().filter(|open| open.progress == Progress::Plain)
+            && let Some(end) = self.lexer.skip_plain()
+        {
+            open.end = end;
+        }
+        self.next()
+    }
+
+    /// The statements that have been read, the last one included where it has no `;`.
+    fn statements(mut self) -> Vec<Statement> {
+        if let Some(open) = self.open {
+            let kind = open.kind(self.text, self.strings.now());
+            self.done.push(Statement { span: open.start..open.end, kind });
+        }
+        self.done
+    }
+
+    fn end_statement(&mut self, semicolon: Token) {
+        let Some(open) = self.open.take() else { return };
+        let syntax = self.strings.now();
+        let kind = open.kind(self.text, syntax);
+        self.strings.follow(&kind, open.tokens(self.text, syntax));
+        self.lexer.read_strings_as(self.strings.now());
+        if kind == StatementKind::CopyFromStdin {
+            self.lexer.skip_to(after_copy_data(self.text, semicolon.end));
+        }
+        self.done.push(Statement { span: open.start..semicolon.end, kind });
+    }
+}
+
 /// A statement that is being read.
 struct Open {
     start: usize,
     end: usize,
     /// How many parentheses are open. A `;` in parentheses separates the commands of a rule.
     parentheses: usize,
-    routine: Routine,
+    /// How many bodies `BEGIN ATOMIC … END` are open. A `;` in one separates the statements of the body. PostgreSQL's
+    /// grammar lets them nest.
+    bodies: usize,
+    progress: Progress,
 }
 
-/// How far a statement has shown itself to be one that may hold a body `BEGIN ATOMIC … END`, in which `;` separates the
-/// statements of the body.
+/// How far a statement, or one in a body, has shown itself to be one that may hold a body.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Routine {
+enum Progress {
+    /// Nothing of it has been read. Only here can `END` be the end of a body: everywhere else it ends a CASE or is a name.
     Start,
     Create,
     CreateOr,
     /// It is `CREATE FUNCTION` or `CREATE PROCEDURE`.
-    Head,
-    /// `BEGIN` was the last word.
+    Routine,
+    /// `BEGIN` was its last word.
     Begin,
-    /// In the body, where a statement of it begins. Only there can `END` be the end of the body: everywhere else it
-    /// ends a CASE or is a name.
-    BodyStatement,
-    BodyRest,
-    No,
+    /// It holds no body, or none any more.
+    Plain,
 }
 
 impl Open {
     const fn new(start: usize) -> Self {
-        Self { start, end: start, parentheses: 0, routine: Routine::Start }
+        Self { start, end: start, parentheses: 0, bodies: 0, progress: Progress::Start }
     }
 
     fn ends_at_semicolon(&self) -> bool {
-        self.parentheses == 0 && !matches!(self.routine, Routine::BodyStatement | Routine::BodyRest)
+        self.parentheses == 0 && self.bodies == 0
     }
 
     fn read(&mut self, token: Token, text: &str) {
@@ -129,9 +176,35 @@ impl Open {
             TokenKind::CloseParen => self.parentheses = self.parentheses.saturating_sub(1),
             _ => {}
         }
-        if self.routine != Routine::No && self.parentheses == 0 {
-            self.routine = self.routine.after(token, text);
+        if self.parentheses > 0 {
+            return;
         }
+        if token.kind == TokenKind::Semicolon {
+            self.progress = Progress::Start;
+        } else if self.progress != Progress::Plain {
+            self.advance(token, text);
+        }
+    }
+
+    fn advance(&mut self, token: Token, text: &str) {
+        let is = |word: &str| token.kind == TokenKind::Identifier && token.text(text).eq_ignore_ascii_case(word);
+        self.progress = match self.progress {
+            Progress::Start if is("create") => Progress::Create,
+            Progress::Start if self.bodies > 0 && is("end") => {
+                self.bodies -= 1;
+                Progress::Plain
+            }
+            Progress::Create if is("or") => Progress::CreateOr,
+            Progress::CreateOr if is("replace") => Progress::Create,
+            Progress::Create if is("function") || is("procedure") => Progress::Routine,
+            Progress::Routine | Progress::Begin if is("begin") => Progress::Begin,
+            Progress::Begin if is("atomic") => {
+                self.bodies += 1;
+                Progress::Start
+            }
+            Progress::Routine | Progress::Begin => Progress::Routine,
+            Progress::Start | Progress::Create | Progress::CreateOr | Progress::Plain => Progress::Plain,
+        };
     }
 
     fn tokens<'t>(&self, text: &'t str, strings: StringSyntax) -> Tokens<'t> {
@@ -140,52 +213,6 @@ impl Open {
 
     fn kind(&self, text: &str, strings: StringSyntax) -> StatementKind {
         classify(self.tokens(text, strings))
-    }
-}
-
-impl Routine {
-    fn after(self, token: Token, text: &str) -> Self {
-        let is = |word: &str| token.kind == TokenKind::Identifier && token.text(text).eq_ignore_ascii_case(word);
-        match self {
-            Self::Start if is("create") => Self::Create,
-            Self::Create if is("or") => Self::CreateOr,
-            Self::CreateOr if is("replace") => Self::Create,
-            Self::Create if is("function") || is("procedure") => Self::Head,
-            Self::Start | Self::Create | Self::CreateOr | Self::No => Self::No,
-            Self::Head | Self::Begin if is("begin") => Self::Begin,
-            Self::Begin if is("atomic") => Self::BodyStatement,
-            Self::Head | Self::Begin => Self::Head,
-            Self::BodyStatement if is("end") => Self::No,
-            Self::BodyStatement | Self::BodyRest if token.kind == TokenKind::Semicolon => Self::BodyStatement,
-            Self::BodyStatement | Self::BodyRest => Self::BodyRest,
-        }
-    }
-}
-
-/// How plain strings are read, as the statements so far have left it.
-#[derive(Default)]
-struct Strings {
-    now: StringSyntax,
-    /// What holds again after the transaction, once SET LOCAL has changed it.
-    after_transaction: Option<StringSyntax>,
-}
-
-impl Strings {
-    fn follow(&mut self, kind: &StatementKind, tokens: Tokens<'_>) {
-        match kind {
-            StatementKind::Session => match string_setting(tokens) {
-                Some(StringSetting::Session(syntax)) => *self = Self { now: syntax, after_transaction: None },
-                Some(StringSetting::Local(syntax)) => {
-                    self.after_transaction.get_or_insert(self.now);
-                    self.now = syntax;
-                }
-                None => {}
-            },
-            StatementKind::Commit { .. } | StatementKind::Rollback => {
-                self.now = self.after_transaction.take().unwrap_or(self.now);
-            }
-            _ => {}
-        }
     }
 }
 

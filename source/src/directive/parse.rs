@@ -5,7 +5,9 @@ use std::ops::Range;
 
 use super::{Directives, Transaction};
 use crate::duration::{DurationError, parse_duration};
-use crate::lexer::{Lexer, TokenKind};
+use crate::lexer::TokenKind;
+use crate::problem::brief;
+use crate::statement;
 
 /// A directive that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,16 +61,16 @@ impl fmt::Display for DirectiveReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Malformed => f.write_str("a directive is written `-- graven: key = value`"),
-            Self::UnknownKey { key, nearest: None } => write!(f, "there is no directive `{key}`"),
+            Self::UnknownKey { key, nearest: None } => write!(f, "there is no directive `{}`", brief(key)),
             Self::UnknownKey { key, nearest: Some(nearest) } => {
-                write!(f, "there is no directive `{key}`; `{nearest}` is the nearest")
+                write!(f, "there is no directive `{}`; `{nearest}` is the nearest", brief(key))
             }
             Self::NotOnOrOff { value } => {
-                write!(f, "`transaction` is `on` or `off`, not `{value}`")
+                write!(f, "`transaction` is `on` or `off`, not `{}`", brief(value))
             }
-            Self::NotADuration { value, error } => write!(f, "`{value}`: {error}"),
+            Self::NotADuration { value, error } => write!(f, "`{}`: {error}", brief(value)),
             Self::NotANumberOfRetries { value } => {
-                write!(f, "`retries` is a number from 0 to 100, not `{value}`")
+                write!(f, "`retries` is a number from 0 to 100, not `{}`", brief(value))
             }
             Self::SaidTwice { key } => write!(f, "`{key}` is given twice"),
             Self::AfterFirstStatement => f.write_str("a directive stands before the first statement"),
@@ -99,7 +101,7 @@ pub fn parse(text: &str) -> (Directives, Vec<DirectiveProblem>) {
         reader.said.push("transaction");
     }
     let mut in_head = true;
-    for token in Lexer::new(text).map_while(Result::ok) {
+    for token in statement::Reader::new(text).map_while(Result::ok) {
         match token.kind {
             TokenKind::LineComment => reader.comment(text, token.span(), in_head),
             TokenKind::Semicolon | TokenKind::Whitespace | TokenKind::BlockComment => {}
@@ -190,8 +192,12 @@ fn retries(value: &str) -> Result<u32, DirectiveReason> {
 
 const MOST_RETRIES: u32 = 100;
 
-/// The key that is most like it, unless none is like it at all.
+/// The key that is most like it, unless none is like it at all. A comparison takes time by the length of both.
 fn nearest(key: &str) -> Option<&'static str> {
+    const LONGEST: usize = 64;
+    if key.len() > LONGEST {
+        return None;
+    }
     let key = normal(key);
     let closeness = |known: &str| strsim::jaro_winkler(&key, known);
     KEYS.into_iter().filter(|known| closeness(known) > 0.75).max_by(|a, b| closeness(a).total_cmp(&closeness(b)))

@@ -85,7 +85,8 @@ pub static DUPLICATE_VERSION: Rule = Rule {
     finds: "two migrations have one version; leading zeros do not tell them apart",
     why: "The version is what a database remembers a migration by, and the order in which two of one version run would \
           be left to chance. It mostly comes of two branches that both took the next number.",
-    remedy: "Give the newer one the next free version, with the `git mv` that the message prints.",
+    remedy: "Give the newer one the next free version, with the `git mv` that the message prints or with \
+             `graven renumber`.",
     good: GOOD,
     bad: Example::new(&[
         ("0001_create_users.sql", b"create table users (id bigint primary key);\n"),

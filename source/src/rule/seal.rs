@@ -49,8 +49,10 @@ pub static SEAL_DAMAGED: Rule = Rule {
     finds: "a line of `seal.lock` does not parse or is out of order, or `head` does not match the lines below it",
     why: "`head` is a digest of all lines below it, so that two branches that both seal a migration conflict in git \
           instead of merging silently into an order that no database has seen.",
-    remedy: "After a merge, keep the lines of both sides in order of version below the `head` that the message prints. \
-             Otherwise take the file back from git.",
+    remedy: "After a merge, let `graven seal` keep the lines of both sides, or keep them by hand, in order of version, \
+             below the `head` that the message prints. Where both sides sealed different things under one version, keep \
+             the seal file of one side, and `graven renumber` gives the other migration the next free version. Otherwise \
+             take the file back from git.",
     good: GOOD,
     bad: Example::new(&[
         ("0001_create_users.sql", USERS),
@@ -83,7 +85,8 @@ pub static SEALED_DELETED: Rule = Rule {
     finds: "the file of a sealed migration is gone",
     why: "Databases that ran it have it in their history, where it would be orphaned: a binary without it refuses to run \
           on them.",
-    remedy: "Take the file back from git. To undo what it did, write a new migration.",
+    remedy: "Take the file back from git, or give it its version back: one that was only renumbered is known by its text. \
+             To undo what it did, write a new migration.",
     good: GOOD,
     bad: Example::new(&[("0002_add_email.sql", EMAIL), ("seal.lock", BOTH_SEALED)]),
 };
@@ -104,7 +107,7 @@ pub static INSERTED_BEFORE_SEAL: Rule = Rule {
     finds: "a new migration has a version below that of the last sealed one",
     why: "Databases that are at the sealed version already would have to apply it out of order, after migrations that a \
           new database runs later.",
-    remedy: "Give it the next free version, with the `git mv` that the message prints.",
+    remedy: "Give it the next free version, with the `git mv` that the message prints or with `graven renumber`.",
     good: Example::new(&[("0001_create_users.sql", USERS), ("0002_add_email.sql", EMAIL), ("seal.lock", USERS_SEALED)]),
     bad: Example::new(&[("0001_create_users.sql", USERS), ("0002_add_email.sql", EMAIL), ("seal.lock", EMAIL_SEALED)]),
 };

@@ -61,6 +61,29 @@ pub static COPY_FROM_STDIN: Rule = Rule {
     bad: Example::new(&[("0001_users.sql", b"copy users from stdin;\n1\tAda\n\\.\n"), ("seal.lock", b"")]),
 };
 
+/// Another tool's section that takes the file back.
+pub static REVERSE_IN_FILE: Rule = Rule {
+    id: "reverse-in-file",
+    finds: "a file holds a section that takes it back, as goose, sql-migrate, dbmate, tern, node-pg-migrate, rambler and \
+            micrate have it",
+    why: "Those tools run one section of such a file. graven runs a file whole: what it does would be taken back at once, \
+          and dropped with it the data that was there before.",
+    remedy: "Move the section into a file of its own, `<version>_<name>.down.sql`, or delete it. A comment that begins an \
+             empty section may stay.",
+    good: Example::new(&[
+        ("0001_create_users.sql", b"-- +goose Up\ncreate table if not exists users (id bigint primary key);\n"),
+        ("0001_create_users.down.sql", b"drop table users;\n"),
+        ("seal.lock", b""),
+    ]),
+    bad: Example::new(&[
+        (
+            "0001_create_users.sql",
+            b"-- +goose Up\ncreate table if not exists users (id bigint primary key);\n\n-- +goose Down\ndrop table users;\n",
+        ),
+        ("seal.lock", b""),
+    ]),
+};
+
 /// A directive that says nothing.
 pub static DIRECTIVE: Rule = Rule {
     id: "directive",

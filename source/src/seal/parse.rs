@@ -21,38 +21,14 @@ pub(super) fn parse(text: &str) -> Result<Seal, Vec<SealDamage>> {
     reader.finish()
 }
 
-pub(super) fn united(text: &str) -> Option<Seal> {
-    let mut seal = Seal::default();
-    let mut in_ancestor = false;
-    for (number, text) in numbered(text) {
-        match marker(text) {
-            // The style `diff3` also shows what both sides began with.
-            Some('|') => in_ancestor = true,
-            Some('=') => in_ancestor = false,
-            Some(_) => {}
-            None if in_ancestor || text.is_empty() || text.starts_with("head ") => {}
-            None if text.starts_with('#') => {
-                if !seal.header.iter().any(|line| line == text) {
-                    seal.header.push(text.to_owned());
-                }
-            }
-            None => seal.lines.push(parse_line(number, text).ok()?),
-        }
-    }
-    seal.lines.sort_by_key(SealLine::key);
-    seal.lines.dedup_by(|second, first| second.render() == first.render());
-    let ascends = seal.lines.is_sorted_by(|first, second| first.key() < second.key());
-    ascends.then_some(seal)
-}
-
 /// Lines from 1, without white space around them: what a message printed indented can be pasted as it is.
-fn numbered(text: &str) -> impl Iterator<Item = (usize, &str)> {
+pub(super) fn numbered(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     (1..).zip(text.lines().map(str::trim))
 }
 
 /// The sign of which a line is a conflict marker. Git writes seven of it, and a space or nothing after them.
-fn marker(line: &str) -> Option<char> {
+pub(super) fn marker(line: &str) -> Option<char> {
     ["<<<<<<<", "|||||||", "=======", ">>>>>>>"]
         .into_iter()
         .find(|marker| line.strip_prefix(marker).is_some_and(|rest| rest.is_empty() || rest.starts_with(' ')))
@@ -60,7 +36,7 @@ fn marker(line: &str) -> Option<char> {
 }
 
 #[derive(Default)]
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     seal: Seal,
     head: Option<(usize, Option<Checksum>)>,
     /// What `head` vouches for.
@@ -71,7 +47,7 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn read(&mut self, number: usize, text: &'a str) {
+    pub(super) fn read(&mut self, number: usize, text: &'a str) {
         if text.is_empty() {
         } else if text.starts_with('#') && self.head.is_none() {
             self.seal.header.push(text.to_owned());
@@ -106,7 +82,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn finish(mut self) -> Result<Seal, Vec<SealDamage>> {
+    pub(super) fn finish(mut self) -> Result<Seal, Vec<SealDamage>> {
         let wanted = head_of(self.below.iter());
         // A line that is damaged is mended first; what the head should be is known only then.
         if self.damage.is_empty() {
@@ -125,7 +101,7 @@ impl<'a> Reader<'a> {
 }
 
 /// A line of a migration.
-fn parse_line(number: usize, text: &str) -> Result<SealLine, LineFault> {
+pub(super) fn parse_line(number: usize, text: &str) -> Result<SealLine, LineFault> {
     if text.starts_with("head ") {
         return Err(LineFault::SecondHead);
     }

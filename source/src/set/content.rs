@@ -14,7 +14,7 @@ use crate::file_name::SEAL_FILE;
 use crate::problem::Problem;
 use crate::read;
 use crate::rule;
-use crate::seal::{DamageReason, Seal, SealDamage};
+use crate::seal::{DamageReason, Disagreement, MendError, Mended, Seal, SealDamage, SealLine};
 
 /// What a file holds.
 pub(super) struct Content {
@@ -63,18 +63,28 @@ pub(super) fn load_all(place: &Place, named: &[Named], problems: &mut Vec<Proble
 /// Reads a migration. `None` where it is no text at all, and then a problem says so.
 fn load(place: &Place, named: &Named, problems: &mut Vec<Problem>) -> Option<Content> {
     let text = load_text(place, &named.file, problems)?;
-    let (directives, control) = sql::check(&place.path_of(&named.file), &text, problems);
+    let (directives, control) = sql::check(&place.path_of(&named.file), named.kind, &text, problems);
     Some(Content { checksum: Checksum::of_text(&text), directives, control, text })
 }
 
-/// Reads the seal file. `None` where it is damaged, and then problems say so.
-pub(super) fn load_seal(place: &Place, problems: &mut Vec<Problem>) -> Option<Seal> {
-    let text = load_text(place, SEAL_FILE, problems)?;
+/// A seal file as it was found.
+pub(super) enum SealText {
+    Sound(Seal),
+    /// Damaged, and what it comes to if it is mended: to go by in what is suggested, and in nothing else.
+    Mendable(Seal),
+    /// Damaged so that nobody can tell which versions are taken.
+    Damaged,
+}
+
+/// Reads the seal file. Where it is damaged, problems say so.
+pub(super) fn load_seal(place: &Place, problems: &mut Vec<Problem>) -> SealText {
+    let Some(text) = load_text(place, SEAL_FILE, problems) else { return SealText::Damaged };
     match Seal::parse(&text) {
-        Ok(seal) => Some(seal),
+        Ok(seal) => SealText::Sound(seal),
         Err(damage) => {
-            problems.extend(damage.iter().take(sql::ENOUGH).map(|damage| damaged(place, &text, damage)));
-            None
+            let mended = Seal::mend(&text);
+            problems.extend(damage.iter().take(sql::ENOUGH).map(|damage| damaged(place, &text, damage, &mended)));
+            mended.map_or(SealText::Damaged, |mended| SealText::Mendable(mended.seal))
         }
     }
 }
@@ -117,6 +127,13 @@ fn not_utf8(path: &str, bytes: &[u8], at: usize) -> Problem {
         .row("byte", format!("0x{byte:02x} at offset {at}"))
         .note("the text is sent to the server as UTF-8, and would put wrong characters into the database")
         .help("save it as UTF-8")
+        .help(format!("convert it, if it is Latin-1:\n{}", through("iconv -f LATIN1 -t UTF-8", path)))
+}
+
+/// A command that sends a file through a filter. The file in between is one that graven leaves alone.
+fn through(filter: &str, path: &str) -> String {
+    let (file, between) = (quote(path), quote(&format!("{path}.tmp")));
+    format!("{filter} < {file} > {between} && mv {between} {file}")
 }
 
 fn nul_byte(path: &str, text: &str, at: usize) -> Problem {
@@ -126,28 +143,66 @@ fn nul_byte(path: &str, text: &str, at: usize) -> Problem {
         .row("byte", format!("0x00 at offset {at}"))
         .note("PostgreSQL takes it for the end of the message: what follows would not run")
         .help("delete it; no text in PostgreSQL can hold one")
+        .help(format!("delete all of them:\n{}", through("tr -d '\\000'", path)))
 }
 
 /// A line of the seal file that cannot stay.
-fn damaged(place: &Place, text: &str, damage: &SealDamage) -> Problem {
+fn damaged(place: &Place, text: &str, damage: &SealDamage, mended: &Result<Mended, MendError>) -> Problem {
     let path = place.path_of(SEAL_FILE);
-    let take_back = format!("take the file back from git: `git checkout -- {}`", quote(&path));
-    let problem = Problem::new(&rule::SEAL_DAMAGED, path, damage.reason.to_string());
+    let problem = Problem::new(&rule::SEAL_DAMAGED, path.clone(), damage.reason.to_string());
     let problem = problem.at(text, line_span(text, damage.line), "");
+    let take_back = format!("take the file back from git: `git checkout -- {}`", quote(&path));
     match &damage.reason {
-        DamageReason::ConflictMarker => match Seal::united(text) {
-            Some(seal) => problem
-                .note("two branches changed what is sealed, and `head` makes them conflict on purpose")
-                .help(format!("keep the lines of both sides, in order of version, below this one:\n{}", seal.head())),
-            None => problem
-                .note("two branches changed what is sealed, and `head` makes them conflict on purpose")
-                .help("delete the markers and keep one line a version; the next build then says what `head` should be"),
-        },
-        DamageReason::HeadAbsent { wanted } | DamageReason::HeadMismatch { wanted } => problem
-            .note("it is a digest of all lines below it, so that they cannot be merged or edited unnoticed")
-            .help(take_back)
-            .help(format!("if the lines are what was agreed on, write this as the head:\nhead {wanted}")),
+        DamageReason::ConflictMarker => {
+            let note = "two branches changed what is sealed, and `head` makes them conflict on purpose";
+            merged(&path, mended, problem.note(note))
+        }
+        DamageReason::HeadAbsent { wanted } | DamageReason::HeadMismatch { wanted } => {
+            let problem = problem.note("it is a digest of all lines below it, so that none is changed unnoticed");
+            let problem = match mended {
+                Ok(_) => problem.help("if lines were added by a merge, let `graven seal` compare them with the files"),
+                Err(_) => problem,
+            };
+            problem
+                .help(take_back)
+                .help(format!("if the lines are what was agreed on, write this as the head:\nhead {wanted}"))
+        }
         _ => problem.help(take_back),
+    }
+}
+
+/// What to do about a merge conflict.
+fn merged(path: &str, mended: &Result<Mended, MendError>, problem: Problem) -> Problem {
+    let quoted = quote(path);
+    let keep = |label: &str, side: &str, then: &str| {
+        format!("keep the seal file of {label}, {then}:\ngit checkout --{side} -- {quoted}")
+    };
+    match mended {
+        Ok(mended) => problem
+            .help("let `graven seal` keep the lines of both sides, and seal what is not sealed yet")
+            .help(format!("keep them by hand, in order of version, below this one:\n{}", mended.seal.head())),
+        Err(MendError::Disagreement(disagreement)) => {
+            let Disagreement { ours: (ours, first), theirs: (theirs, second) } = disagreement.as_ref();
+            let shown = |line: &SealLine| format!("{} {}  ({path}:{})", line.spelling, line.name, line.line);
+            let problem = problem.row(ours, shown(first)).row(theirs, shown(second));
+            let (note, then, command) = if first.name == second.name {
+                let note = format!("both sides sealed migration {}, with different texts", first.version);
+                let then = "settle on one text of the migration, and accept it where it differs";
+                (note, then, format!("graven seal --accept-edit {}", first.version))
+            } else {
+                let note = format!("both sides sealed a version {}, and databases know only one", first.version);
+                let then = "and let the other migration have the next free version";
+                (note, then, format!("graven renumber {}\ngraven seal", first.version))
+            };
+            problem
+                .note(note)
+                .help(format!("{}\n{command}", keep(ours, "ours", then)))
+                .help(format!("keep that of {theirs}, if databases ran that one: the same with `--theirs`"))
+        }
+        Err(MendError::Side { label }) => problem
+            .note(format!("the lines of {label} do not match its `head`: more was changed than the conflict shows"))
+            .help(keep("one side", "ours", "and let `graven seal` seal what the other one added")),
+        Err(_) => problem.help(keep("one side", "ours", "and let `graven seal` seal what the other one added")),
     }
 }
 

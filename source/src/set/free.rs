@@ -1,11 +1,10 @@
-//! Versions that are free, and the commands that move migrations to them.
+//! Versions that are free.
 
-use super::place::Place;
-use crate::problem::Problem;
 use crate::version::Version;
 
 /// Hands out versions that are free, spelt as wide as those that are taken; each only once, so that no two messages
 /// of one build name the same.
+#[derive(Clone, Debug)]
 pub(super) struct Free {
     next: Option<Version>,
     width: usize,
@@ -20,31 +19,25 @@ impl Free {
         }
     }
 
+    /// None at all.
+    pub(super) fn none() -> Self {
+        Self { next: None, width: 0 }
+    }
+
     /// The next one, with leading zeros as its neighbours have them. `None` above [`Version::MAX`].
     pub(super) fn next(&mut self) -> Option<String> {
         let version = self.next?;
         self.next = version.next();
-        Some(format!("{:0width$}", version.value(), width = self.width))
+        Some(self.spell(version))
     }
 
-    /// Adds the commands that move a migration to the next free version: `files` are its own and its reverse's, each
-    /// with the spelling of its version.
-    pub(super) fn helped<'a>(
-        &mut self,
-        place: &Place,
-        files: impl Iterator<Item = (&'a str, &'a str)>,
-        problem: Problem,
-    ) -> Problem {
-        let Some(version) = self.next() else {
-            return problem.help("give it a version that is free");
-        };
-        let mut help = "give it the next free version:".to_owned();
-        for (file, spelling) in files {
-            let rest = file.get(spelling.len()..).unwrap_or_default();
-            help.push('\n');
-            help.push_str(&place.git_mv(file, &format!("{version}{rest}")));
-        }
-        problem.help(help)
+    /// The one that would be next.
+    pub(super) fn peek(&self) -> Option<String> {
+        self.next.map(|version| self.spell(version))
+    }
+
+    fn spell(&self, version: Version) -> String {
+        format!("{:0width$}", version.value(), width = self.width)
     }
 }
 
@@ -62,6 +55,7 @@ mod tests {
         ] {
             let taken = taken.iter().map(|(spelling, version)| (Version::new(*version).unwrap(), spelling.len()));
             let mut free = Free::above(taken);
+            assert_eq!(free.peek().as_deref(), Some(wanted[0]));
             assert_eq!([free.next(), free.next()], wanted.map(|version| Some(version.to_owned())));
         }
         assert_eq!(Free::above([(Version::MAX, 19)].into_iter()).next(), None);

@@ -2,7 +2,6 @@
 
 use super::free::Free;
 use super::place::Place;
-use super::together;
 use crate::file_name::{self, FileName, Kind, Refusal, SEAL_FILE, Suggestion};
 use crate::problem::Problem;
 use crate::read::{self, Entry, EntryKind};
@@ -20,6 +19,33 @@ pub(super) struct Named {
     pub(super) name: String,
 }
 
+impl Named {
+    /// What stands after the name of one that has a version: `.sql`, `.up.sql`, `.down.sql`.
+    pub(super) fn ending(&self) -> &str {
+        self.file.get(self.spelling.len() + 1 + self.name.len()..).unwrap_or_default()
+    }
+}
+
+/// Something whose name cannot stay.
+#[derive(Clone, Debug)]
+pub(super) struct Misnamed {
+    pub(super) file: String,
+    /// What is said of it, but for the name that it should have.
+    pub(super) problem: Problem,
+    pub(super) wanted: Wanted,
+    /// Of a directory that is a migration as diesel has it, the files in it that are to be taken out.
+    pub(super) parts: Vec<&'static str>,
+}
+
+/// The name that something should have.
+#[derive(Clone, Debug)]
+pub(super) enum Wanted {
+    /// This one, if nothing else has it or its version.
+    Name(String),
+    /// A version that is free, and then this: `_init.sql`.
+    NextVersion(String),
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SealFile {
     There,
@@ -32,15 +58,15 @@ pub(super) struct Listing {
     pub(super) seal: SealFile,
     /// The names of all files that are to be read.
     pub(super) files: Vec<String>,
-    /// Names that need a version that is free, and so the whole listing: the file and the problem so far.
-    nameless: Vec<(String, Problem, String)>,
+    /// What should have another name, which only the whole listing tells.
+    pub(super) misnamed: Vec<Misnamed>,
 }
 
-/// Sorts out what a directory holds. What is wrong with a name alone is reported at once; [`Listing::check`] reports
-/// what is wrong with names among others.
+/// Sorts out what a directory holds. What does not belong there is reported at once. What only has a wrong name is kept
+/// for [`super::misnamed`]: which names are free takes the whole directory to tell.
 pub(super) fn sort_out(place: &Place, entries: Vec<Entry>, problems: &mut Vec<Problem>) -> Listing {
     let mut listing =
-        Listing { migrations: Vec::new(), seal: SealFile::Absent, files: Vec::new(), nameless: Vec::new() };
+        Listing { migrations: Vec::new(), seal: SealFile::Absent, files: Vec::new(), misnamed: Vec::new() };
     for entry in entries {
         let Ok(file) = entry.name.into_string().map_err(|name| {
             problems.push(place.name_not_utf8(&name.to_string_lossy()));
@@ -80,20 +106,25 @@ impl Listing {
             Refusal::Stray { should_be: None } => problems.push(place.stray(file, "it is not a migration")),
             Refusal::Stray { should_be: Some(should_be) } => {
                 let problem = place.stray(file, "it differs from a name of graven's by its case");
-                problems.push(Problem { help: vec![renamed(place, file, &should_be)], ..problem });
+                // Where the file system tells the two names apart, both may be there.
+                let is_free = !place.location.join(should_be.as_ref()).exists();
+                let rename = is_free.then(|| format!("rename it:\n{}", place.git_mv(file, &should_be)));
+                problems.push(Problem { help: rename.map_or(problem.help, |rename| vec![rename]), ..problem });
             }
-            Refusal::NoKind { reason, should_be: Suggestion::Name(name) } => {
-                let problem = place.no_kind(file, reason);
-                problems.push(problem.help(renamed(place, file, &name)));
-            }
-            Refusal::NoKind { reason, should_be: Suggestion::NextVersion(rest) } => {
-                self.nameless.push((file.to_owned(), place.no_kind(file, reason), rest));
+            Refusal::NoKind { reason, should_be } => {
+                let wanted = match should_be {
+                    Suggestion::Name(name) => Wanted::Name(name),
+                    Suggestion::NextVersion(rest) => Wanted::NextVersion(rest),
+                };
+                let (file, problem) = (file.to_owned(), place.no_kind(file, reason));
+                self.misnamed.push(Misnamed { file, problem, wanted, parts: Vec::new() });
             }
             Refusal::VersionTooLarge { spelling, rest } => {
                 let message = format!("version {spelling} is too large");
                 let problem = Problem::new(&rule::VERSION_RANGE, place.path_of(file), message)
                     .note(format!("the history table keeps it as a `bigint`, which holds up to {}", Version::MAX));
-                self.nameless.push((file.to_owned(), problem, rest.to_owned()));
+                let wanted = Wanted::NextVersion(rest.to_owned());
+                self.misnamed.push(Misnamed { file: file.to_owned(), problem, wanted, parts: Vec::new() });
             }
         }
     }
@@ -103,40 +134,31 @@ impl Listing {
         let problem = place.stray(&name, "it is a directory, which is not looked into");
         let within = read::list(&place.location.join(&name)).unwrap_or_default();
         let has = |file: &str| within.iter().any(|entry| entry.name == file);
-        let Some((version, rest)) = of_diesel(&name).filter(|_| has("up.sql")) else {
-            problems.push(problem);
-            return;
-        };
-        let moves = [("up.sql", "up"), ("down.sql", "down")].into_iter().filter(|(file, _)| has(file));
-        let moves: Vec<String> = moves
-            .map(|(file, kind)| place.git_mv(&format!("{name}/{file}"), &format!("{version}_{rest}.{kind}.sql")))
-            .collect();
-        let help = format!("it is laid out as diesel would have it; take its files out:\n{}", moves.join("\n"));
-        problems.push(Problem { help: vec![help], ..problem });
-    }
-
-    /// The versions that no migration has, above all that do.
-    pub(super) fn free(&self, seal: Option<&Seal>) -> Free {
-        let there = self.migrations.iter().filter_map(|named| Some((named.version?, named.spelling.len())));
-        let sealed = seal.into_iter().flat_map(Seal::lines).map(|line| (line.version, line.spelling.len()));
-        Free::above(there.chain(sealed))
-    }
-
-    /// Reports what only shows when all names are known.
-    pub(super) fn check(&self, place: &Place, seal: Option<&Seal>, free: &mut Free, problems: &mut Vec<Problem>) {
-        together::check(place, &self.migrations, seal, free, problems);
-        for (file, problem, rest) in &self.nameless {
-            let problem = problem.clone();
-            problems.push(match free.next() {
-                Some(version) => problem.help(renamed(place, file, &format!("{version}{rest}"))),
-                None => problem.help("give it a version that is free"),
-            });
+        let wanted =
+            of_diesel(&name).filter(|_| has("up.sql")).map(|(version, rest)| format!("{version}_{rest}.up.sql"));
+        match wanted.filter(|wanted| matches!(file_name::parse(wanted), FileName::Migration(_))) {
+            Some(wanted) => {
+                let parts = ["up.sql", "down.sql"].into_iter().filter(|file| has(file)).collect();
+                self.misnamed.push(Misnamed { file: name, problem, wanted: Wanted::Name(wanted), parts });
+            }
+            None => problems.push(problem),
         }
     }
-}
 
-fn renamed(place: &Place, file: &str, name: &str) -> String {
-    format!("rename it:\n{}", place.git_mv(file, name))
+    /// The versions that no migration has, above all that do, that are sealed or announced, and that are `claimed`.
+    ///
+    /// A reverse takes none: it has the version of its migration or, left behind by a move that was cut off, the one
+    /// where its migration is going.
+    pub(super) fn free(&self, seal: Option<&Seal>, claimed: &[(Version, usize)]) -> Free {
+        let taking = self.migrations.iter().filter(|named| named.kind != Kind::Reverse);
+        let there = taking.filter_map(|named| Some((named.version?, named.spelling.len())));
+        let sealed = seal.into_iter().flat_map(Seal::lines).map(|line| (line.version, line.spelling.len()));
+        let taken: Vec<_> = there.chain(sealed).collect();
+        // What has a wrong name is no model for how versions are spelt.
+        let width = taken.iter().max().map(|(_, width)| *width);
+        let claimed = claimed.iter().map(|(version, own)| (*version, width.unwrap_or(*own)));
+        Free::above(taken.iter().copied().chain(claimed))
+    }
 }
 
 /// A directory as diesel has it, as a version and a name.
@@ -152,12 +174,14 @@ fn of_diesel(directory: &str) -> Option<(String, &str)> {
 impl Place {
     fn no_kind(&self, file: &str, reason: &str) -> Problem {
         Problem::new(&rule::FILE_NAME, self.path_of(file), format!("`{file}` is not the name of a migration: {reason}"))
+            .note("passed over in silence, its SQL would be absent from every database")
     }
 
     fn stray(&self, file: &str, reason: &str) -> Problem {
         Problem::new(&rule::STRAY_FILE, self.path_of(file), format!("`{file}` does not belong here: {reason}"))
+            .note("it might be a migration with a slip in its name, which would be passed over in silence")
             .help("move it elsewhere")
-            .help("give it a name that begins with a dot")
+            .help(format!("give it a name that begins with a dot: `{}`", self.git_mv(file, &format!(".{file}"))))
     }
 
     fn name_not_utf8(&self, file: &str) -> Problem {

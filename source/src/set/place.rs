@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
+use crate::file_name::SEAL_FILE;
 use crate::problem::Problem;
 use crate::read::{self, EntryKind};
 use crate::rule;
@@ -20,6 +21,8 @@ pub enum Paths {
 /// A migrations directory that may or may not be there.
 #[derive(Clone, Debug)]
 pub(super) struct Place {
+    /// The package's folder.
+    root: PathBuf,
     /// Relative to the package, with `/`.
     pub(super) shown: String,
     /// Where it lies.
@@ -32,7 +35,7 @@ pub(super) fn locate(root: &Path, directory: &Path) -> Place {
         Ok(within) if directory.is_absolute() => show(within),
         _ => show(directory),
     };
-    Place { shown, location: root.join(directory) }
+    Place { root: root.to_owned(), shown, location: root.join(directory) }
 }
 
 impl Place {
@@ -71,8 +74,17 @@ impl Place {
         };
         let problem =
             Problem::new(&rule::DIRECTORY_ABSENT, shown, message).row("looked at", self.location.display().to_string());
+        if let Some(target) = self.link_written_as_a_file() {
+            return problem
+                .note("it is a symbolic link that git wrote as a file, as it does where it may not make links")
+                .help(format!("name the directory that it points to: `{target}`"))
+                .help("let git make links (`git config core.symlinks true`), and check the file out again");
+        }
         if error.kind() != io::ErrorKind::NotFound {
             return problem.row("the system says", error.to_string()).help("name a directory that this build may read");
+        }
+        if self.is_packaged() {
+            return self.not_packaged(problem);
         }
         let problem = problem.note("the path is relative to the package, the folder of its `Cargo.toml`");
         let problem = match self.nearest() {
@@ -82,11 +94,61 @@ impl Place {
         problem.help(format!("create it: `mkdir -p {}`", quote(shown)))
     }
 
-    /// A directory beside the one that is not there, with nearly its name.
+    pub(super) fn seal_absent(&self) -> Problem {
+        let path = self.path_of(SEAL_FILE);
+        let quoted = quote(&path);
+        let problem = Problem::new(&rule::SEAL_ABSENT, path, "the migrations have no seal file")
+            .note("it is how the compiler notices that a migration was added or deleted");
+        if self.is_packaged() {
+            return self.not_packaged(problem);
+        }
+        problem
+            .help(format!("create it, an empty one serves (`touch {quoted}`), and commit it"))
+            .help("let `graven seal` write it, which seals the migrations that are there")
+    }
+
+    /// Whether the package is one that `cargo package` made, and not where its author works: a published one, or one
+    /// that is being verified.
+    fn is_packaged(&self) -> bool {
+        let entries = read::list(&self.root).unwrap_or_default();
+        entries.iter().any(|entry| entry.name == "Cargo.toml.orig")
+    }
+
+    /// What is absent from a packaged crate is to be mended where it was packaged.
+    fn not_packaged(&self, problem: Problem) -> Problem {
+        let problem =
+            problem.note("this package was made by `cargo package`, which takes along what lies in its folder");
+        if !self.shown.split('/').any(|part| part == "..") {
+            return problem.help(
+                "let the `include` and `exclude` of its `Cargo.toml`, and its `.gitignore`, spare the whole directory, \
+                 `seal.lock` among it, and package it again",
+            );
+        }
+        let (quoted, name) = (quote(&self.shown), self.shown.rsplit('/').next().unwrap_or_default());
+        problem.help(format!(
+            "link the directory into the package, which cargo follows (`ln -s {quoted} {}`), name the link to the macro, \
+             and package it again",
+            quote(name)
+        ))
+    }
+
+    /// What a symbolic link points to that was written as a file, if this is one and that is a directory.
+    fn link_written_as_a_file(&self) -> Option<String> {
+        let target = String::from_utf8(read::read(&self.location).ok()?).ok()?;
+        let (beside, target) = (self.location.parent()?, target.trim_end());
+        let is_link = !target.is_empty() && !target.contains(['\n', '\0']) && read::list(&beside.join(target)).is_ok();
+        is_link.then(|| match self.shown.rsplit_once('/') {
+            Some((parent, _)) => join(parent, target),
+            None => target.to_owned(),
+        })
+    }
+
+    /// A directory beside the one that is not there, with nearly its name: upper and lower case do not tell names apart
+    /// on every system that it may have been written on.
     fn nearest(&self) -> Option<String> {
-        let wanted = self.location.file_name()?.to_str()?;
+        let wanted = self.location.file_name()?.to_str()?.to_lowercase();
         let beside = self.location.parent()?;
-        let distance = |name: &str| strsim::damerau_levenshtein(name, wanted);
+        let distance = |name: &str| strsim::damerau_levenshtein(&name.to_lowercase(), &wanted);
         let near = read::list(beside)
             .ok()?
             .into_iter()
@@ -155,7 +217,10 @@ pub fn quote(path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    use tempfile::TempDir;
 
     use super::{Paths, locate, relative_to, show};
 
@@ -185,5 +250,66 @@ mod tests {
         assert_eq!(place.refused(root, directory, Paths::Any), None);
         let problem = place.refused(root, directory, Paths::Relative).unwrap();
         assert_eq!(problem.help, ["write it relative to the package: \"../db/migrations\""]);
+    }
+
+    #[test]
+    fn what_was_not_packaged_is_mended_where_it_was_packaged() {
+        let (_folder, root) = package(&["Cargo.toml", "Cargo.toml.orig"]);
+        let unreadable = |directory: &str| {
+            let place = locate(&root, Path::new(directory));
+            place.unreadable(&fs::read_dir(&place.location).unwrap_err()).help
+        };
+        let spare = "let the `include` and `exclude` of its `Cargo.toml`, and its `.gitignore`, spare the whole \
+                     directory, `seal.lock` among it, and package it again";
+        assert_eq!(unreadable("migrations"), [spare]);
+        assert_eq!(locate(&root, Path::new("migrations")).seal_absent().help, [spare]);
+        assert_eq!(
+            unreadable("../our db/migrations"),
+            [
+                "link the directory into the package, which cargo follows (`ln -s '../our db/migrations' migrations`), name \
+              the link to the macro, and package it again"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_link_that_git_wrote_as_a_file_is_told_from_a_file() {
+        let (_folder, root) = package(&["db/0001_a.sql", "app/notes"]);
+        let app = root.join("app");
+        fs::write(app.join("migrations"), "../db\n").unwrap();
+        let unreadable = |directory: &str| {
+            let place = locate(&app, Path::new(directory));
+            place.unreadable(&fs::read_dir(&place.location).unwrap_err()).help
+        };
+        assert_eq!(
+            unreadable("migrations"),
+            [
+                "name the directory that it points to: `../db`",
+                "let git make links (`git config core.symlinks true`), and check the file out again"
+            ]
+        );
+        assert_eq!(unreadable("notes"), ["name a directory that this build may read"]);
+    }
+
+    #[test]
+    fn a_directory_of_another_case_is_named() {
+        let (_folder, root) = package(&["migrations/seal.lock"]);
+        let place = locate(&root, Path::new("MIGRATIONS"));
+        // Where upper and lower case are one, it is there.
+        if let Err(error) = fs::read_dir(&place.location) {
+            assert!(place.unreadable(&error).help.contains(&"name `migrations`, which is there".to_owned()));
+        }
+    }
+
+    /// A folder with these files, all of them empty. It goes away with the first of the two.
+    fn package(files: &[&str]) -> (TempDir, PathBuf) {
+        let folder = TempDir::new().unwrap();
+        let root = folder.path().join("package");
+        for file in files {
+            let file = root.join(file);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, "").unwrap();
+        }
+        (folder, root)
     }
 }

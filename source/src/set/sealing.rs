@@ -1,8 +1,10 @@
-//! A set against its seal file: what is sealed must be there as it was, and what is new must come after it.
+//! A set against its seal file: what is sealed must be there as it was.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
-use super::free::Free;
+use super::fates::Astray;
+use super::moves::Moves;
+use super::names::Named;
 use super::place::{Place, quote};
 use super::{Migration, Sealing, Set};
 use crate::checksum::Checksum;
@@ -19,7 +21,7 @@ pub(super) fn check(
     seal: &Seal,
     set: &mut Set,
     unread: &[(Version, Kind)],
-    free: &mut Free,
+    moves: &Moves<'_>,
     problems: &mut Vec<Problem>,
 ) {
     mark(seal, &mut set.migrations);
@@ -27,17 +29,14 @@ pub(super) fn check(
     let unread: HashSet<(Version, Kind)> = unread.iter().copied().collect();
     let with_up = set.migrations.iter().filter(|migration| migration.file.ends_with(".up.sql")).count();
     let with_up = with_up * 2 > set.migrations.len();
-    let mut check = Check { place, seal, set, with_up, new: HashMap::new(), moved: HashSet::new() };
-    check.find_new();
+    let check = Check { place, set, with_up, moves };
     for line in seal.lines() {
         if let Some(checksum) = line.checksum()
             && !unread.contains(&(line.version, line.kind))
-            && let Some(problem) = check.line(line, checksum, free)
         {
-            problems.push(problem);
+            problems.extend(check.line(line, checksum));
         }
     }
-    check.inserted(free, problems);
 }
 
 fn mark(seal: &Seal, migrations: &mut [Migration]) {
@@ -52,46 +51,45 @@ fn mark(seal: &Seal, migrations: &mut [Migration]) {
 
 struct Check<'a> {
     place: &'a Place,
-    seal: &'a Seal,
     set: &'a Set,
     /// Whether most migrations are named `.up.sql`.
     with_up: bool,
-    /// Migrations without a sealed line, by what they hold: one of them may be a sealed one under another version.
-    new: HashMap<(Checksum, Kind), &'a Migration>,
-    /// The files of those that are.
-    moved: HashSet<&'a str>,
+    moves: &'a Moves<'a>,
 }
 
-impl<'a> Check<'a> {
-    fn find_new(&mut self) {
-        for migration in self.set.migrations.iter().chain(&self.set.baselines) {
-            if !self.has_line(migration) {
-                self.new.insert((migration.checksum, migration.kind), migration);
-            }
-        }
-    }
-
-    /// Whether its version is sealed, be it under another name.
-    fn has_line(&self, migration: &Migration) -> bool {
-        self.seal.line(migration.version, migration.kind).is_some_and(|line| line.checksum().is_some())
-    }
-
-    fn line(&mut self, line: &SealLine, checksum: Checksum, free: &mut Free) -> Option<Problem> {
+impl Check<'_> {
+    fn line(&self, line: &SealLine, checksum: Checksum) -> Option<Problem> {
         let of_version = self.of_version(line);
-        let found = of_version.iter().find(|migration| migration.name == line.name).or(of_version.first());
-        let Some(found) = found else {
-            return Some(self.deleted(line, checksum));
-        };
-        match (found.name == line.name, found.checksum == checksum) {
-            (true, true) => None,
-            (true, false) => Some(self.edited(line, found, checksum)),
-            (false, true) => Some(self.renamed(line, found)),
-            (false, false) => Some(self.replaced(line, found, free)),
+        if let Some(found) = of_version.iter().find(|migration| migration.name == line.name) {
+            return (found.checksum != checksum).then(|| self.edited(line, found, checksum));
         }
+        if line.kind == Kind::Baseline {
+            return Some(match of_version.first() {
+                Some(found) if found.checksum == checksum => {
+                    let ending = found.file.get(found.name_range().end..).unwrap_or_default();
+                    let back = format!("{}_{}{ending}", found.spelling, line.name);
+                    self.renamed(line, &found.name, &found.file).help(self.back(&self.place.git_mv(&found.file, &back)))
+                }
+                _ => self.restored(line, self.gone(line)),
+            });
+        }
+        if self.moves.misnamed.contains(&line.version) {
+            return None;
+        }
+        let at = self.moves.fates.astray.binary_search_by_key(&line.version, |astray| astray.line.version).ok()?;
+        let astray = self.moves.fates.astray.get(at)?;
+        Some(match astray.found {
+            Some(found) if found.version == Some(line.version) => {
+                self.renamed(line, &found.name, &found.file).help(self.back(&self.commands(astray)))
+            }
+            Some(found) => self.moved(astray, found),
+            None if astray.displaced.is_empty() => self.restored(line, self.gone(line)),
+            None => self.replaced(astray),
+        })
     }
 
     /// The migrations of a line's version: one, or more where that is a problem already.
-    fn of_version(&self, line: &SealLine) -> &'a [Migration] {
+    fn of_version(&self, line: &SealLine) -> &[Migration] {
         let migrations = if line.kind == Kind::Baseline { &self.set.baselines } else { &self.set.migrations };
         let start = migrations.partition_point(|migration| migration.version < line.version);
         let end = migrations.partition_point(|migration| migration.version <= line.version);
@@ -102,7 +100,7 @@ impl<'a> Check<'a> {
         let path = self.place.path_of(&found.file);
         let undo = format!("undo the edit (`git checkout -- {}`) and put the change in a new migration", quote(&path));
         let problem = Problem::new(&rule::SEALED_EDITED, path, format!("sealed {} was edited", what(line)))
-            .row("sealed", format!("{}  ({}:{})", checksum.short(), self.place.path_of(SEAL_FILE), line.line))
+            .row("sealed", format!("{}  ({})", checksum.short(), self.sealed_at(line)))
             .row("on disk", found.checksum.short())
             .note("databases that already ran it will not get the change")
             .help(undo);
@@ -114,53 +112,81 @@ impl<'a> Check<'a> {
         }
     }
 
-    fn renamed(&self, line: &SealLine, found: &Migration) -> Problem {
-        let path = self.place.path_of(&found.file);
-        let ending = found.file.get(found.name_range().end..).unwrap_or_default();
-        let back = self.place.git_mv(&found.file, &format!("{}_{}{ending}", found.spelling, line.name));
-        Problem::new(&rule::SEALED_RENAMED, path, format!("sealed {} was renamed", what(line)))
-            .row("sealed", format!("{}  ({}:{})", line.name, self.place.path_of(SEAL_FILE), line.line))
-            .row("on disk", &found.name)
+    fn renamed(&self, line: &SealLine, name: &str, file: &str) -> Problem {
+        let message = format!("sealed {} was renamed", what(line));
+        Problem::new(&rule::SEALED_RENAMED, self.place.path_of(file), message)
+            .row("sealed", format!("{}  ({})", line.name, self.sealed_at(line)))
+            .row("on disk", name)
             .note("databases that already ran it remember it by its old name")
-            .help(format!("give it its name back: `{back}`"))
     }
 
-    /// Another migration has the version, with another name and another text.
-    fn replaced(&self, line: &SealLine, found: &'a Migration, free: &mut Free) -> Problem {
-        let file = self.file_of(line);
-        let problem = self
-            .gone(line, &file)
-            .row("sealed", format!("{}  ({}:{})", line.name, self.place.path_of(SEAL_FILE), line.line))
-            .row("on disk", &found.name)
-            .note("databases that already ran it would be orphaned");
-        let problem = free.helped(self.place, self.files_of(found), problem);
-        problem.help(format!("if that is done, take the sealed one back:\n{}", self.restore(&file)))
-    }
-
-    fn deleted(&mut self, line: &SealLine, checksum: Checksum) -> Problem {
-        let file = self.file_of(line);
-        let problem = self
-            .gone(line, &file)
-            .row("sealed", format!("{}  ({}:{})", checksum.short(), self.place.path_of(SEAL_FILE), line.line))
-            .note("databases that already ran it would be orphaned");
-        if let Some(moved) = self.new.get(&(checksum, line.kind)) {
-            self.moved.insert(&moved.file);
-            let back = self.place.git_mv(&moved.file, &file);
-            return problem
-                .row("on disk", format!("as version {}, {}", moved.version, self.place.path_of(&moved.file)))
-                .help(format!("give it its version back: `{back}`"));
+    /// How a renamed migration gets its name back.
+    fn back(&self, commands: &str) -> String {
+        match commands.lines().count() {
+            1 => format!("give it its name back: `{commands}`"),
+            _ => format!("give it its name back:\n{commands}"),
         }
+    }
+
+    /// Its text is there, under another version.
+    fn moved(&self, astray: &Astray<'_>, found: &Named) -> Problem {
+        let mut problem = self.gone(astray.line).row("moved to", self.place.path_of(&found.file));
+        for named in &astray.displaced {
+            problem = problem.row("in its place", self.place.path_of(&named.file));
+        }
+        problem.help(format!("give it its version back:\n{}", self.commands(astray)))
+    }
+
+    /// Other migrations have its version, with other names and other texts.
+    fn replaced(&self, astray: &Astray<'_>) -> Problem {
+        let mut problem = self.gone(astray.line);
+        for named in &astray.displaced {
+            problem = problem.row("in its place", self.place.path_of(&named.file));
+        }
+        let file = self.place.path_of(&self.file_of(astray.line));
+        let commands = self.commands(astray);
+        if commands.is_empty() {
+            return problem
+                .help("give what is in its place a version that is free, and take the sealed one back from git");
+        }
+        problem.help(format!(
+            "give what is in its place the next free version, and take the sealed one back:\n{commands}\n{}",
+            restore(&file)
+        ))
+    }
+
+    /// The commands that move away what is in the place of a sealed migration, and bring it back if it is there.
+    fn commands(&self, astray: &Astray<'_>) -> String {
+        let all = astray.displaced.iter().copied().chain(astray.found);
+        all.filter_map(|named| self.moves.commands(self.place, named)).collect::<Vec<_>>().join("\n")
+    }
+
+    /// Nothing of it is there.
+    fn restored(&self, line: &SealLine, problem: Problem) -> Problem {
+        let file = self.place.path_of(&self.file_of(line));
+        let quoted = quote(&file);
         problem
-            .help(format!("take it back from git: `{}`", self.restore(&file)))
-            .help("if a commit deleted it, revert that; to undo what it did, write a new migration")
+            .help(format!("take it back from git: `{}`", restore(&file)))
+            .help(format!(
+                "if a commit deleted it, take it from the one before:\n\
+                 git checkout \"$(git rev-list -n 1 HEAD -- {quoted})^\" -- {quoted}"
+            ))
+            .help("to undo what it did, write a new migration")
     }
 
-    fn gone(&self, line: &SealLine, file: &str) -> Problem {
-        Problem::new(&rule::SEALED_DELETED, self.place.path_of(file), format!("sealed {} is gone", what(line)))
+    fn gone(&self, line: &SealLine) -> Problem {
+        let sealed = line.checksum().map(|checksum| checksum.short()).unwrap_or_default();
+        Problem::new(
+            &rule::SEALED_DELETED,
+            self.place.path_of(&self.file_of(line)),
+            format!("sealed {} is gone", what(line)),
+        )
+        .row("sealed", format!("{sealed}  ({})", self.sealed_at(line)))
+        .note("databases that already ran it would be orphaned")
     }
 
-    fn restore(&self, file: &str) -> String {
-        format!("git checkout HEAD -- {}", quote(&self.place.path_of(file)))
+    fn sealed_at(&self, line: &SealLine) -> String {
+        format!("{}:{}", self.place.path_of(SEAL_FILE), line.line)
     }
 
     /// What the file of a sealed migration was called. The seal file does not say whether that was with `.up`; those
@@ -173,31 +199,10 @@ impl<'a> Check<'a> {
         };
         format!("{}_{}{ending}", line.spelling, line.name)
     }
+}
 
-    fn inserted(&self, free: &mut Free, problems: &mut Vec<Problem>) {
-        let Some(head) = self.seal.sealed_head() else { return };
-        let below = self.set.migrations.iter().take_while(|migration| migration.version < head);
-        for migration in below.filter(|migration| !self.has_line(migration)) {
-            if self.moved.contains(migration.file.as_str()) {
-                continue;
-            }
-            let message = format!("new migration {} lies below the sealed head {head}", migration.version);
-            let problem = Problem::new(&rule::INSERTED_BEFORE_SEAL, self.place.path_of(&migration.file), message)
-                .note(format!("databases that are at {head} already would have to apply it out of order"));
-            problems.push(free.helped(self.place, self.files_of(migration), problem));
-        }
-    }
-
-    /// The files that move with a migration: its own and its reverse's, with the spelling of their versions.
-    fn files_of(&self, migration: &'a Migration) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
-        let reverses = &self.set.reverses;
-        let start = reverses.partition_point(|reverse| reverse.version < migration.version);
-        let reverse = reverses.get(start..).unwrap_or_default().iter().take_while(|r| r.version == migration.version);
-        let reverse = reverse.filter(|reverse| reverse.name == migration.name).take(1);
-        std::iter::once(migration)
-            .chain(reverse)
-            .map(|migration| (migration.file.as_str(), migration.spelling.as_str()))
-    }
+fn restore(path: &str) -> String {
+    format!("git checkout HEAD -- {}", quote(path))
 }
 
 /// `migration 1`, `baseline 7`.

@@ -6,8 +6,9 @@ use std::ops::Range;
 
 use super::Control;
 use crate::directive::{self, DirectiveProblem, DirectiveReason, Directives, Transaction};
+use crate::file_name::Kind;
 use crate::lexer::{LexError, LexErrorKind};
-use crate::problem::Problem;
+use crate::problem::{Problem, brief};
 use crate::rule::{self, Rule};
 use crate::statement::{self, ControlProblem, ControlReason, Statement, StatementKind};
 
@@ -16,10 +17,11 @@ use crate::statement::{self, ControlProblem, ControlReason, Statement, Statement
 pub(super) const ENOUGH: usize = 100;
 
 /// Reads a text, which is shown under `path`, and adds what is wrong with it to `problems`.
-pub(super) fn check(path: &str, text: &str, problems: &mut Vec<Problem>) -> (Directives, Control) {
+pub(super) fn check(path: &str, kind: Kind, text: &str, problems: &mut Vec<Problem>) -> (Directives, Control) {
     let (directives, refused) = directive::parse(text);
     let transaction = directives.transaction;
-    let mut file = File { path, text, found: Vec::new() };
+    let mut file = File { path, text, found: Vec::new(), left_out: 0 };
+    file.section(kind);
     let control = match statement::split(text) {
         Ok(statements) => {
             refused.iter().for_each(|refused| file.directive(refused));
@@ -45,19 +47,24 @@ struct File<'a> {
     text: &'a str,
     /// What is wrong, where, and what stands beside the caret.
     found: Vec<(Range<usize>, &'static str, Problem)>,
+    /// How much more is wrong.
+    left_out: usize,
 }
 
 impl File<'_> {
     fn report(self, problems: &mut Vec<Problem>) {
-        let left_out = self.found.len().saturating_sub(ENOUGH);
-        for (at, (span, label, problem)) in self.found.into_iter().take(ENOUGH).enumerate() {
-            let problem = problem.at(self.text, span, label);
-            problems.push(if at + 1 == ENOUGH && left_out > 0 {
-                problem.note(format!("the file has {left_out} more problems, which are left out"))
-            } else {
-                problem
-            });
+        let (text, left_out) = (self.text, self.left_out);
+        problems.extend(self.found.into_iter().map(|(span, label, problem)| problem.at(text, span, label)));
+        if let Some(last) = problems.last_mut().filter(|_| left_out > 0) {
+            last.notes.push(format!("the file has {left_out} more problems, which are left out"));
         }
+    }
+
+    /// Whether as much is told of the file as will be, of what it may hold any number of times. It counts the rest.
+    fn is_enough(&mut self) -> bool {
+        let is_enough = self.found.len() >= ENOUGH;
+        self.left_out += usize::from(is_enough);
+        is_enough
     }
 
     fn problem(&self, rule: &'static Rule, message: impl Into<String>) -> Problem {
@@ -65,6 +72,9 @@ impl File<'_> {
     }
 
     fn directive(&mut self, refused: &DirectiveProblem) {
+        if self.is_enough() {
+            return;
+        }
         let help = match &refused.reason {
             DirectiveReason::UnknownKey { nearest: Some(nearest), .. } => format!("write `{nearest}`"),
             DirectiveReason::UnknownKey { nearest: None, .. } => {
@@ -80,6 +90,7 @@ impl File<'_> {
             DirectiveReason::AfterFirstStatement => "move it above the first statement".to_owned(),
         };
         let problem = self.problem(&rule::DIRECTIVE, refused.reason.to_string());
+        let problem = problem.note("not heeded, it would leave the migration without what its author decided on");
         self.found.push((refused.span.clone(), "", problem.help(help)));
     }
 
@@ -96,6 +107,9 @@ impl File<'_> {
     }
 
     fn copy_from_stdin(&mut self, statement: &Statement) {
+        if self.is_enough() {
+            return;
+        }
         let problem = self
             .problem(&rule::COPY_FROM_STDIN, "COPY … FROM STDIN cannot be in a migration")
             .note("its rows do not travel inside of SQL: the server would take them for statements")
@@ -103,7 +117,31 @@ impl File<'_> {
         self.found.push((statement.span.clone(), "", problem));
     }
 
+    /// A part that another tool would run only to go the other way.
+    fn section(&mut self, kind: Kind) {
+        let Some(section) = directive::opposite_section(self.text, kind) else { return };
+        let what = if kind == Kind::Reverse { "what it takes back" } else { "its own reverse" };
+        let problem = self
+            .problem(&rule::REVERSE_IN_FILE, format!("the file holds {what}, as {} has it", section.tool))
+            .note("graven runs a file whole, and would undo at once what the other section does");
+        let problem = match kind {
+            Kind::Versioned => {
+                let file = self.path.rsplit('/').next().unwrap_or_default();
+                let stem = file.strip_suffix(".up.sql").or(file.strip_suffix(".sql")).unwrap_or(file);
+                problem.help(format!("move what follows into `{stem}.down.sql`")).help("delete it")
+            }
+            Kind::Reverse => problem.help("delete that section: the migration that it takes back has it"),
+            Kind::Baseline | Kind::Repeatable => {
+                problem.help("delete that section: only a versioned migration has a reverse")
+            }
+        };
+        self.found.push((section.span, "what follows would run, too", problem));
+    }
+
     fn needs_no_transaction(&mut self, statement: &Statement, command: &str, beside: usize) {
+        if self.is_enough() {
+            return;
+        }
         let problem = self
             .problem(&rule::NEEDS_NO_TRANSACTION, format!("{command} cannot run inside a transaction"))
             .note("a migration is one transaction unless it says otherwise, and PostgreSQL would refuse the statement")
@@ -127,14 +165,17 @@ impl File<'_> {
                 "end it with a double quote; inside of an identifier, that is written twice (`\"\"`)".to_owned(),
             ),
             LexErrorKind::UnterminatedDollarQuote => {
-                ("a dollar-quoted string never ends", format!("end it with `{opening}`, spelt exactly so"))
+                ("a dollar-quoted string never ends", format!("end it with `{}`, spelt exactly so", brief(opening)))
             }
             LexErrorKind::UnterminatedComment => (
                 "a block comment never ends",
                 "end it with `*/`; block comments nest, and each `/*` inside of one needs its own `*/`".to_owned(),
             ),
         };
-        let problem = self.problem(&rule::UNTERMINATED, message).help(help);
+        let problem = self
+            .problem(&rule::UNTERMINATED, message)
+            .note("PostgreSQL would refuse the file, and where its statements end cannot be told")
+            .help(help);
         self.found.push((error.span.clone(), "it begins here", problem));
     }
 
@@ -150,7 +191,7 @@ impl File<'_> {
             _ => "delete it, or write SQL that does the same",
         };
         let problem = self
-            .problem(&rule::PSQL_COMMAND, format!("`{command}` is a command of psql, not SQL"))
+            .problem(&rule::PSQL_COMMAND, format!("`{}` is a command of psql, not SQL", brief(command)))
             .note("psql runs such a command itself; a server does not know it")
             .help(help);
         self.found.push((error.span.clone(), "", problem));
@@ -168,6 +209,9 @@ impl File<'_> {
     }
 
     fn transaction_control(&mut self, refused: &ControlProblem, transaction: Transaction) {
+        if self.is_enough() {
+            return;
+        }
         let rule = match refused.reason {
             ControlReason::RefusedInBlock { .. } => &rule::NEEDS_NO_TRANSACTION,
             _ => &rule::TRANSACTION_CONTROL,
@@ -184,7 +228,12 @@ impl File<'_> {
             (_, Transaction::On) => "delete it: the migration is one transaction anyhow",
             (_, Transaction::Off) => "delete it",
         };
-        let problem = self.problem(rule, refused.reason.to_string()).help(help);
+        let note = match (refused.reason, transaction) {
+            (ControlReason::RefusedInBlock { .. }, _) => "PostgreSQL would refuse it when the migration runs",
+            (_, Transaction::On) => "a migration and its row in the history are one transaction, which it would spoil",
+            (_, Transaction::Off) => "a block is sent whole and resumed whole, so that it must be clear where it ends",
+        };
+        let problem = self.problem(rule, refused.reason.to_string()).note(note).help(help);
         self.found.push((refused.span.clone(), "", problem));
     }
 }

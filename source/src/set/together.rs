@@ -1,57 +1,104 @@
 //! What is wrong with the names of migrations among one another: duplicates, and reverses and baselines without the
 //! migration that they belong to.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::free::Free;
+use super::fates::{Leaving, Why};
+use super::moves::{Basis, Moves};
 use super::names::Named;
-use super::place::Place;
+use super::place::{Place, quote};
 use crate::file_name::Kind;
 use crate::problem::Problem;
 use crate::rule;
-use crate::seal::Seal;
 use crate::version::Version;
 
 pub(super) fn check(
     place: &Place,
     migrations: &[Named],
-    seal: Option<&Seal>,
-    free: &mut Free,
+    basis: Basis<'_>,
+    moves: &Moves<'_>,
     problems: &mut Vec<Problem>,
 ) {
     let of_kind = |kind: Kind| migrations.iter().filter(move |named| named.kind == kind);
     let with_version = |kind: Kind| of_kind(kind).filter_map(|named| Some((named.version?, named)));
-    let reverses: HashMap<Key<'_>, &Named> =
-        with_version(Kind::Reverse).map(|(version, named)| ((version, named.name.as_str()), named)).collect();
-    let together = Together { place, seal, reverses };
+    let together = Together { place, basis, moves };
 
-    together.duplicate_versions(with_version(Kind::Versioned).collect(), free, problems);
-    together.duplicate_versions(with_version(Kind::Baseline).collect(), free, problems);
-    together.duplicate_versions(with_version(Kind::Reverse).collect(), free, problems);
+    together.versioned(problems);
+    together.duplicates(with_version(Kind::Baseline), problems);
+    together.duplicates(with_version(Kind::Reverse), problems);
     together.duplicate_names(of_kind(Kind::Repeatable), problems);
     together.reverses(with_version(Kind::Versioned), with_version(Kind::Reverse), problems);
     together.baselines(with_version(Kind::Versioned), with_version(Kind::Baseline), problems);
 }
 
-/// A version and a name.
-type Key<'a> = (Version, &'a str);
-
 struct Together<'a> {
     place: &'a Place,
-    seal: Option<&'a Seal>,
-    reverses: HashMap<Key<'a>, &'a Named>,
+    basis: Basis<'a>,
+    moves: &'a Moves<'a>,
 }
 
 impl<'a> Together<'a> {
-    fn duplicate_versions(&self, mut named: Vec<(Version, &'a Named)>, free: &mut Free, problems: &mut Vec<Problem>) {
-        let mut kept: HashMap<Key<'_>, &Named> = HashMap::new();
+    /// Migrations that cannot keep their version. Of those that stand in the place of a sealed one, the problem of that
+    /// one tells.
+    fn versioned(&self, problems: &mut Vec<Problem>) {
+        for leaving in &self.moves.fates.leaving {
+            match leaving.why {
+                Why::Duplicate(first) => {
+                    let problem = self.duplicate(leaving.version, leaving.named, first);
+                    problems.push(self.renumbered(leaving, problem));
+                }
+                Why::Inserted(head) => problems.push(self.renumbered(leaving, self.inserted(leaving, head))),
+                Why::Displaced => {}
+            }
+        }
+        for (version, named, twin) in &self.moves.fates.twins {
+            problems.push(self.duplicate(*version, named, twin).help("delete the one that is not meant"));
+        }
+    }
+
+    fn duplicate(&self, version: Version, named: &Named, first: &Named) -> Problem {
+        let what = match named.kind {
+            Kind::Baseline => "baselines",
+            Kind::Reverse => "reverses",
+            _ => "migrations",
+        };
+        let message = format!("two {what} have version {version}");
+        Problem::new(&rule::DUPLICATE_VERSION, self.place.path_of(&named.file), message)
+            .row("the other", self.place.path_of(&first.file))
+            .note("a database remembers a migration by its version")
+    }
+
+    fn inserted(&self, leaving: &Leaving<'_>, head: Version) -> Problem {
+        let message = format!("new migration {} lies below the sealed head {head}", leaving.version);
+        Problem::new(&rule::INSERTED_BEFORE_SEAL, self.place.path_of(&leaving.named.file), message)
+            .note(format!("databases that are at {head} already would have to apply it out of order"))
+    }
+
+    /// With the version that a migration should have.
+    fn renumbered(&self, leaving: &Leaving<'_>, problem: Problem) -> Problem {
+        match self.moves.commands(self.place, leaving.named) {
+            Some(commands) => problem
+                .help(format!("give it the next free version:\n{commands}"))
+                .help(format!("let `graven renumber {}` do that", leaving.version)),
+            None if matches!(self.basis, Basis::Unknown) => {
+                problem.help("mend the seal file first, which says which of them keeps its version")
+            }
+            None => problem.help("give it a version that is free"),
+        }
+    }
+
+    /// Baselines of one version, and reverses of one version and name.
+    fn duplicates(&self, named: impl Iterator<Item = (Version, &'a Named)>, problems: &mut Vec<Problem>) {
+        let mut named: Vec<_> = named.collect();
         // The one that is sealed stays, and otherwise the first one.
         named.sort_by_cached_key(|(version, named)| !self.is_sealed(*version, named));
+        let mut kept: HashMap<(Version, &str), &Named> = HashMap::new();
         for (version, named) in named {
-            // A reverse belongs to the migration of its name: two of other names move with their migrations.
             let name = if named.kind == Kind::Reverse { named.name.as_str() } else { "" };
             match kept.get(&(version, name)) {
-                Some(first) => problems.push(self.duplicate_version(version, named, first, free)),
+                Some(first) => {
+                    problems.push(self.duplicate(version, named, first).help("delete the one that is not meant"))
+                }
                 None => {
                     kept.insert((version, name), named);
                 }
@@ -60,26 +107,8 @@ impl<'a> Together<'a> {
     }
 
     fn is_sealed(&self, version: Version, named: &Named) -> bool {
-        let line = self.seal.and_then(|seal| seal.line(version, named.kind));
+        let line = self.basis.seal().and_then(|seal| seal.line(version, named.kind));
         line.is_some_and(|line| line.checksum().is_some() && line.name == named.name)
-    }
-
-    fn duplicate_version(&self, version: Version, named: &Named, first: &Named, free: &mut Free) -> Problem {
-        let what = match named.kind {
-            Kind::Baseline => "baselines",
-            Kind::Reverse => "reverses",
-            _ => "migrations",
-        };
-        let message = format!("two {what} have version {version}");
-        let problem = Problem::new(&rule::DUPLICATE_VERSION, self.place.path_of(&named.file), message)
-            .row("the other", self.place.path_of(&first.file))
-            .note("a database remembers a migration by its version");
-        if named.kind != Kind::Versioned || named.name == first.name {
-            return problem.help("delete the one that is not meant");
-        }
-        let reverse = self.reverses.get(&(version, named.name.as_str())).copied();
-        let files = [Some(named), reverse].into_iter().flatten();
-        free.helped(self.place, files.map(|named| (named.file.as_str(), named.spelling.as_str())), problem)
     }
 
     fn duplicate_names(&self, repeatables: impl Iterator<Item = &'a Named>, problems: &mut Vec<Problem>) {
@@ -92,16 +121,21 @@ impl<'a> Together<'a> {
             let message = format!("two repeatables have the name `{}`", named.name);
             let problem = Problem::new(&rule::DUPLICATE_NAME, self.place.path_of(&named.file), message)
                 .row("the other", self.place.path_of(&first.file))
-                .note("upper and lower case do not tell them apart on every file system")
-                .help("give one of them another name");
-            problems.push(problem);
+                .note("upper and lower case do not tell them apart on every file system");
+            let other = format!("{}_2.repeatable.sql", named.name);
+            problems.push(match kept.contains_key(&format!("{}_2", named.name.to_lowercase())) {
+                true => problem.help("give one of them another name"),
+                false => {
+                    problem.help(format!("give one of them another name:\n{}", self.place.git_mv(&named.file, &other)))
+                }
+            });
         }
     }
 
     fn reverses(
         &self,
         versioned: impl Iterator<Item = (Version, &'a Named)>,
-        reverses: impl Iterator<Item = (Version, &'a Named)>,
+        reverses: impl Iterator<Item = (Version, &'a Named)> + Clone,
         problems: &mut Vec<Problem>,
     ) {
         let mut by_version: HashMap<Version, Vec<&Named>> = HashMap::new();
@@ -110,30 +144,65 @@ impl<'a> Together<'a> {
             by_version.entry(version).or_default().push(named);
             by_name.insert(&named.name, named);
         }
+        let awaited = self.moves.given();
+        let is_awaited = |version: Version, reverse: &Named| {
+            let line = self.basis.seal().and_then(|seal| seal.line(version, Kind::Versioned));
+            let sealed = line.filter(|line| line.checksum().is_some());
+            sealed.is_some_and(|line| line.name == reverse.name) || awaited.contains(&(version, reverse.name.clone()))
+        };
+        let there: HashSet<(Version, &str)> =
+            reverses.clone().map(|(version, reverse)| (version, reverse.name.as_str())).collect();
+        let mut given: HashSet<String> = HashSet::new();
         for (version, reverse) in reverses {
             let of_version = by_version.get(&version).map(Vec::as_slice).unwrap_or_default();
-            if !of_version.iter().any(|named| named.name == reverse.name) {
-                let candidates = of_version.first().into_iter().chain(by_name.get(reverse.name.as_str()));
-                problems.push(self.alone(version, reverse, candidates.copied()));
+            let forward = of_version.iter().find(|named| named.name == reverse.name);
+            // Its migration goes where another reverse is.
+            let is_left = |forward: &&&Named| {
+                self.moves.name_of(&forward.file).is_some() && self.moves.name_of(&reverse.file).is_none()
+            };
+            if forward.is_some() && forward.filter(is_left).is_none() {
+                continue;
             }
+            if forward.is_none() && is_awaited(version, reverse) {
+                continue;
+            }
+            let of_version = if forward.is_some() { &[] } else { of_version };
+            let candidates = of_version.first().into_iter().chain(by_name.get(reverse.name.as_str())).copied();
+            let is_without = |named: &&Named| {
+                let (spelling, name) = self.moves.in_the_end(named);
+                let (now, then) = (named.version, spelling.parse::<Version>().ok());
+                let has = |version: Option<Version>, name| version.is_some_and(|it| there.contains(&(it, name)));
+                !has(now, named.name.as_str()) && !has(then, name)
+            };
+            problems.push(self.alone(version, reverse, candidates.filter(is_without), &mut given));
         }
     }
 
-    /// A reverse without its migration. `candidates` are those of its version and of its name.
-    fn alone(&self, version: Version, reverse: &Named, candidates: impl Iterator<Item = &'a Named>) -> Problem {
+    /// A reverse without its migration. `candidates` are those of its version and of its name that have none; `given`
+    /// are the names that others were told to take.
+    fn alone(
+        &self,
+        version: Version,
+        reverse: &Named,
+        candidates: impl Iterator<Item = &'a Named>,
+        given: &mut HashSet<String>,
+    ) -> Problem {
         let path = self.place.path_of(&reverse.file);
-        let mut problem = Problem::new(
-            &rule::REVERSE_WITHOUT_FORWARD,
-            path,
-            format!("reverse {version} has no migration of its version and name"),
-        );
+        let delete = format!("delete it: `git rm {}`", quote(&path));
+        let message = format!("reverse {version} has no migration of its version and name");
+        let mut problem = Problem::new(&rule::REVERSE_WITHOUT_FORWARD, path, message)
+            .note("it would never run, or take back another migration than the one it was written for");
         for named in candidates {
-            let name = format!("{}_{}.down.sql", named.spelling, named.name);
+            let (spelling, name) = self.moves.in_the_end(named);
+            let name = format!("{spelling}_{name}.down.sql");
             let forward = self.place.path_of(&named.file);
             let command = self.place.git_mv(&reverse.file, &name);
+            if !given.insert(name) {
+                continue;
+            }
             problem = problem.help(format!("if it takes back {forward}, rename it:\n{command}"));
         }
-        problem.help("delete it")
+        problem.help(delete)
     }
 
     fn baselines(
@@ -143,6 +212,8 @@ impl<'a> Together<'a> {
         problems: &mut Vec<Problem>,
     ) {
         let versioned: BTreeMap<Version, &Named> = versioned.collect();
+        let baselines: Vec<_> = baselines.collect();
+        let mut taken: HashSet<Version> = baselines.iter().map(|(version, _)| *version).collect();
         for (version, baseline) in baselines {
             if versioned.contains_key(&version) {
                 continue;
@@ -151,8 +222,11 @@ impl<'a> Together<'a> {
             let problem = Problem::new(&rule::BASELINE_OF_NOTHING, self.place.path_of(&baseline.file), message)
                 .note("a fresh database that begins with it would be at a version that does not exist");
             problems.push(match versioned.range(..version).next_back() {
+                Some((last, _)) if !taken.insert(*last) => {
+                    problem.help(format!("delete it, or the other baseline that stands for version {last}"))
+                }
                 Some((_, last)) => {
-                    let name = format!("{}_{}.baseline.sql", last.spelling, baseline.name);
+                    let name = format!("{}_{}.baseline.sql", self.moves.in_the_end(last).0, baseline.name);
                     let command = self.place.git_mv(&baseline.file, &name);
                     problem.help(format!("give it the version of the last migration that it stands for:\n{command}"))
                 }

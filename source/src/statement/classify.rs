@@ -1,8 +1,8 @@
 //! What a statement is. It looks at as few tokens of it as decide that, and recognises only what graven treats apart.
 
 use super::name::QualifiedName;
-use super::tokens::{Tokens, boolean};
-use crate::lexer::{StringSyntax, TokenKind};
+use super::tokens::Tokens;
+use crate::lexer::TokenKind;
 
 /// What a statement is, as far as graven must know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -296,58 +296,4 @@ fn cluster(mut tokens: Tokens<'_>) -> StatementKind {
     tokens.skip_parentheses();
     tokens.eat("verbose");
     if tokens.at_end() { StatementKind::NeedsNoTransaction { command: "CLUSTER" } } else { StatementKind::Ordinary }
-}
-
-/// A change of `standard_conforming_strings`.
-pub(super) enum StringSetting {
-    /// For the session.
-    Session(StringSyntax),
-    /// For the transaction.
-    Local(StringSyntax),
-}
-
-/// What a statement of the kind [`StatementKind::Session`] does to `standard_conforming_strings`.
-pub(super) fn string_setting(mut tokens: Tokens<'_>) -> Option<StringSetting> {
-    const SETTING: &str = "standard_conforming_strings";
-    let mut buffer = [0; 16];
-    match tokens.word(&mut buffer) {
-        "set" => {
-            let local = tokens.eat("local");
-            let _ = !local && tokens.eat("session");
-            if !tokens.name()?.eq_ignore_ascii_case(SETTING) {
-                return None;
-            }
-            // What stands there is TO or `=`.
-            tokens.next()?;
-            let value = tokens.next()?;
-            let syntax = syntax_of(&tokens.value(value)?)?;
-            Some(if local { StringSetting::Local(syntax) } else { StringSetting::Session(syntax) })
-        }
-        "reset" => {
-            let name = tokens.name()?;
-            let concerned = name == "all" || name.eq_ignore_ascii_case(SETTING);
-            concerned.then_some(StringSetting::Session(StringSyntax::Standard))
-        }
-        "select" => {
-            while !tokens.eat_kind(TokenKind::OpenParen) {
-                tokens.next()?;
-            }
-            let setting = tokens.next()?;
-            if !tokens.value(setting)?.eq_ignore_ascii_case(SETTING) || !tokens.eat_kind(TokenKind::Comma) {
-                return None;
-            }
-            let value = tokens.next()?;
-            let syntax = syntax_of(&tokens.value(value)?)?;
-            let local = tokens.eat_kind(TokenKind::Comma) && tokens.sees("true");
-            Some(if local { StringSetting::Local(syntax) } else { StringSetting::Session(syntax) })
-        }
-        _ => None,
-    }
-}
-
-fn syntax_of(value: &str) -> Option<StringSyntax> {
-    Some(match boolean(value)? {
-        true => StringSyntax::Standard,
-        false => StringSyntax::Escape,
-    })
 }

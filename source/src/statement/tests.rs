@@ -59,6 +59,9 @@ fn the_body_of_an_sql_function_is_part_of_its_statement() {
         "create function f() returns int return 1;",
         "create function f() returns int language plpgsql as $$ begin; end; $$;",
         "create function begin() returns int return case when true then 1 end;",
+        // PostgreSQL's grammar takes these, and only then it says that a body must not hold them.
+        "create function f() begin atomic create function g() begin atomic select 1; end; select 2; end;",
+        "create function f() begin atomic create function g() return 1; create rule r as on a to t do (b; c); end;",
     ] {
         assert_eq!(texts(&format!("{function}select 3;")), [function, "select 3;"], "{function}");
     }
@@ -313,6 +316,18 @@ fn standard_conforming_strings_change_how_later_strings_are_read() {
         ("set standard_conforming_strings = off; reset all;", false),
         ("begin; set local standard_conforming_strings = off; commit;", false),
         ("set standard_conforming_strings = off; begin; set local standard_conforming_strings = on; end;", true),
+        ("begin; set standard_conforming_strings = off; rollback;", false),
+        ("set standard_conforming_strings = off; rollback;", true),
+        ("savepoint a; set standard_conforming_strings = off; rollback to a;", false),
+        ("savepoint a; set standard_conforming_strings = off; abort work to savepoint A;", false),
+        ("savepoint \"A\"; set standard_conforming_strings = off; rollback to a;", true),
+        ("savepoint a; set standard_conforming_strings = off; release a; rollback to a;", true),
+        ("set standard_conforming_strings = off; savepoint a; reset all; savepoint b; rollback to a;", true),
+        ("savepoint savepoint; set standard_conforming_strings = off; rollback to savepoint;", false),
+        ("begin; savepoint a; set local standard_conforming_strings = off; release savepoint a;", true),
+        ("begin; savepoint a; set local standard_conforming_strings = off; release a; commit;", false),
+        ("set standard_conforming_strings = off; discard all;", false),
+        ("set standard_conforming_strings = off; discard plans;", true),
         ("set other = off;", false),
         ("set standard_conforming_strings = nonsense;", false),
         ("set standard_conforming_strings", false),

@@ -1,13 +1,11 @@
 //! What holds for any input: nothing panics, and what is suggested would serve.
 
-use graven_source::file_name::{self, FileName, Refusal, Suggestion};
 use graven_source::problem::{Style, render_all};
-use graven_source::seal::Seal;
 use graven_source::snippet::Excerpt;
-use graven_source::{Checksum, Version};
 use proptest::prelude::*;
 
 use crate::package::Package;
+use crate::{checks, nasty};
 
 /// File names made of the parts that have a meaning, and of some that have none.
 fn file_names() -> impl Strategy<Value = String> {
@@ -82,45 +80,23 @@ fn texts() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn a_name_that_is_suggested_is_one_that_serves(file in file_names()) {
-        let suggested = match file_name::parse(&file) {
-            FileName::Refused(Refusal::NoKind { should_be: Suggestion::Name(name), .. }) => Some(name),
-            FileName::Refused(Refusal::NoKind { should_be: Suggestion::NextVersion(rest), .. }) => Some(format!("7{rest}")),
-            FileName::Migration(found) => {
-                prop_assert_eq!(found.version, found.spelling().parse::<Version>().ok());
-                prop_assert!(!found.name().is_empty());
-                None
-            }
-            _ => None,
-        };
-        if let Some(name) = suggested {
-            prop_assert!(matches!(file_name::parse(&name), FileName::Migration(_)), "{:?} for {:?}", name, file);
-        }
-    }
-
-    #[test]
-    fn a_migration_of_any_name_can_be_sealed_and_is_found_again(file in file_names()) {
-        if let FileName::Migration(found) = file_name::parse(&file)
-            && found.kind == graven_source::Kind::Versioned
-        {
-            let seal = Seal::default().with_unsealed(found.spelling(), found.name()).unwrap();
-            let sealed = Seal::parse(&seal.render()).unwrap();
-            prop_assert_eq!(&sealed.lines().next().unwrap().name, found.name());
-            let body = format!("{} {} {}\n", found.spelling(), found.name(), Checksum::of_text(""));
-            let sealed = Seal::parse(&format!("head {}\n{body}", Checksum::of_text(&body))).unwrap();
-            prop_assert_eq!(&sealed.lines().next().unwrap().name, found.name());
-        }
+    fn a_name_that_is_suggested_serves_and_one_that_serves_can_be_sealed(file in file_names()) {
+        checks::file_name(&file);
     }
 
     #[test]
     fn a_seal_file_of_any_text_is_refused_or_read_the_same_again(text in texts()) {
-        if let Ok(seal) = Seal::parse(&text) {
-            let again = Seal::parse(&seal.render()).unwrap();
-            prop_assert_eq!(again.render(), seal.render());
-        }
-        if let Some(seal) = Seal::united(&text) {
-            prop_assert!(Seal::parse(&seal.render()).is_ok());
-        }
+        checks::seal(&text);
+    }
+
+    #[test]
+    fn any_text_is_cut_into_statements_and_space(text in prop_oneof![texts(), any::<String>()]) {
+        checks::sql(&text);
+    }
+
+    #[test]
+    fn directives_are_read_off_any_text(text in texts()) {
+        checks::directives(&text);
     }
 
     #[test]
@@ -136,5 +112,39 @@ proptest! {
         let loaded = package.load();
         prop_assert!(loaded.problems.len() <= 200);
         prop_assert_eq!(render_all(&loaded.problems, 10, Style::Plain).is_empty(), loaded.problems.is_empty());
+    }
+}
+
+#[test]
+fn the_nasty_files_keep_every_promise() {
+    for (name, text) in nasty::files() {
+        println!("{name}");
+        checks::sql(&text);
+        checks::directives(&text);
+    }
+}
+
+/// The bounded run that stands in for the fuzz targets where there is no nightly toolchain: as many random changes of
+/// nasty files as take a few seconds. `GRAVEN_TEST_CASES` makes it longer, `GRAVEN_TEST_SEED` repeats one.
+#[test]
+fn no_change_of_a_nasty_text_breaks_a_promise() {
+    let number = |name: &str| std::env::var(name).ok().and_then(|value| value.parse().ok());
+    let seed = number("GRAVEN_TEST_SEED").unwrap_or_else(|| fastrand::u64(..));
+    println!("GRAVEN_TEST_SEED={seed}");
+    let mut random = fastrand::Rng::with_seed(seed);
+    let files = nasty::files();
+    let short: Vec<_> = files.iter().filter(|(_, text)| text.len() < 5_000).collect();
+    for _ in 0..number("GRAVEN_TEST_CASES").unwrap_or(3_000) {
+        let text = match random.u8(..4) {
+            0 => nasty::soup(&mut random),
+            _ => {
+                let changes = 1 + random.usize(..6);
+                nasty::changed(&short[random.usize(..short.len())].1, &files, &mut random, changes)
+            }
+        };
+        checks::sql(&text);
+        checks::directives(&text);
+        checks::seal(&text);
+        checks::file_name(&text.replace('/', ""));
     }
 }

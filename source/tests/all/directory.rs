@@ -107,7 +107,28 @@ fn no_two_messages_of_one_build_give_away_the_same_free_version() {
         "give it the next free version:\n\
          git mv migrations/1_b.sql migrations/0009_b.sql\n\
          git mv migrations/1_b.down.sql migrations/0009_b.down.sql",
+        "let `graven renumber 1` do that",
         "rename it:\ngit mv migrations/init.sql migrations/0010_init.sql",
+    ];
+    assert_eq!(help, wanted);
+}
+
+#[test]
+fn a_name_that_is_clear_is_not_given_where_something_else_has_its_version() {
+    let package = Package::new(&[
+        ("0001_a.sql", ""),
+        ("V1__b.sql", ""),
+        ("U1__b.down.sql", ""),
+        ("V7__c.sql", ""),
+        ("7-d.sql", ""),
+        ("seal.lock", ""),
+    ]);
+    let help: Vec<_> = package.load().problems.into_iter().flat_map(|problem| problem.help).collect();
+    let wanted = [
+        "rename it:\ngit mv migrations/7-d.sql migrations/7_d.sql",
+        "rename it:\ngit mv migrations/U1__b.down.sql migrations/0008_b.down.sql",
+        "rename it:\ngit mv migrations/V1__b.sql migrations/0008_b.sql",
+        "rename it:\ngit mv migrations/V7__c.sql migrations/0009_c.sql",
     ];
     assert_eq!(help, wanted);
 }

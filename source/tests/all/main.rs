@@ -3,10 +3,15 @@
 #![cfg(test)]
 
 mod any;
+mod checks;
 mod directory;
+mod growth;
+mod mending;
 mod messages;
+mod nasty;
 mod package;
 mod rules;
 mod seal;
 mod sealing;
 mod sql;
+mod suggestions;

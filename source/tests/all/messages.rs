@@ -20,7 +20,8 @@ fn a_sealed_migration_that_was_edited_looks_as_it_was_agreed() {
 
 note: databases that already ran it will not get the change
 help: undo the edit (`git checkout -- migrations/0001_users.sql`) and put the change in a new migration,
-      or accept a harmless edit with `graven seal --accept-edit 1`"]
+      or accept a harmless edit with `graven seal --accept-edit 1`
+rule: sealed-edited"]
     );
 }
 
@@ -36,7 +37,9 @@ fn a_place_in_sql_is_shown_with_its_line_and_a_caret() {
   |                                ^ it begins here"]
         .map(|place| format!(
             "a string never ends\n\n{place}\n\n\
-             help: end it with a quote; inside of a string, a quote is written twice (`''`)"
+             note: PostgreSQL would refuse the file, and where its statements end cannot be told\n\
+             help: end it with a quote; inside of a string, a quote is written twice (`''`)\n\
+             rule: unterminated"
         ))
     );
 }
@@ -51,18 +54,22 @@ fn a_seal_file_that_is_not_there_is_explained() {
 
 note: it is how the compiler notices that a migration was added or deleted
 help: create it, an empty one serves (`touch migrations/seal.lock`), and commit it,
-      or let `graven seal` write it, which seals the migrations that are there"]
+      or let `graven seal` write it, which seals the migrations that are there
+rule: seal-absent"]
     );
 }
 
 #[test]
 fn a_merge_conflict_in_the_seal_file_says_what_the_head_will_be() {
     let (a, b) = (Checksum::of_text("A"), Checksum::of_text("B"));
+    let (first, second) = (format!("1 a {a}\n"), format!("2 b {b}\n"));
+    let head = |lines: &str| format!("head {}", Checksum::of_text(lines));
     let package = Package::new(&[("1_a.sql", "A"), ("2_b.sql", "B")]);
-    let text = format!("<<<<<<< HEAD\nhead {a}\n1 a {a}\n=======\nhead {b}\n2 b {b}\n>>>>>>> other\n");
+    let (ours, theirs) = (head(&first), head(&second));
+    let text = format!("<<<<<<< HEAD\n{ours}\n{first}=======\n{theirs}\n{second}>>>>>>> other\n");
     package.write("seal.lock", text.as_bytes());
     let rendered = package.rendered().concat();
-    let head = format!("head {}", Checksum::of_text(&format!("1 a {a}\n2 b {b}\n")));
+    let head = head(&format!("{first}{second}"));
     assert_eq!(
         rendered,
         format!(
@@ -74,11 +81,13 @@ fn a_merge_conflict_in_the_seal_file_says_what_the_head_will_be() {
   | ^^^^^^^^^^^^
 
 note: two branches changed what is sealed, and `head` makes them conflict on purpose
-help: keep the lines of both sides, in order of version, below this one:
-      {head}"
+help: let `graven seal` keep the lines of both sides, and seal what is not sealed yet,
+      or keep them by hand, in order of version, below this one:
+      {head}
+rule: seal-damaged"
         )
     );
-    package.write("seal.lock", format!("{head}\n1 a {a}\n2 b {b}\n").as_bytes());
+    package.write("seal.lock", format!("{head}\n{first}{second}").as_bytes());
     assert_eq!(package.rendered(), Vec::<String>::new());
 }
 
@@ -95,7 +104,7 @@ fn ten_problems_fit_on_a_screen_and_more_are_counted() {
             "14 problems in the migrations
 
 VACUUM cannot run inside a transaction
-  --> migrations/0001_m.sql:1:1
+  --> migrations/0001_m.sql:1:1  (needs-no-transaction)
   help: put it into a migration of its own whose first line is `-- graven: transaction = off`
 
 VACUUM"
@@ -104,6 +113,31 @@ VACUUM"
     );
     assert!(text.ends_with("\n\nand 4 more"), "{text}");
     assert!(!text.contains("0011_m"), "{text}");
+}
+
+#[test]
+fn ten_problems_that_are_mended_by_several_commands_fit_on_a_screen_too() {
+    let package = Package::new(&[("0001_a.sql", ""), ("seal.lock", "")]);
+    for at in 0..12 {
+        package.write(&format!("1_m{at:02}.sql"), b"");
+        package.write(&format!("1_m{at:02}.down.sql"), b"");
+    }
+    let text = render_all(&package.load().problems, 10, Style::Plain);
+    assert!(text.lines().count() <= 45, "{text}");
+    assert!(
+        text.starts_with(
+            "12 problems in the migrations
+
+two migrations have version 1
+  --> migrations/1_m00.sql  (duplicate-version)
+  help: `git mv migrations/1_m00.sql migrations/0002_m00.sql && \
+         git mv migrations/1_m00.down.sql migrations/0002_m00.down.sql`
+
+two"
+        ),
+        "{text}"
+    );
+    assert!(text.ends_with("\n\nand 2 more"), "{text}");
 }
 
 #[test]
@@ -124,13 +158,15 @@ note: n
 help: y:
       z
       or w
+rule: stray-file
 
 
 second
 
   --> m/b
 
-help: x"
+help: x
+rule: stray-file"
     );
     assert_eq!(render_all(&[], 10, Style::Plain), "");
 }

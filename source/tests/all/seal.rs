@@ -105,23 +105,6 @@ fn order_duplicates_and_the_head_are_checked() {
 }
 
 #[test]
-fn a_merge_conflict_is_named_as_such_and_resolved_where_the_sides_agree() {
-    let (a, b, c) = (sum("a"), sum("b"), sum("c"));
-    let (base, ours, theirs) = (format!("1 a {a}\n"), format!("2 b {b}\n"), format!("3 c {c}\n"));
-    let conflict = |ours: &str, theirs: &str| {
-        format!(
-            "# about\n<<<<<<< HEAD\nhead {a}\n||||||| base\nhead {a}\n=======\nhead {b}\n>>>>>>> branch\n{base}\
-             <<<<<<< HEAD\n{ours}||||||| base\n9 gone unsealed\n=======\n{theirs}>>>>>>> branch\n"
-        )
-    };
-    let text = conflict(&ours, &theirs);
-    assert_eq!(damage(&text), [(2, DamageReason::ConflictMarker)]);
-    assert_eq!(Seal::united(&text).unwrap().render(), with_head(&format!("{base}{ours}{theirs}")));
-    assert_eq!(Seal::united(&conflict(&ours, &format!("2 other {c}\n"))), None);
-    assert_eq!(Seal::united(&conflict(&ours, "rubbish\n")), None);
-}
-
-#[test]
 fn a_new_migration_is_announced_in_order_and_changes_the_head() {
     let seal = Seal::default().with_unsealed("0003", "c").unwrap().with_unsealed("0001", "add index").unwrap();
     let lines = "0001 add index unsealed\n0003 c unsealed\n";

@@ -45,6 +45,30 @@ fn what_is_sealed_must_be_there_as_it_was_and_what_is_new_must_come_after_it() {
             &[("inserted-before-seal", "2_b.sql")],
         ),
         (
+            "two that took each other's version",
+            &[("1_b.sql", "B"), ("2_a.sql", "A")],
+            &[("1 a", Some("A")), ("2 b", Some("B"))],
+            &[("sealed-deleted", "1_a.sql"), ("sealed-deleted", "2_b.sql")],
+        ),
+        (
+            "given another version, and its own taken",
+            &[("3_b.sql", "B"), ("4_a.sql", "A")],
+            &[("3 a", Some("A"))],
+            &[("sealed-deleted", "3_a.sql")],
+        ),
+        (
+            "one of two of a version below the sealed head is said once to be there twice",
+            &[("1_a.sql", "A"), ("1_b.sql", "B"), ("3_c.sql", "C")],
+            &[("3 c", Some("C"))],
+            &[("inserted-before-seal", "1_a.sql"), ("inserted-before-seal", "1_b.sql")],
+        ),
+        (
+            "its reverse is awaited while it is renamed",
+            &[("1_b.sql", "A"), ("1_a.down.sql", "X")],
+            &[("1 a", Some("A"))],
+            &[("sealed-renamed", "1_b.sql")],
+        ),
+        (
             "the newer of two of one version is the one that is not sealed",
             &[("0001_a.sql", "A"), ("1_z.sql", "Z")],
             &[("1 z", Some("Z"))],
@@ -86,6 +110,23 @@ fn a_damaged_seal_file_vouches_for_nothing_and_nothing_is_said_to_be_edited() {
 }
 
 #[test]
+fn while_the_seal_file_is_damaged_no_version_is_given_away() {
+    let package = Package::new(&[("1_a.sql", "A"), ("1_b.sql", "B"), ("init.sql", "C")]);
+    let sealed = seal(&[("1 b", Some("B")), ("2 gone", Some("X"))]);
+    package.write("seal.lock", sealed.replace("head sha256:", "head sha256:0").as_bytes());
+    let loaded = package.load();
+    let help: Vec<_> = loaded.problems.iter().map(|problem| problem.help.concat()).collect();
+    assert!(help.iter().all(|help| !help.contains("git mv")), "{help:?}");
+    assert!(help.contains(&"mend the seal file first, which says which of them keeps its version".to_owned()));
+    assert_eq!((loaded.set.renumberings.len(), loaded.set.next_version), (0, None));
+    // Where a merge left it so that it can be mended, that is gone by.
+    package.write("seal.lock", format!("{sealed}3 init unsealed\n").as_bytes());
+    let help: String = package.load().problems.iter().flat_map(|problem| problem.help.clone()).collect();
+    assert!(help.contains("git mv migrations/1_a.sql migrations/4_a.sql"), "{help}");
+    assert!(help.contains("git mv migrations/init.sql migrations/5_init.sql"), "{help}");
+}
+
+#[test]
 fn older_checksums_are_carried_along() {
     let package = Package::new(&[("1_a.sql", "A"), ("2_b.sql", "B")]);
     let line = format!("1 a {} was {}\n", Checksum::of_text("A"), Checksum::of_text("older"));
@@ -103,6 +144,7 @@ fn a_release_is_told_the_lines_that_would_seal_it_and_they_do_even_as_they_are_p
     assert_eq!(problem.message, "2 migrations are not sealed (1 to 2), and this is a release build");
     let rendered = package.render(&problem);
     let (_, lines) = rendered.split_once("in place of all that stands there:\n").unwrap();
+    let (lines, _) = lines.split_once("\nrule:").unwrap();
     assert!(lines.starts_with("      # "), "{lines}");
     package.write("seal.lock", lines.as_bytes());
     let loaded = package.load();

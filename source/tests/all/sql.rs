@@ -33,6 +33,13 @@ fn each_problem_is_found_at_its_place() {
         ("select \"a;", &[("unterminated", ":1:8")]),
         ("select 1;\n\\restrict abc\nselect 2;", &[("psql-command", ":2:1")]),
         ("copy t from stdin;\n1\tit's\n\\.\ncommit;", &[("copy-from-stdin", ":1:1"), ("transaction-control", ":4:1")]),
+        ("-- +goose Up\nselect 1;\n-- +goose Down\nselect 2;", &[("reverse-in-file", ":3:1")]),
+        ("-- migrate:up\nselect 1;\n-- migrate:down\n", &[]),
+        ("select '\n-- migrate:down\n';", &[]),
+        (
+            "vacuum;\n---- create above / drop below ----\nselect 'open;",
+            &[("needs-no-transaction", ":1:1"), ("reverse-in-file", ":2:1"), ("unterminated", ":3:8")],
+        ),
         ("-- graven: retires = 3\n-- graven: retries = x", &[("directive", ":1:12"), ("directive", ":2:22")]),
         ("select 1;\n-- graven: retries = 3", &[("directive", ":2:4")]),
         ("-- graven is nice\nselect 1;", &[]),

@@ -1,0 +1,175 @@
+//! Which migrations cannot keep their version or their name, and why: decided once for the whole directory, so that
+//! everything that is said of it in one build fits together.
+//!
+//! It refuses to hand out versions and to say anything: [`super::moves`] does the one, the rooms that report the other.
+
+use std::collections::{HashMap, HashSet};
+
+use super::names::Named;
+use crate::checksum::Checksum;
+use crate::file_name::Kind;
+use crate::seal::{Seal, SealLine};
+use crate::version::Version;
+
+/// A versioned migration that is there. Without a checksum it could not be read, and a problem says so.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Found<'a> {
+    pub(super) version: Version,
+    pub(super) named: &'a Named,
+    pub(super) checksum: Option<Checksum>,
+}
+
+/// Why a migration needs another version.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Why<'a> {
+    /// This one has the version, and keeps it.
+    Duplicate(&'a Named),
+    /// It lies below this sealed version, and is not sealed.
+    Inserted(Version),
+    /// A sealed one has the version, and is to get it back.
+    Displaced,
+}
+
+/// A migration that needs another version.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Leaving<'a> {
+    pub(super) version: Version,
+    pub(super) named: &'a Named,
+    pub(super) why: Why<'a>,
+}
+
+/// A sealed migration that is not there under its version and name.
+#[derive(Clone, Debug)]
+pub(super) struct Astray<'a> {
+    pub(super) line: &'a SealLine,
+    /// What holds its text, under another name or version.
+    pub(super) found: Option<&'a Named>,
+    /// What has its version instead.
+    pub(super) displaced: Vec<&'a Named>,
+}
+
+/// What becomes of the versioned migrations of a directory. Whatever is not named here stays as it is.
+#[derive(Debug, Default)]
+pub(super) struct Fates<'a> {
+    /// Ascending by version, and then by file name.
+    pub(super) leaving: Vec<Leaving<'a>>,
+    /// Ascending by version.
+    pub(super) astray: Vec<Astray<'a>>,
+    /// Two files of one version and one name: the one that is not meant, and the other.
+    pub(super) twins: Vec<(Version, &'a Named, &'a Named)>,
+}
+
+/// Decides. `checksums` are those of `migrations`, in the same order.
+pub(super) fn decide<'a>(migrations: &'a [Named], checksums: &[Option<Checksum>], seal: Option<&'a Seal>) -> Fates<'a> {
+    let mut found: Vec<Found<'a>> = migrations
+        .iter()
+        .zip(checksums)
+        .filter(|(named, _)| named.kind == Kind::Versioned)
+        .filter_map(|(named, checksum)| Some(Found { version: named.version?, named, checksum: *checksum }))
+        .collect();
+    found.sort_by(|one, other| (one.version, &one.named.file).cmp(&(other.version, &other.named.file)));
+    let astray = seal.map(|seal| astray(&found, seal)).unwrap_or_default();
+    let mut fates = Fates { leaving: Vec::new(), astray, twins: Vec::new() };
+    let returning: HashSet<&str> = fates.returning().map(|(named, _)| named.file.as_str()).collect();
+    let head = seal.and_then(Seal::sealed_head);
+    for group in found.chunk_by(|one, other| one.version == other.version) {
+        let staying: Vec<&'a Named> =
+            group.iter().map(|found| found.named).filter(|named| !returning.contains(named.file.as_str())).collect();
+        if let Some(one) = group.first() {
+            fates.sort_out(one.version, &staying, seal, head);
+        }
+    }
+    fates
+}
+
+impl<'a> Fates<'a> {
+    /// What goes back to the version and the name that it is sealed under.
+    pub(super) fn returning(&self) -> impl Iterator<Item = (&'a Named, &'a SealLine)> {
+        self.astray.iter().filter_map(|astray| Some((astray.found?, astray.line)))
+    }
+
+    /// The migrations of one version among one another.
+    fn sort_out(&mut self, version: Version, group: &[&'a Named], seal: Option<&Seal>, head: Option<Version>) {
+        let line = seal.and_then(|seal| seal.line(version, Kind::Versioned));
+        let is_sealed = line.is_some_and(|line| line.checksum().is_some());
+        let of_line = line.and_then(|line| group.iter().find(|named| named.name == line.name)).copied();
+        let at = self.astray.binary_search_by_key(&version, |astray| astray.line.version);
+        let displacer = at.ok().and_then(|at| self.astray.get_mut(at));
+        // The one that is sealed or announced stays, and otherwise the first one; unless none may.
+        let (keeper, why) = match displacer {
+            Some(astray) => {
+                astray.displaced = group.to_vec();
+                (None, Why::Displaced)
+            }
+            None => match head.filter(|head| !is_sealed && version < *head) {
+                Some(head) => (None, Why::Inserted(head)),
+                None => match of_line.or(group.first().copied()) {
+                    Some(keeper) => (Some(keeper), Why::Duplicate(keeper)),
+                    None => return,
+                },
+            },
+        };
+        let mut by_name: HashMap<&str, &'a Named> =
+            keeper.map(|keeper| (keeper.name.as_str(), keeper)).into_iter().collect();
+        for named in group.iter().copied().filter(|named| keeper.is_none_or(|keeper| keeper.file != named.file)) {
+            match by_name.get(named.name.as_str()) {
+                Some(twin) => self.twins.push((version, named, twin)),
+                None => {
+                    by_name.insert(&named.name, named);
+                    self.leaving.push(Leaving { version, named, why });
+                }
+            }
+        }
+    }
+}
+
+/// The sealed migrations that are not there under their version and name, each with what holds its text instead.
+fn astray<'a>(found: &[Found<'a>], seal: &'a Seal) -> Vec<Astray<'a>> {
+    let of_version = |version: Version| {
+        let start = found.partition_point(|found| found.version < version);
+        let end = found.partition_point(|found| found.version <= version);
+        found.get(start..end).unwrap_or_default()
+    };
+    let is_there = |line: &SealLine| {
+        // Of one that cannot be read enough is said already.
+        of_version(line.version).iter().any(|found| found.named.name == line.name || found.checksum.is_none())
+    };
+    let sealed = seal.lines().filter(|line| line.kind == Kind::Versioned && line.checksum().is_some());
+    let mut astray: Vec<Astray<'a>> =
+        sealed.filter(|line| !is_there(line)).map(|line| Astray { line, found: None, displaced: Vec::new() }).collect();
+    if astray.is_empty() {
+        return astray;
+    }
+    let is_at_home = |found: &&Found<'a>| {
+        let line = seal.line(found.version, Kind::Versioned);
+        line.is_some_and(|line| line.checksum().is_some() && line.name == found.named.name)
+    };
+    let mut homeless: HashMap<Checksum, Vec<Found<'a>>> = HashMap::new();
+    for found in found.iter().filter(|found| !is_at_home(found)) {
+        if let Some(checksum) = found.checksum {
+            homeless.entry(checksum).or_default().push(*found);
+        }
+    }
+    // What has the version still is the surest, then what has the name, then what has the text alone.
+    let nothing = Checksum::of_text("");
+    for sure in [
+        |line: &SealLine, found: &Found<'_>| line.version == found.version,
+        |line: &SealLine, found: &Found<'_>| line.name == found.named.name,
+        |_: &SealLine, _: &Found<'_>| true,
+    ] {
+        for astray in astray.iter_mut().filter(|astray| astray.found.is_none()) {
+            let Some(checksum) = astray.line.checksum() else { continue };
+            let candidates = homeless.entry(checksum).or_default();
+            let is_it = |found: &Found<'_>| {
+                // Empty files are all alike.
+                let told =
+                    checksum != nothing || found.version == astray.line.version || found.named.name == astray.line.name;
+                told && sure(astray.line, found)
+            };
+            if let Some(at) = candidates.iter().position(is_it) {
+                astray.found = Some(candidates.remove(at).named);
+            }
+        }
+    }
+    astray
+}

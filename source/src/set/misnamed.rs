@@ -1,0 +1,196 @@
+//! Names for files whose own fit no kind of migration, or hold a version that none can have.
+
+use std::collections::{HashMap, HashSet};
+
+use super::fates::Fates;
+use super::free::Free;
+use super::moves::{Moves, Names};
+use super::names::{Listing, Misnamed, Wanted};
+use super::place::Place;
+use crate::file_name::{self, FileName, Kind};
+use crate::problem::Problem;
+use crate::seal::Seal;
+use crate::version::Version;
+
+/// What the names that are clear from the files themselves take up.
+pub(super) struct Claims {
+    /// Versions, with the width of their spelling.
+    pub(super) taken: Vec<(Version, usize)>,
+    /// Of these, those of sealed migrations.
+    pub(super) sealed: HashSet<Version>,
+    /// The others, by where they stand in the listing.
+    waiting: Vec<usize>,
+}
+
+/// Gives the names that are clear from the files themselves, as far as their versions are free.
+pub(super) fn claim<'a>(listing: &'a Listing, seal: Option<&Seal>, fates: &Fates<'_>, names: &mut Names<'a>) -> Claims {
+    let mut claims = Claims { taken: Vec::new(), sealed: HashSet::new(), waiting: Vec::new() };
+    if listing.misnamed.is_empty() {
+        return claims;
+    }
+    let head = seal.and_then(Seal::sealed_head);
+    let mut versions: HashSet<Version> = listing
+        .migrations
+        .iter()
+        .filter(|named| named.kind == Kind::Versioned)
+        .filter_map(|named| named.version)
+        .collect();
+    for (at, misnamed) in listing.misnamed.iter().enumerate() {
+        let Wanted::Name(name) = &misnamed.wanted else {
+            claims.waiting.push(at);
+            continue;
+        };
+        let FileName::Migration(found) = file_name::parse(name) else { continue };
+        let (Kind::Versioned, Some(version)) = (found.kind, found.version) else {
+            claims.waiting.push(at);
+            continue;
+        };
+        let line = seal.and_then(|seal| seal.line(version, Kind::Versioned));
+        let is_sealed = line.is_some_and(|line| line.checksum().is_some());
+        let gone = || {
+            let at = fates.astray.binary_search_by_key(&version, |astray| astray.line.version).ok();
+            at.and_then(|at| fates.astray.get(at)).is_some_and(|astray| astray.found.is_none())
+        };
+        let is_free = match line {
+            Some(line) => line.name == found.name() && (!is_sealed || gone()),
+            None => head.is_none_or(|head| version > head),
+        };
+        // What diesel keeps beside it comes along.
+        let with_reverse = misnamed.parts.len() < 2 || names.is_free(&format!("{}.down.sql", stem_of(name)));
+        if is_free && with_reverse && !versions.contains(&version) && names.give(&misnamed.file, name.clone()) {
+            versions.insert(version);
+            claims.taken.push((version, found.spelling().len()));
+            if is_sealed {
+                claims.sealed.insert(version);
+            }
+        } else {
+            claims.waiting.push(at);
+        }
+    }
+    claims
+}
+
+/// A name as it was meant: the version, where it had one that was understood, and the name.
+type Meant = (Option<Version>, String);
+
+/// Gives names to the files that wait for a version, and to reverses, baselines and repeatables, which go by what the
+/// migrations are called.
+pub(super) fn name_the_rest<'a>(listing: &'a Listing, claims: &Claims, free: &mut Free, names: &mut Names<'a>) {
+    if listing.misnamed.is_empty() {
+        return;
+    }
+    // The names that migrations are given or have, by what they were meant to be.
+    let mut forwards: HashMap<Meant, String> = HashMap::new();
+    for named in listing.migrations.iter().filter(|named| named.kind == Kind::Versioned) {
+        let stem = named.file.strip_suffix(named.ending()).unwrap_or_default();
+        let given = names.of.get(named.file.as_str()).and_then(|name| name.strip_suffix(named.ending()));
+        let in_the_end = given.unwrap_or(stem).to_owned();
+        forwards.insert((None, named.name.clone()), in_the_end.clone());
+        forwards.insert((named.version, named.name.clone()), in_the_end);
+    }
+    for misnamed in &listing.misnamed {
+        if let (Some((Kind::Versioned, meant)), Some(name)) = (misnamed.meant(), names.of.get(misnamed.file.as_str())) {
+            let stem = stem_of(name);
+            forwards.insert((None, meant.1.clone()), stem.clone());
+            forwards.insert(meant, stem);
+        }
+    }
+    let waiting =
+        || claims.waiting.iter().filter_map(|at| listing.misnamed.get(*at)).filter_map(|it| Some((it, it.meant()?)));
+    for (misnamed, (kind, meant)) in waiting() {
+        if kind == Kind::Versioned {
+            while let Some(spelling) = free.next() {
+                let stem = format!("{spelling}_{}", meant.1);
+                if names.give(&misnamed.file, format!("{stem}{}", misnamed.ending())) {
+                    forwards.insert((None, meant.1.clone()), stem.clone());
+                    forwards.insert(meant, stem);
+                    break;
+                }
+            }
+        }
+    }
+    let last = || {
+        let versioned = listing.migrations.iter().filter(|named| named.kind == Kind::Versioned);
+        versioned.max_by_key(|named| named.version).map(|named| named.spelling.clone())
+    };
+    let mut only: HashSet<(Kind, String)> = HashSet::new();
+    for (misnamed, (kind, meant)) in waiting() {
+        let name = match (kind, &misnamed.wanted) {
+            (Kind::Versioned, _) => None,
+            (Kind::Reverse, _) => forwards.get(&meant).map(|stem| format!("{stem}.down.sql")),
+            (_, Wanted::Name(name)) => Some(name.clone()),
+            (_, Wanted::NextVersion(rest)) => last().map(|last| format!("{last}{rest}")),
+        };
+        if let Some(name) = name.filter(|name| is_the_only(listing, name, &mut only)) {
+            names.give(&misnamed.file, name);
+        }
+    }
+}
+
+/// Whether no other baseline has the version, and no other repeatable the name, that a file would have under `name`.
+/// `given` are those that were asked about before.
+fn is_the_only(listing: &Listing, name: &str, given: &mut HashSet<(Kind, String)>) -> bool {
+    let FileName::Migration(found) = file_name::parse(name) else { return false };
+    let what = |kind: Kind, version: Option<Version>, name: &str| match (kind, version) {
+        (Kind::Baseline, Some(version)) => version.to_string(),
+        (_, Some(version)) => format!("{version}_{name}"),
+        (_, None) => name.to_lowercase(),
+    };
+    let wanted = what(found.kind, found.version, found.name());
+    let of_kind = || listing.migrations.iter().filter(|named| named.kind == found.kind);
+    !of_kind().any(|named| what(named.kind, named.version, &named.name) == wanted) && given.insert((found.kind, wanted))
+}
+
+/// `0001_create_users` of `0001_create_users.up.sql`.
+fn stem_of(file: &str) -> String {
+    let stem = file.strip_suffix(".up.sql").or(file.strip_suffix(".sql"));
+    stem.unwrap_or(file).to_owned()
+}
+
+/// The problems of these files, each with the command that names it well.
+pub(super) fn report(place: &Place, listing: &Listing, moves: &Moves<'_>, problems: &mut Vec<Problem>) {
+    for misnamed in &listing.misnamed {
+        let problem = misnamed.problem.clone();
+        let Some(name) = moves.name_of(&misnamed.file) else {
+            problems.push(problem.help(without_a_name(misnamed)));
+            continue;
+        };
+        if misnamed.parts.is_empty() {
+            problems.push(problem.help(format!("rename it:\n{}", place.git_mv(&misnamed.file, name))));
+            continue;
+        }
+        let stem = stem_of(name);
+        let move_out = |part: &&str| place.git_mv(&format!("{}/{part}", misnamed.file), &format!("{stem}.{part}"));
+        let commands: Vec<String> = misnamed.parts.iter().map(move_out).collect();
+        let help = format!("it is laid out as diesel would have it; take its files out:\n{}", commands.join("\n"));
+        problems.push(Problem { help: vec![help], ..problem });
+    }
+}
+
+fn without_a_name(misnamed: &Misnamed) -> &'static str {
+    match misnamed.meant().map(|(kind, _)| kind) {
+        Some(Kind::Versioned) => "give it a version that is free",
+        Some(Kind::Reverse) => "give it the version and the name of the migration that it takes back, or delete it",
+        Some(Kind::Baseline) => "give it the version of the last migration that it stands for, or delete it",
+        Some(Kind::Repeatable) => "give it a name that no other repeatable has, or delete it",
+        None => "move it elsewhere",
+    }
+}
+
+impl Misnamed {
+    /// What it was meant to be.
+    fn meant(&self) -> Option<(Kind, Meant)> {
+        let (name, has_version) = match &self.wanted {
+            Wanted::Name(name) => (name.clone(), true),
+            Wanted::NextVersion(rest) => (format!("0{rest}"), false),
+        };
+        let FileName::Migration(found) = file_name::parse(&name) else { return None };
+        Some((found.kind, (found.version.filter(|_| has_version), found.name().to_owned())))
+    }
+
+    /// What a versioned migration's name ends in: `.sql` or `.up.sql`.
+    fn ending(&self) -> &'static str {
+        let (Wanted::Name(name) | Wanted::NextVersion(name)) = &self.wanted;
+        if name.ends_with(".up.sql") { ".up.sql" } else { ".sql" }
+    }
+}

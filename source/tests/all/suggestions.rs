@@ -1,0 +1,108 @@
+//! What the messages of one build say to type: all of it can be done, in any order, and then every migration has its
+//! place.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use graven_source::Checksum;
+use graven_source::problem::Problem;
+use proptest::prelude::*;
+use proptest::sample::subsequence;
+
+use crate::package::Package;
+
+/// Names that get into each other's way.
+const NAMES: [&str; 30] = [
+    "1_a.sql",
+    "0001_b.sql",
+    "1_b.down.sql",
+    "01_a.sql",
+    "V1__a.sql",
+    "V1__c.sql",
+    "U1__c.down.sql",
+    "V2__b.sql",
+    "1-d.sql",
+    "2_b.sql",
+    "2_b.down.sql",
+    "2_c.sql",
+    "002_c.down.sql",
+    "2_d.up.sql",
+    "3_e.sql",
+    "3_a.sql",
+    "3_a.down.sql",
+    "4_f.sql",
+    "5_f.down.sql",
+    "V9__g.sql",
+    "9_h.sql",
+    "init.sql",
+    "init.down.sql",
+    "init.up.sql",
+    "1.2_x.sql",
+    "R__views.sql",
+    "99999999999999999999_big.sql",
+    "99999999999999999999_big.down.sql",
+    "10_a.sql",
+    "10_z.down.sql",
+];
+
+/// The commands of the first way out, as pairs of names.
+fn moves(problem: &Problem) -> Vec<(String, String)> {
+    let help = problem.help.first().map(String::as_str).unwrap_or_default();
+    let commands = help.split(['\n', '`']).filter_map(|line| line.strip_prefix("git mv "));
+    let name = |path: &str| path.strip_prefix("migrations/").expect(help).to_owned();
+    commands.map(|pair| pair.split_once(' ').expect(help)).map(|(from, to)| (name(from), name(to))).collect()
+}
+
+/// A seal file that has these files sealed, each with its name as its text.
+fn seal(sealed: &BTreeSet<(u64, &str)>) -> String {
+    let lines: String =
+        sealed.iter().map(|(version, name)| format!("{version} {name} {}\n", Checksum::of_text(name))).collect();
+    format!("head {}\n{lines}", Checksum::of_text(&lines))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn all_that_is_suggested_fits_together_in_any_order(
+        (files, shuffled) in subsequence(&NAMES, 0..12).prop_flat_map(|files| (Just(files), any::<u64>())),
+        sealed in subsequence(&[(1_u64, "a"), (2, "b"), (3, "e"), (4, "q"), (9, "h")], 0..4),
+    ) {
+        let package = Package::new(&[]);
+        for file in &files {
+            // Its text is its name, so that one that was sealed is known wherever it is.
+            let stem = file.split('.').next().unwrap_or_default();
+            package.write(file, stem.trim_start_matches(|c: char| !c.is_ascii_alphabetic()).as_bytes());
+        }
+        package.write("seal.lock", seal(&sealed.into_iter().collect()).as_bytes());
+        let problems = package.load().problems;
+        // Only a person can say which of two files of one version and one name is meant.
+        let are_twins = |problem: &Problem| problem.help == ["delete the one that is not meant"];
+        let has_twins = problems.iter().any(are_twins);
+        let mut moves: Vec<_> = problems.iter().flat_map(moves).collect();
+        let sources: BTreeSet<_> = moves.iter().map(|(from, _)| from.clone()).collect();
+        let targets: BTreeSet<_> = moves.iter().map(|(_, to)| to.clone()).collect();
+        prop_assert_eq!(sources.len(), moves.len(), "{:?}", moves);
+        prop_assert_eq!(targets.len(), moves.len(), "{:?}", moves);
+        // Any order will do; this one differs from case to case.
+        moves.sort_by_key(|(from, _)| Checksum::of_text(&format!("{shuffled}{from}")));
+        let directory = package.root().join("migrations");
+        for (from, to) in &moves {
+            prop_assert!(!directory.join(to).exists(), "{} is there: {:?}", to, moves);
+            fs::rename(directory.join(from), directory.join(to)).unwrap();
+        }
+        for problem in package.load().problems {
+            let is_left = match problem.rule.id {
+                _ if has_twins => true,
+                // Nothing of it was there.
+                "sealed-deleted" => problem.rows.len() == 1,
+                // There was no migration that it could belong to.
+                "reverse-without-forward" | "file-name" | "version-range" => problem.path.contains(".down."),
+                // The text of a file with a wrong name was not known.
+                "sealed-edited" => true,
+                _ => false,
+            };
+            prop_assert!(is_left, "{:#?}\nafter {:#?}\nof {:?}", problem, moves, files);
+        }
+    }
+}
