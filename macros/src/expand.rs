@@ -2,49 +2,90 @@
 
 use std::path::{Path, PathBuf};
 
-use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
+use proc_macro2::{Literal, TokenStream};
+use quote::quote;
+use syn::parse::{ParseStream, Parser};
 
+use graven_source::digest;
 use graven_source::set::{Paths, Set, unsealed_release};
 
+use crate::docs;
 use crate::errors::compile_error;
-use crate::input::{Input, Unsealed};
-use crate::quote::{migration, option};
+use crate::input::{Head, Input, Unsealed};
+use crate::quote::{items, option};
+use crate::track;
 
 /// Overrides the directory that paths are relative to, for tests that compile a crate somewhere else.
 const OVERRIDE: &str = "GRAVEN_MANIFEST_DIR";
 
-/// The expression that the macro stands for, or the compile errors and an empty set, so that no error follows from them.
+/// What the macro stands for, or the compile errors and an empty set, so that no error follows from them.
 pub(crate) fn expand(input: &Input) -> TokenStream {
+    let expansion = expression(input);
+    match &input.item {
+        Some(item) => item.with(&input.runtime, &expansion.value, &expansion.documentation),
+        None => expansion.value,
+    }
+}
+
+/// What the macro stands for where its arguments make no sense.
+pub(crate) fn refuse(arguments: TokenStream, error: &syn::Error) -> TokenStream {
+    let head = |input: ParseStream<'_>| {
+        let head: Head = input.parse()?;
+        input.parse::<TokenStream>().map(|_| head)
+    };
+    let error = error.to_compile_error();
+    match head.parse2(arguments) {
+        // Other code names the static: without it, each place where it does would be another error.
+        Ok(Head { runtime, item: Some(item) }) => {
+            item.with(&runtime, &stub(&runtime, &error, &TokenStream::new()), &docs::nothing())
+        }
+        _ => error,
+    }
+}
+
+/// The expression that makes a set, and what there is to say of the set.
+struct Expansion {
+    value: TokenStream,
+    documentation: Vec<String>,
+}
+
+fn expression(input: &Input) -> Expansion {
+    let runtime = &input.runtime;
+    let nothing = |errors: &TokenStream, tracked: &TokenStream| Expansion {
+        value: stub(runtime, errors, tracked),
+        documentation: docs::nothing(),
+    };
     let root = match Root::find() {
         Ok(root) => root,
         Err(message) => {
             let error = syn::Error::new(input.span, message).into_compile_error();
-            return stub(input, &error, &TokenStream::new());
+            return nothing(&error, &TokenStream::new());
         }
     };
     let loaded = Set::load(&root.path, Path::new(&input.path), Paths::Relative);
-    let tracked = tracked(&root, input, &loaded.set);
+    track::directory(&loaded.set.location);
+    let tracked = tracked(&loaded.set);
     let mut problems = loaded.problems;
     problems.extend(loaded.set.not_run_yet());
     if !problems.is_empty() {
-        return stub(input, &compile_error(&problems, input.span), &tracked);
+        return nothing(&compile_error(&problems, input.span), &tracked);
     }
-    let runtime = &input.runtime;
     let release = release_check(input, &loaded.set);
-    let migrations = loaded.set.migrations.iter().map(|found| migration(runtime, found));
+    let items = items(runtime, &loaded.set);
+    let digest = digest::of(loaded.set.migrations.iter().map(|found| (found.version, found.checksum)));
+    let digest = Literal::byte_string(&digest);
     let directory = &loaded.set.directory;
     let built_from = root.join(directory);
     let history = option(input.history.as_ref().map(|history| quote! { #history }));
     let namespace = &input.namespace;
-    quote! {
+    let value = quote! {
         {
             #tracked
             #release
             // Outside of a constant's initialiser the compiler makes no call of a function a constant by itself.
-            static MIGRATIONS: &[#runtime::Migration] = &[#(#migrations),*];
-            #runtime::__private::migrations(
-                MIGRATIONS,
+            #items
+            #runtime::__private::with_digest(#runtime::__private::migrations(
+                &MIGRATIONS,
                 #directory,
                 // A release build holds no path of the machine that built it.
                 if ::core::cfg!(debug_assertions) {
@@ -54,14 +95,14 @@ pub(crate) fn expand(input: &Input) -> TokenStream {
                 },
                 #history,
                 #namespace,
-            )
+            ), #digest)
         }
-    }
+    };
+    Expansion { value, documentation: docs::lines(&loaded.set) }
 }
 
 /// An empty set beside the errors.
-fn stub(input: &Input, errors: &TokenStream, tracked: &TokenStream) -> TokenStream {
-    let runtime = &input.runtime;
+fn stub(runtime: &TokenStream, errors: &TokenStream, tracked: &TokenStream) -> TokenStream {
     quote! {
         {
             #tracked
@@ -103,12 +144,20 @@ impl Root {
 }
 
 /// Makes cargo rebuild when one of the files that were read changes or goes away. The bytes end up in no binary.
-fn tracked(root: &Root, input: &Input, set: &Set) -> TokenStream {
-    let files = set.files.iter().map(|file| {
-        let path = root.join(&format!("{}/{file}", set.directory));
-        quote! { ::core::include_bytes!(#path) }
-    });
-    quote_spanned! { input.span => const _: &[&[u8]] = &[#(#files),*]; }
+///
+/// It is written as text, for the compiler to read: its own build is optimised, that of a procedural macro is mostly not.
+/// The paths are those of this machine, since `concat!(env!(…), …)` would be two more macros to expand for each file.
+fn tracked(set: &Set) -> TokenStream {
+    let mut text = String::from("const _: () = {");
+    for file in &set.files {
+        let path = set.location.join(file);
+        let Some(path) = path.to_str() else { continue };
+        text.push_str("::core::include_bytes!(");
+        text.push_str(&Literal::string(path).to_string());
+        text.push_str(");");
+    }
+    text.push_str("};");
+    text.parse().unwrap_or_else(|_| quote! { ::core::compile_error!("the files of the migrations cannot be tracked"); })
 }
 
 /// A build without debug assertions refuses what is not sealed, unless it was told to allow it.

@@ -2,8 +2,10 @@
 
 use proc_macro2::{Span, TokenStream};
 use syn::ext::IdentExt;
-use syn::parse::{Parse, ParseStream};
+use syn::parse::{Parse, ParseStream, Parser};
 use syn::{Ident, LitStr, Token, bracketed};
+
+use crate::item::{self, Item};
 
 /// Where migrations lie unless said otherwise.
 const DEFAULT_PATH: &str = "migrations";
@@ -15,6 +17,8 @@ const KEYS: &str = "`path`, `unsealed`, `history` and `namespace`";
 pub(crate) struct Input {
     /// The path of the runtime crate, as `$crate` of its own macro.
     pub(crate) runtime: TokenStream,
+    /// The static to declare; none where the macro is an expression.
+    pub(crate) item: Option<Item>,
     pub(crate) path: String,
     /// Where an error about the directory is to be shown.
     pub(crate) span: Span,
@@ -32,26 +36,35 @@ pub(crate) enum Unsealed {
 
 impl Parse for Input {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        let runtime;
-        bracketed!(runtime in input);
-        let runtime = runtime.parse()?;
-        let mut said = Said::default();
-        if input.peek(LitStr) {
-            said.path = Some(input.parse()?);
-            comma_or_end(input)?;
-        }
-        while !input.is_empty() {
-            said.option(input)?;
-            comma_or_end(input)?;
-        }
+        let Head { runtime, item } = input.parse()?;
+        let said = match &item {
+            Some(_) => Said::read.parse2(item::arguments(input)?)?,
+            None => Said::read(input)?,
+        };
         Ok(Self {
             runtime,
+            item,
             span: said.path.as_ref().map_or_else(Span::call_site, LitStr::span),
             path: said.path.map_or_else(|| DEFAULT_PATH.to_owned(), |path| path.value()),
             unsealed: said.unsealed.map_or(Unsealed::Refuse, |_| Unsealed::Allow),
             history: said.history.map(|history| history.value()),
             namespace: said.namespace.map_or_else(String::new, |namespace| namespace.value()),
         })
+    }
+}
+
+/// What stands before the path and the options.
+pub(crate) struct Head {
+    pub(crate) runtime: TokenStream,
+    pub(crate) item: Option<Item>,
+}
+
+impl Parse for Head {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let runtime;
+        bracketed!(runtime in input);
+        let item = Item::is_ahead(input).then(|| input.parse()).transpose()?;
+        Ok(Self { runtime: runtime.parse()?, item })
     }
 }
 
@@ -64,7 +77,24 @@ struct Said {
 }
 
 impl Said {
+    fn read(input: ParseStream<'_>) -> syn::Result<Self> {
+        let mut said = Self::default();
+        if input.peek(LitStr) {
+            said.path = Some(input.parse()?);
+            comma_or_end(input)?;
+        }
+        while !input.is_empty() {
+            said.option(input)?;
+            comma_or_end(input)?;
+        }
+        Ok(said)
+    }
+
     fn option(&mut self, input: ParseStream<'_>) -> syn::Result<()> {
+        if let Some((place, what)) = no_literal(input) {
+            let message = format!("{what}: write the path, which is relative to the package");
+            return Err(syn::Error::new(place, message));
+        }
         let Ok(key) = Ident::parse_any(input) else {
             return Err(input.error(format!("expected the path as a string, or an option: {KEYS}")));
         };
@@ -73,12 +103,6 @@ impl Said {
             "unsealed" => &mut self.unsealed,
             "history" => &mut self.history,
             "namespace" => &mut self.namespace,
-            // `concat!(env!("CARGO_MANIFEST_DIR"), "/migrations")`, as other macros want it.
-            other if input.peek(Token![!]) => {
-                let message =
-                    format!("`{other}!` is not expanded here: write the path, which is relative to the package");
-                return Err(syn::Error::new(key.span(), message));
-            }
             other => {
                 let message = format!("`{other}` is no option of embed_migrations!: there are {KEYS}");
                 return Err(syn::Error::new(key.span(), message));
@@ -99,6 +123,9 @@ fn value(key: &Ident, input: ParseStream<'_>) -> syn::Result<LitStr> {
         return Err(syn::Error::new(key.span(), format!("`{key}` has no value: write {example}")));
     }
     input.parse::<Token![=]>()?;
+    if let Some((place, what)) = no_literal(input) {
+        return Err(syn::Error::new(place, format!("{what}: write {example}")));
+    }
     // The place of a value that is not there would be the whole macro.
     let place = if input.is_empty() { key.span() } else { input.span() };
     let no_string = |_| syn::Error::new(place, format!("the value of `{key}` is a string: write {example}"));
@@ -114,6 +141,25 @@ fn value(key: &Ident, input: ParseStream<'_>) -> syn::Result<LitStr> {
         return refuse("PostgreSQL knows no NUL character");
     }
     Ok(value)
+}
+
+/// What only becomes a string after this macro has been expanded, if that stands next: another macro, such as
+/// `concat!(env!("CARGO_MANIFEST_DIR"), "/migrations")`, or a constant.
+fn no_literal(input: ParseStream<'_>) -> Option<(Span, String)> {
+    let ahead = input.fork();
+    let mut word = Ident::parse_any(&ahead).ok()?;
+    let place = word.span();
+    let mut is_qualified = false;
+    while ahead.parse::<Token![::]>().is_ok() {
+        is_qualified = true;
+        word = Ident::parse_any(&ahead).ok()?;
+    }
+    if ahead.peek(Token![!]) {
+        return Some((place, format!("`{word}!` is not expanded here")));
+    }
+    let name = word.to_string();
+    let is_constant = is_qualified || (name.contains(char::is_uppercase) && !name.contains(char::is_lowercase));
+    is_constant.then(|| (place, format!("what `{name}` stands for is not known here")))
 }
 
 fn comma_or_end(input: ParseStream<'_>) -> syn::Result<()> {

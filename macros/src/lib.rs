@@ -2,11 +2,17 @@
 //!
 //! It reads a directory, has [`graven_source`] check it, and turns the checked set into constant tokens. It decides
 //! nothing about migrations itself, and nothing is left to do when the program starts.
+#![cfg_attr(feature = "nightly", feature(proc_macro_tracked_path))]
 
+mod docs;
 mod errors;
 mod expand;
 mod input;
+mod item;
 mod quote;
+#[cfg_attr(feature = "nightly", path = "track/nightly.rs")]
+#[cfg_attr(not(feature = "nightly"), path = "track/stable.rs")]
+mod track;
 
 use proc_macro::TokenStream;
 
@@ -16,8 +22,8 @@ use crate::input::Input;
 #[proc_macro]
 #[doc(hidden)]
 pub fn embed(tokens: TokenStream) -> TokenStream {
-    match syn::parse::<Input>(tokens) {
+    match syn::parse::<Input>(tokens.clone()) {
         Ok(input) => expand::expand(&input).into(),
-        Err(error) => error.into_compile_error().into(),
+        Err(error) => expand::refuse(tokens.into(), &error).into(),
     }
 }

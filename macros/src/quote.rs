@@ -5,39 +5,116 @@ use std::time::Duration;
 use proc_macro2::{Literal, TokenStream};
 use quote::quote;
 
+use graven_source::Kind;
 use graven_source::directive::{Directives, Transaction};
-use graven_source::set::{Control, Migration, Sealing, Unit};
+use graven_source::set::{Control, Migration, Sealing, Set, Unit};
 use graven_source::statement::StatementKind;
 
-/// One migration, as a call of the runtime's constructor.
-pub(crate) fn migration(runtime: &TokenStream, found: &Migration) -> TokenStream {
-    let version = Literal::i64_unsuffixed(found.version.value());
-    let file = found.file.as_str();
-    let name = found.name_range();
-    let (start, end) = (bound(name.start), bound(name.end));
-    let sealing = match found.sealing {
-        Sealing::Sealed => quote! { Sealed },
-        _ => quote! { Unsealed },
-    };
-    let sql = Literal::string(&found.text);
-    let checksum = Literal::byte_string(found.checksum.as_bytes());
-    let details = details(runtime, found);
+/// The items that hold what a set embeds, a static `MIGRATIONS` among them.
+///
+/// Texts and numbers are one literal each, which the runtime takes apart in a constant function: an expression a
+/// migration would cost the compiler several times as much.
+pub(crate) fn items(runtime: &TokenStream, set: &Set) -> TokenStream {
+    let mut forward = Table::default();
+    let mut backward = Table::default();
+    for found in &set.migrations {
+        let reverse = set.reverse_of(found).map(|reverse| {
+            backward.add(reverse, special(runtime, reverse, None));
+            backward.rows.len() - 1
+        });
+        let details = match (special(runtime, found, reverse), reverse) {
+            (Which::Plain, Some(reverse)) => Which::Reversed(reverse),
+            (details, _) => details,
+        };
+        forward.add(found, details);
+    }
+    let (count, reverses) = (forward.rows.len(), backward.rows.len());
+    let plain = quote! { &#runtime::__private::DEFAULT };
+    if reverses == 0 {
+        let table = forward.call(runtime, &plain, &quote! { &[] });
+        return quote! { #[allow(long_running_const_eval)] static MIGRATIONS: [#runtime::Migration; #count] = #table; };
+    }
+    let forward = forward.call(runtime, &plain, &quote! { &REVERSED });
+    let backward = backward.call(runtime, &quote! { &#runtime::__private::REVERSE }, &quote! { &[] });
     quote! {
-        #runtime::__private::migration(
-            #version, #file, (#start, #end), #runtime::__private::Sealing::#sealing, #sql, #checksum, #details
-        )
+        #[allow(long_running_const_eval)]
+        static REVERSES: [#runtime::Migration; #reverses] = #backward;
+        #[allow(long_running_const_eval)]
+        static REVERSED: [#runtime::__private::Details; #reverses] = #runtime::__private::reversed(&REVERSES);
+        #[allow(long_running_const_eval)]
+        static MIGRATIONS: [#runtime::Migration; #count] = #forward;
     }
 }
 
-/// What few migrations have. All others share one static of it.
-fn details(runtime: &TokenStream, found: &Migration) -> TokenStream {
+/// Migrations on their way into one call of the runtime's `table`, which says what a record looks like.
+#[derive(Default)]
+struct Table<'a> {
+    rows: Vec<(&'a Migration, Which)>,
+}
+
+/// What a migration has beside its text.
+enum Which {
+    /// Nothing in particular: all such share one static.
+    Plain,
+    /// A reverse, that one, and nothing else.
+    Reversed(usize),
+    /// What few migrations have.
+    Special(TokenStream),
+}
+
+impl<'a> Table<'a> {
+    fn add(&mut self, found: &'a Migration, details: Which) {
+        self.rows.push((found, details));
+    }
+
+    fn call(&self, runtime: &TokenStream, plain: &TokenStream, reversed: &TokenStream) -> TokenStream {
+        let is_special = |details: &Which| matches!(details, Which::Special(_));
+        let all_special = self.rows.iter().filter(|(_, details)| is_special(details)).count();
+        let mut texts =
+            String::with_capacity(self.rows.iter().map(|(found, _)| found.file.len() + found.text.len()).sum());
+        let mut records = Vec::with_capacity(self.rows.len() * 55);
+        let mut special = Vec::new();
+        for (found, details) in &self.rows {
+            texts.push_str(&found.file);
+            texts.push_str(&found.text);
+            let which = match details {
+                Which::Plain => 0,
+                Which::Reversed(reverse) => all_special + 1 + reverse,
+                Which::Special(tokens) => {
+                    special.push(tokens);
+                    special.len()
+                }
+            };
+            let name = found.name_range();
+            records.extend(found.checksum.as_bytes());
+            records.extend(found.version.value().to_le_bytes());
+            records.extend(long(found.file.len() + found.text.len()).to_le_bytes());
+            for place in [found.file.len(), name.start, name.end] {
+                records.extend(short(place).to_le_bytes());
+            }
+            records.extend(long(which).to_le_bytes());
+            records.push(u8::from(found.sealing == Sealing::Sealed));
+        }
+        let count = self.rows.len();
+        let (texts, records) = (Literal::string(&texts), Literal::byte_string(&records));
+        let special = if special.is_empty() {
+            quote! { &[] }
+        } else {
+            quote! { { static SPECIAL: &[#runtime::__private::Details] = &[#(#special),*]; SPECIAL } }
+        };
+        quote! { #runtime::__private::table::<#count>(#texts, #records, #plain, #special, #reversed) }
+    }
+}
+
+/// What few migrations have, if this one does. `reverse` is the place of its reverse in `REVERSES`.
+fn special(runtime: &TokenStream, found: &Migration, reverse: Option<usize>) -> Which {
     let (absorbed, units) = match &found.control {
         Control::Absorbed(absorbed) => (absorbed.as_slice(), [].as_slice()),
         Control::Units(units) => ([].as_slice(), units.as_slice()),
         _ => ([].as_slice(), [].as_slice()),
     };
     if found.directives == Directives::default() && found.was.is_empty() && absorbed.is_empty() {
-        return quote! { &#runtime::__private::DEFAULT };
+        return Which::Plain;
     }
     let transaction = match found.directives.transaction {
         Transaction::On => quote! { On },
@@ -59,18 +136,26 @@ fn details(runtime: &TokenStream, found: &Migration) -> TokenStream {
         let effect = effect(runtime, unit, &found.text);
         quote! { #runtime::__private::unit(#start, #end, #effect) }
     });
+    let mut details = quote! {
+        #runtime::__private::details(
+            #runtime::__private::Transaction::#transaction, #lock_timeout, #statement_timeout, #retries,
+            WAS, &[#(#absorbed),*], UNITS,
+        )
+    };
+    if found.kind == Kind::Reverse {
+        details = quote! { #runtime::__private::of_reverse(#details) };
+    }
+    if let Some(reverse) = reverse {
+        details = quote! { #runtime::__private::with_reverse(#details, &REVERSES[#reverse]) };
+    }
     // Items: a borrow of what is computed lives for ever in an item's initialiser, and not everywhere else.
-    quote! {
+    Which::Special(quote! {
         {
             const WAS: &[[u8; 32]] = &[#(#was),*];
             const UNITS: &[#runtime::__private::Unit] = &[#(#units),*];
-            static DETAILS: #runtime::__private::Details = #runtime::__private::details(
-                #runtime::__private::Transaction::#transaction, #lock_timeout, #statement_timeout, #retries,
-                WAS, &[#(#absorbed),*], UNITS,
-            );
-            &DETAILS
+            #details
         }
-    }
+    })
 }
 
 fn effect(runtime: &TokenStream, unit: &Unit, text: &str) -> TokenStream {
@@ -104,10 +189,16 @@ pub(crate) fn option(value: Option<TokenStream>) -> TokenStream {
     }
 }
 
-fn bound(at: usize) -> Literal {
-    Literal::u16_unsuffixed(u16::try_from(at).unwrap_or(u16::MAX))
+fn offset(at: usize) -> Literal {
+    Literal::u32_unsuffixed(long(at))
 }
 
-fn offset(at: usize) -> Literal {
-    Literal::u32_unsuffixed(u32::try_from(at).unwrap_or(u32::MAX))
+/// No file system knows names that do not fit.
+fn short(number: usize) -> u16 {
+    u16::try_from(number).unwrap_or(u16::MAX)
+}
+
+/// The compiler holds no text that does not fit.
+fn long(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }

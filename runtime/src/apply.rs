@@ -9,12 +9,13 @@ use crate::connection::{Connection, Failure};
 use crate::error::Error;
 use crate::failed::{Left, MigrationFailed};
 use crate::history::{self, Claimant, Table};
+use crate::lock;
 use crate::migrations::{Migration, Transaction};
 use crate::options::Options;
 use crate::plan::{Start, Step};
 use crate::retry::Retries;
 use crate::run::Run;
-use crate::sent::{Pieces, changes_strings, name_for_dba};
+use crate::sent::{Pieces, goes_in_pieces, name_for_dba};
 use crate::sql::milliseconds;
 use crate::state::SessionState;
 
@@ -64,7 +65,7 @@ impl Way {
         let together = |step: &&Step| Self::alone(step) == Self::Together(1);
         let mut bytes = 0;
         let fits = |step: &&Step| {
-            bytes += step.migration.sql.len();
+            bytes += step.migration.sql().len();
             bytes <= MOST_BYTES
         };
         Self::Together(steps.iter().take(MOST_MIGRATIONS).take_while(together).take_while(fits).count().max(1))
@@ -80,7 +81,7 @@ impl Way {
 
     fn alone(step: &Step) -> Self {
         match (step.migration.details.transaction, &step.start) {
-            (Transaction::On, Start::Fresh) if changes_strings(step.migration) => Self::InPieces,
+            (Transaction::On, Start::Fresh) if goes_in_pieces(step.migration) => Self::InPieces,
             (Transaction::On, Start::Fresh) => Self::Together(1),
             _ => Self::StatementByStatement,
         }
@@ -102,8 +103,15 @@ impl Applying<'_> {
         let mut retries: Option<(Version, Retries)> = None;
         while !left.is_empty() {
             let count = if one_by_one > 0 { 1 } else { left.len() };
-            let batch = Batch::of(self, left.get(..count).unwrap_or(left));
+            let mut batch = Batch::of(self, left.get(..count).unwrap_or(left));
+            if run.session.has_lock_to_give_back() {
+                batch.give_back_the_lock(self);
+            }
             let reply = run.session.send(&batch.text).await;
+            if let Some(answer) = batch.lock_given_back(&reply) {
+                lock::given_back(Some(answer));
+                run.session.gave_back_the_lock();
+            }
             let done = batch.done(&reply);
             for (step, duration) in left.iter().zip(&done.durations) {
                 run.applied(step.migration, *duration, self.last);
@@ -148,6 +156,22 @@ impl Applying<'_> {
         run: &mut Run<'_, '_, C>,
         migration: &'static Migration,
     ) -> Result<Outcome, Error> {
+        let claim = history::claim(self.table, migration, self.claimant);
+        let Some(duration) = self.transaction(run, migration, &claim, &self.tail(migration)).await? else {
+            return Ok(Outcome::ClaimedElsewhere);
+        };
+        run.applied(migration, duration, self.last);
+        Ok(Outcome::Applied)
+    }
+
+    /// Runs a file in one transaction, after a claim and before what ends it. `None` where the claim is another run's.
+    pub(crate) async fn transaction<C: Connection>(
+        self,
+        run: &mut Run<'_, '_, C>,
+        migration: &'static Migration,
+        claim: &str,
+        tail: &str,
+    ) -> Result<Option<Duration>, Error> {
         let mut retries = Retries::new(self.options, migration);
         'tries: loop {
             let began = std::time::Instant::now();
@@ -155,10 +179,10 @@ impl Applying<'_> {
             let last = sent.len().saturating_sub(1);
             for (at, mut sent) in sent.into_iter().enumerate() {
                 if at == 0 {
-                    sent.precede(&self.head(migration, &opening), opening.len() + HEAD_STATEMENTS);
+                    sent.precede(&self.head_with(migration, &opening, claim), opening.len() + HEAD_STATEMENTS);
                 }
                 if at == last {
-                    sent.follow(&self.tail(migration));
+                    sent.follow(tail);
                 }
                 let reply = run.session.send(&sent.text).await;
                 let Some(failure) = reply.failure else { continue };
@@ -171,29 +195,31 @@ impl Applying<'_> {
                     let _ = run.session.send("ROLLBACK").await;
                 }
                 if at == 0 && completed == claim_position(&opening) {
-                    return self.claim_failed(failure);
+                    return self.claim_failed(failure).map(|_| None);
                 }
                 let place = sent.locate(migration, &failure, completed);
                 let failed = MigrationFailed::new(run.set, migration, failure, place, behind);
                 retries.pause_or_give_up(run, migration, failed).await?;
                 continue 'tries;
             }
-            run.applied(migration, began.elapsed(), self.last);
-            return Ok(Outcome::Applied);
+            return Ok(Some(began.elapsed()));
         }
     }
 
     /// What stands before the SQL of a transactional migration.
     pub(crate) fn head(self, migration: &Migration, opening: &[&str]) -> String {
+        self.head_with(migration, opening, &history::claim(self.table, migration, self.claimant))
+    }
+
+    fn head_with(self, migration: &Migration, opening: &[&str], claim: &str) -> String {
         let opening: String =
             opening.iter().map(|statement| format!("{}\n;\n", statement.trim_end_matches(';'))).collect();
         let lock_timeout = migration.details.lock_timeout.or(self.options.table_lock_timeout).unwrap_or_default();
         let statement_timeout =
             migration.details.statement_timeout.or(self.options.statement_timeout).unwrap_or_default();
         format!(
-            "{name}BEGIN;\n{opening}{NO_TRANSACTION_TIMEOUT};\n{};\n{};\nSET LOCAL lock_timeout = {};\nSET LOCAL statement_timeout = {};\n",
+            "{name}BEGIN;\n{opening}{NO_TRANSACTION_TIMEOUT};\n{};\n{claim};\nSET LOCAL lock_timeout = {};\nSET LOCAL statement_timeout = {};\n",
             self.patience("SET LOCAL"),
-            history::claim(self.table, migration, self.claimant),
             milliseconds(lock_timeout),
             milliseconds(statement_timeout),
             name = name_for_dba(migration),
@@ -213,12 +239,14 @@ impl Applying<'_> {
         // All commits but the last need not wait for the disk: a crash of the server can only lose a whole suffix of them,
         // each with its row, and the last one flushes them all (PostgreSQL manual, 30.4).
         let commit = if migration.version == self.last { "" } else { "SET LOCAL synchronous_commit = off;\n" };
+        let finish = history::finish(self.table, migration.version, self.claimant);
+        self.tail_with(&format!("{commit}{finish};\n"))
+    }
+
+    /// The same with other statements before the COMMIT.
+    pub(crate) fn tail_with(self, statements: &str) -> String {
         // Constraint triggers that wait for the commit must run with the settings that the file made for them.
-        format!(
-            "\n;\nSET CONSTRAINTS ALL IMMEDIATE;\n{};\n{commit}{};\nCOMMIT",
-            self.state.restore(),
-            history::finish(self.table, migration.version, self.claimant)
-        )
+        format!("\n;\nSET CONSTRAINTS ALL IMMEDIATE;\n{};\n{statements}COMMIT", self.state.restore())
     }
 
     /// What the failure of a claim means.
@@ -226,6 +254,9 @@ impl Applying<'_> {
         if let Failure::Server(error) = &failure {
             match error.sqlstate.as_str() {
                 "23505" if self.table.is_named_in(error) => return Ok(Outcome::ClaimedElsewhere),
+                // The row is not there any more; or, where the default isolation is stricter than read committed, it is being
+                // changed at this moment.
+                history::NOT_THERE | "40001" => return Ok(Outcome::ClaimedElsewhere),
                 // Another run's claim is not committed yet, and takes longer than this one may wait.
                 "55P03" => return Err(Error::LockTimeout { waited: self.options.lock_timeout, holder: None }),
                 _ => {}

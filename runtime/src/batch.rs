@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use crate::apply::{Applying, HEAD_STATEMENTS, claim_position};
-use crate::connection::Reply;
+use crate::connection::{Reply, Row};
 use crate::history::FINISHED;
+use crate::lock;
 use crate::migrations::Migration;
 use crate::plan::Step;
 use crate::sent::{COMMENT, Pieces, Sent};
@@ -15,6 +16,8 @@ pub(crate) struct Batch {
     parts: Vec<Part>,
     /// What the server says when it has written a duration, which is the statement before a COMMIT.
     finished: String,
+    /// Whether it ends by giving back the lock.
+    gives_back: bool,
 }
 
 /// One migration of a batch.
@@ -45,7 +48,24 @@ impl Batch {
                 format!("{}{}", name_for_dba(several), texts.join(SEPARATOR))
             }
         };
-        Self { text, parts, finished: format!("{FINISHED}{}", applying.claimant.run) }
+        Self { text, parts, finished: format!("{FINISHED}{}", applying.claimant.run), gives_back: false }
+    }
+
+    /// Gives the lock back as well, once everything has committed, where this is the last message of a run that needs it.
+    pub(crate) fn give_back_the_lock(&mut self, applying: Applying<'_>) {
+        if self.parts.last().is_some_and(|part| part.migration.version == applying.last) {
+            self.gives_back = true;
+            self.text.push_str(SEPARATOR);
+            self.text.push_str(&lock::give_back(applying.table));
+        }
+    }
+
+    /// What the server has said of the lock, if the message came so far.
+    pub(crate) fn lock_given_back<'r>(&self, reply: &'r Reply) -> Option<&'r Row> {
+        if !self.gives_back || reply.failure.is_some() {
+            return None;
+        }
+        reply.completed.last()?.first()
     }
 
     /// What has committed, as the reply says.

@@ -7,7 +7,8 @@ use graven_source::{Checksum, Version};
 use crate::history::{Doubt, Progress};
 use crate::lock::Holder;
 use crate::migrations::{Migration, Sealing};
-use crate::plan::{Entry, recorded};
+use crate::plan::{Entry, recorded, resumable};
+use crate::plan_revert::redo_command;
 use crate::status::State;
 
 /// A difference between the set and the history that a run refuses.
@@ -35,6 +36,9 @@ pub enum Conflict {
         embedded: Checksum,
         /// Whether the set has it sealed. If not, the edit was most likely a developer's own.
         sealing: Sealing,
+        /// The command that reverts it and applies it again, where that is possible: it is not sealed, nothing is applied after
+        /// it, and it has a reverse.
+        redo: Option<String>,
     },
     /// It was applied, and the set does not have it although it has later ones.
     #[non_exhaustive]
@@ -100,6 +104,8 @@ pub enum IncompleteReason {
     },
     /// The file has changed since.
     Modified,
+    /// A run would take it up again, and this verb does not.
+    Resumable,
     /// Another instance is at it right now.
     #[non_exhaustive]
     Running {
@@ -118,16 +124,17 @@ impl Conflict {
                 version: migration.version,
                 name: migration.name().to_owned(),
                 recorded_name: name(),
-                file: migration.file.to_owned(),
+                file: migration.file().to_owned(),
                 history: String::new(),
                 recorded: recorded(entry.record)?,
                 embedded: migration.checksum(),
                 sealing: migration.sealing,
+                redo: redo_command(entry),
             }),
             (State::OutOfOrder, Some(migration)) => Some(Self::OutOfOrder {
                 version: migration.version,
                 name: migration.name().to_owned(),
-                file: migration.file.to_owned(),
+                file: migration.file().to_owned(),
                 highest: entry.highest?,
                 sealing: migration.sealing,
             }),
@@ -144,10 +151,11 @@ impl Conflict {
         let Progress::Started { done, total, doubt } = record.progress else { return None };
         let unit = usize::try_from(done).ok().and_then(|done| migration.details.units.get(done));
         let reason = match (unit, doubt) {
+            _ if resumable(migration, entry.record).is_some() => IncompleteReason::Resumable,
             (Some(unit), Doubt::InDoubt) if migration.accepts(&record.checksum) => {
                 let start = unit.start as usize;
                 IncompleteReason::InDoubt {
-                    line: migration.sql.get(..start).map_or(1, |before| before.matches('\n').count() + 1),
+                    line: migration.sql().get(..start).map_or(1, |before| before.matches('\n').count() + 1),
                     statement: first_line(unit.sql(migration)),
                 }
             }
@@ -156,7 +164,7 @@ impl Conflict {
         Some(Self::Incomplete {
             version: migration.version,
             name: migration.name().to_owned(),
-            file: migration.file.to_owned(),
+            file: migration.file().to_owned(),
             done,
             total,
             reason,
@@ -168,9 +176,12 @@ impl Conflict {
     /// name, the history table, and the flags that lead the command line to it.
     pub(crate) fn located(mut self, directory: &str, table: &str, command_line: &str) -> Self {
         match &mut self {
-            Self::Modified { file, history, .. } => {
+            Self::Modified { file, history, redo, .. } => {
                 *file = format!("{directory}/{file}");
                 table.clone_into(history);
+                if let Some(redo) = redo {
+                    redo.push_str(command_line);
+                }
             }
             Self::OutOfOrder { file, .. } => *file = format!("{directory}/{file}"),
             Self::Incomplete { file, flags, .. } => {
@@ -221,6 +232,10 @@ impl Conflict {
                 "another branch has used the version {version} for `{recorded_name}`: bring that file back, and give \
                  `{name}` the next free version"
             ),
+            Self::Modified { redo: Some(redo), file, .. } => format!(
+                "it is not sealed, so this is most likely your own edit: `{redo}` takes it back with its reverse and applies \
+                 it as it is now (in code, `Migrator::redo`); or undo the edit (`git checkout -- {file}`)"
+            ),
             Self::Modified { sealing: Sealing::Unsealed, version, file, history, .. } => format!(
                 "it is not sealed, so this is most likely your own edit: undo it (`git checkout -- {file}`) and write a \
                  new migration; or, in a development database, undo by hand what the old text did, forget it with \
@@ -243,6 +258,9 @@ impl Conflict {
                  (`graven apply --out-of-order`) if no later migration depends on the order"
             ),
             Self::Incomplete { reason: IncompleteReason::Running { .. }, .. } => "wait until it is done".to_owned(),
+            Self::Incomplete { flags, reason: IncompleteReason::Resumable, .. } => {
+                format!("let a run finish it first: `graven apply{flags}`, or a start of the service")
+            }
             Self::Incomplete { version, flags, reason: IncompleteReason::InDoubt { .. }, .. } => format!(
                 "look whether that statement took effect; then `graven resolve {version} --applied{flags}` goes on after \
                  it, `graven resolve {version} --retry{flags}` runs it again (in code, `Migrator::resolve`)"
@@ -285,6 +303,7 @@ impl fmt::Display for Conflict {
                         write!(f, "and the next may or may not have run ({file}:{line}: {statement})")
                     }
                     IncompleteReason::Modified => f.write_str("and its file has changed since"),
+                    IncompleteReason::Resumable => f.write_str("and a run would go on after them"),
                     IncompleteReason::Running { by } => write!(f, "and another instance is at it: {by}"),
                 }
             }

@@ -47,10 +47,28 @@ pub struct Reply {
 }
 
 /// A row: its cells as text, `None` for NULL.
-#[derive(Debug, Default)]
-pub(crate) struct Row(pub(crate) Vec<Option<String>>);
+#[derive(Default)]
+pub(crate) struct Row {
+    /// Of all cells, one after another: ten thousand rows are not to be a hundred thousand strings.
+    text: String,
+    /// Where in it each cell lies.
+    cells: Vec<Option<(usize, usize)>>,
+}
 
 impl Row {
+    /// A row of these cells.
+    #[cfg_attr(not(any(test, feature = "tokio-postgres")), expect(dead_code, reason = "only a driver has rows"))]
+    pub(crate) fn of<'a>(cells: impl ExactSizeIterator<Item = Option<&'a str>> + Clone) -> Self {
+        let length = cells.clone().flatten().map(str::len).sum();
+        let mut row = Self { text: String::with_capacity(length), cells: Vec::with_capacity(cells.len()) };
+        for cell in cells {
+            let start = row.text.len();
+            row.text.push_str(cell.unwrap_or_default());
+            row.cells.push(cell.map(|_| (start, row.text.len())));
+        }
+        row
+    }
+
     /// The text of a cell, empty for NULL or a cell that is not there.
     pub(crate) fn text(&self, at: usize) -> &str {
         self.optional(at).unwrap_or_default()
@@ -58,7 +76,8 @@ impl Row {
 
     /// The text of a cell that may be NULL.
     pub(crate) fn optional(&self, at: usize) -> Option<&str> {
-        self.0.get(at).and_then(Option::as_deref)
+        let (start, end) = (*self.cells.get(at)?)?;
+        self.text.get(start..end)
     }
 
     /// A boolean cell; NULL is false.
@@ -69,6 +88,12 @@ impl Row {
     /// A number, or `None` for NULL and for what is not one.
     pub(crate) fn number<N: std::str::FromStr>(&self, at: usize) -> Option<N> {
         self.optional(at)?.parse().ok()
+    }
+}
+
+impl std::fmt::Debug for Row {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries((0..self.cells.len()).map(|at| self.optional(at))).finish()
     }
 }
 

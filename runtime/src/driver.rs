@@ -9,3 +9,5 @@ mod url;
 
 #[cfg(feature = "tokio-postgres")]
 pub use self::tokio_postgres::connect;
+#[cfg(feature = "tokio-postgres")]
+pub(crate) use self::tokio_postgres::connect_cancelling;

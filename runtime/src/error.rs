@@ -1,6 +1,7 @@
 //! What can go wrong, each with what to do about it.
 
 mod hint;
+mod text;
 
 use std::fmt;
 use std::time::Duration;
@@ -9,10 +10,15 @@ use graven_source::Version;
 
 pub use crate::conflict::{Conflict, IncompleteReason};
 pub use crate::failed::{Cause, MigrationFailed};
+pub use crate::obstacle::Obstacle;
 pub use crate::server_error::ServerError;
 
+pub(crate) use self::text::count;
+use self::text::{applied_after, conflicts_line, done_before, held_by, listed, obstacles_line, pending_and};
+use crate::failed::reverted;
+use crate::foreign::ForeignHistory;
 use crate::lock::Holder;
-use crate::report::Applied;
+use crate::report::{Applied, Reverted};
 
 /// Why a verb did not do what it was asked to.
 ///
@@ -44,14 +50,64 @@ pub enum Error {
     #[error(transparent)]
     MigrationFailed(Box<MigrationFailed>),
 
-    /// Something else went wrong after migrations had been applied. They stay applied.
-    #[error("{source}, after {} had been applied", count(.applied.len(), "migration", "migrations"))]
+    /// Something else went wrong after migrations had been applied or reverted. That stays so.
+    #[error("{source}, after {}", done_before(.applied, .reverted))]
     #[non_exhaustive]
     Stopped {
         /// What this run had applied.
         applied: Vec<Applied>,
+        /// What this revert or redo had reverted.
+        reverted: Vec<Reverted>,
         /// What went wrong.
         source: Box<Self>,
+    },
+
+    /// What was to be reverted cannot be. Nothing was reverted.
+    #[error("{}", obstacles_line(.obstacles))]
+    #[non_exhaustive]
+    NotRevertible {
+        /// All that stands in the way, ascending by version.
+        obstacles: Vec<Obstacle>,
+        /// The history table.
+        history: String,
+    },
+
+    /// A migration that is to be redone is not the highest that is applied. Nothing was reverted.
+    #[error("migration {version} cannot be redone: {} after it", applied_after(.above))]
+    #[non_exhaustive]
+    NotHighest {
+        /// The version that was asked for.
+        version: Version,
+        /// What is applied after it, ascending.
+        above: Vec<Version>,
+    },
+
+    /// A migration that is to be redone is not applied.
+    #[error("migration {version} is not applied: there is nothing to redo")]
+    #[non_exhaustive]
+    NothingToRedo {
+        /// The version that was asked for.
+        version: Version,
+    },
+
+    /// A migration that is to be redone is sealed. Nothing was reverted.
+    #[error("migration {version} {name} is sealed, and is not redone")]
+    #[non_exhaustive]
+    RedoSealed {
+        /// Its version.
+        version: Version,
+        /// Its name.
+        name: String,
+    },
+
+    /// There is no migration of the version that was asked for.
+    #[error("there is no migration {version}")]
+    #[non_exhaustive]
+    NoSuchVersion {
+        /// The version that was asked for.
+        version: i64,
+        /// The nearest versions of the set, below and above.
+        nearest: Vec<Version>,
     },
 
     /// Another instance held the lock for longer than this one was to wait.
@@ -64,11 +120,11 @@ pub enum Error {
         holder: Option<Box<Holder>>,
     },
 
-    /// Migrations are pending, and the server is a standby: it cannot write, and its advisory locks exclude nobody.
-    #[error("{} pending, and this server is a read-only standby", count(.pending.len(), "migration is", "migrations are"))]
+    /// Something is to be written, and the server is a standby: it cannot write, and its advisory locks exclude nobody.
+    #[error("{}this server is a read-only standby", pending_and(.pending.len()))]
     #[non_exhaustive]
     Standby {
-        /// What is pending.
+        /// What is pending; empty where something else was to be done than to apply it.
         pending: Vec<Pending>,
     },
 
@@ -82,6 +138,8 @@ pub enum Error {
         tables: Vec<String>,
         /// Where the history would be.
         history: String,
+        /// The history that another migration tool keeps there, if it is one that graven knows.
+        foreign: Option<Box<ForeignHistory>>,
     },
 
     /// A first run, while another schema of the search path has a history.
@@ -221,13 +279,14 @@ pub enum Error {
         name: String,
     },
 
-    /// A dev build does not know of a file that lies in its migrations directory, or knows one that is gone.
+    /// A dev build does not know of a file that lies in its migrations directory, knows one that is gone, or knows
+    /// another text of one.
     #[error("this binary was built before {file} was {change}")]
     #[non_exhaustive]
     StaleBuild {
         /// The file.
         file: String,
-        /// `added` or `removed`.
+        /// `added`, `removed` or `edited`.
         change: &'static str,
         /// The migrations directory.
         directory: String,
@@ -301,16 +360,35 @@ impl Error {
         }
     }
 
+    /// What this revert or redo had reverted before it failed. It stays reverted.
+    #[must_use]
+    pub fn reverted(&self) -> &[Reverted] {
+        match self {
+            Self::MigrationFailed(failed) => &failed.reverted,
+            Self::Stopped { reverted, .. } => reverted,
+            _ => &[],
+        }
+    }
+
     /// The whole page about it: what, where, why, what had been applied before, and what to do.
     #[must_use]
     pub fn explain(&self) -> String {
         let mut page = self.to_string();
         match self {
-            Self::Stopped { applied, source } => {
+            Self::Stopped { applied, reverted: before, source } => {
                 page = source.explain();
                 let applied: Vec<String> = applied.iter().map(|it| format!("{} {}", it.version, it.name)).collect();
-                page.push_str(&format!("\n  applied before it in this run: {}", applied.join(", ")));
+                if !before.is_empty() {
+                    page.push_str(&format!("\n  reverted before it: {}", reverted(before)));
+                }
+                if !applied.is_empty() {
+                    page.push_str(&format!("\n  applied before it in this run: {}", applied.join(", ")));
+                }
                 return page;
+            }
+            Self::NotRevertible { obstacles, .. } => {
+                let remedies = obstacles.iter().map(|it| format!("\n\n  {it}\n    remedy: {}", it.remedy()));
+                page.extend(remedies);
             }
             Self::Conflicts { conflicts, .. } if conflicts.len() == 1 => {
                 page.extend(conflicts.iter().map(|conflict| format!("\n  remedy: {}", conflict.remedy())));
@@ -342,41 +420,4 @@ impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.explain())
     }
-}
-
-/// As many conflicts as one line has room for.
-const SHOWN_CONFLICTS: usize = 8;
-
-fn conflicts_line(conflicts: &[Conflict]) -> String {
-    match conflicts {
-        [only] => only.to_string(),
-        several => {
-            let state = |conflict: &Conflict| {
-                let version = conflict.version().map_or_else(String::new, |version| format!("{version} "));
-                format!("{version}{}", conflict.state())
-            };
-            let states = several.iter().take(SHOWN_CONFLICTS).map(state).collect::<Vec<_>>().join(", ");
-            let more = several.len().saturating_sub(SHOWN_CONFLICTS);
-            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-            format!("{} conflicts between the migrations and the database: {states}{more}", several.len())
-        }
-    }
-}
-
-fn held_by(holder: Option<&Holder>) -> String {
-    holder.map(|holder| format!(" (pid {}, {})", holder.pid, holder.name())).unwrap_or_default()
-}
-
-pub(crate) fn count(number: usize, one: &str, several: &str) -> String {
-    format!("{number} {}", if number == 1 { one } else { several })
-}
-
-/// The first few of a list, and how many more there are.
-fn listed(pending: &[Pending]) -> String {
-    const SHOWN: usize = 3;
-    let mut text = pending.iter().take(SHOWN).map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    if pending.len() > SHOWN {
-        text.push_str(&format!(" and {} more", pending.len() - SHOWN));
-    }
-    text
 }

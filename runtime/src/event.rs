@@ -103,6 +103,36 @@ pub enum Event<'a> {
         /// How long it took.
         duration: Duration,
     },
+    /// The reverse of a migration is sent to the server.
+    #[non_exhaustive]
+    Reverting {
+        /// The migration's version.
+        version: Version,
+        /// Its name.
+        name: &'a str,
+        /// Which of those to revert it is, from 1.
+        number: usize,
+        /// How many there are.
+        of: usize,
+    },
+    /// A migration is reverted, and that is committed: it is pending again.
+    #[non_exhaustive]
+    Reverted {
+        /// Its version.
+        version: Version,
+        /// Its name.
+        name: &'a str,
+        /// How long its reverse took.
+        duration: Duration,
+    },
+    /// A migration is recorded as applied without having been run.
+    #[non_exhaustive]
+    Stamped {
+        /// Its version.
+        version: Version,
+        /// Its name.
+        name: &'a str,
+    },
     /// The run is over, and everything is applied.
     #[non_exhaustive]
     Done {
@@ -163,6 +193,15 @@ impl Event<'_> {
             ),
             Self::Applied { version, name, duration } => {
                 tracing::info!(target: "graven", instance, %version, name, duration = %rounded(*duration), "applied");
+            }
+            Self::Reverting { version, name, number, of } => {
+                tracing::debug!(target: "graven", instance, %version, name, number, of, "reverting");
+            }
+            Self::Reverted { version, name, duration } => {
+                tracing::info!(target: "graven", instance, %version, name, duration = %rounded(*duration), "reverted");
+            }
+            Self::Stamped { version, name } => {
+                tracing::info!(target: "graven", instance, %version, name, "recorded as applied without running it");
             }
             Self::Done { applied, duration } => {
                 tracing::info!(target: "graven", instance, applied, duration = %rounded(*duration), "done");

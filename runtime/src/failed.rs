@@ -3,20 +3,22 @@
 use std::fmt;
 use std::ops::Range;
 
-use graven_source::Version;
 use graven_source::snippet::{Excerpt, Style};
+use graven_source::{Kind, Version};
 
 use crate::connection::Failure;
 use crate::error::count;
 use crate::lock::Holder;
 use crate::migrations::{Migration, Migrations, Sealing};
-use crate::report::Applied;
+use crate::report::{Applied, Reverted};
 use crate::server_error::{DISK_FULL, ServerError};
 
-/// A migration that failed. Those before it stay applied.
+/// A migration or its reverse that failed. What was done before it stays done.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct MigrationFailed {
+    /// What failed: the migration itself, or its reverse.
+    pub kind: Kind,
     /// Its version.
     pub version: Version,
     /// Its name.
@@ -33,6 +35,8 @@ pub struct MigrationFailed {
     pub attempts: u32,
     /// What this run had applied before it.
     pub applied: Vec<Applied>,
+    /// What this revert or redo had reverted before it.
+    pub reverted: Vec<Reverted>,
     /// Of a migration that gave up waiting for a table: the sessions that hold locks on tables it names, the oldest
     /// transactions first, as far as they could be seen right after.
     pub in_the_way: Vec<Holder>,
@@ -52,6 +56,8 @@ pub enum Cause {
     Server(Box<ServerError>),
     /// The connection was lost: what was under way has committed whole or not at all.
     ConnectionLost(Box<dyn std::error::Error + Send + Sync>),
+    /// Another run has taken the migration over: this one's connection had been taken for dead. Nothing more of it was sent.
+    TakenOver,
 }
 
 /// What is left of a migration that failed.
@@ -65,6 +71,10 @@ pub(crate) enum Left {
     Statements { done: u32, total: u32 },
     /// Its first statements, and whether the next one ran is not known.
     InDoubt { done: u32, total: u32 },
+    /// Of a reverse without transaction: perhaps some of its statements, and its migration's row.
+    Reversed,
+    /// What another run makes of it.
+    Elsewhere,
 }
 
 impl MigrationFailed {
@@ -75,25 +85,41 @@ impl MigrationFailed {
         place: Option<Range<usize>>,
         left: Left,
     ) -> Box<Self> {
-        let file = format!("{}/{}", set.directory, migration.file);
         let cause = match failure {
             Failure::Server(error) => Cause::Server(error),
             Failure::Connection(error) => Cause::ConnectionLost(error),
         };
         let label = match &cause {
             Cause::Server(error) => error.message.as_str(),
-            Cause::ConnectionLost(_) => "",
+            Cause::ConnectionLost(_) | Cause::TakenOver => "",
         };
-        let excerpt = place.map(|place| Excerpt::cut(migration.sql, place, label));
+        let excerpt = place.map(|place| Excerpt::cut(migration.sql(), place, label));
+        Self::because(set, migration, cause, excerpt, left)
+    }
+
+    /// The error of a migration that another run has taken over.
+    pub(crate) fn taken_over(set: Migrations, migration: &Migration) -> Box<Self> {
+        Self::because(set, migration, Cause::TakenOver, None, Left::Elsewhere)
+    }
+
+    fn because(
+        set: Migrations,
+        migration: &Migration,
+        cause: Cause,
+        excerpt: Option<Excerpt>,
+        left: Left,
+    ) -> Box<Self> {
         Box::new(Self {
+            kind: migration.kind(),
             version: migration.version,
             name: migration.name().to_owned(),
-            file,
+            file: format!("{}/{}", set.directory, migration.file()),
             line: excerpt.as_ref().map(Excerpt::line),
             column: excerpt.as_ref().map(Excerpt::column),
             cause,
             attempts: 1,
             applied: Vec::new(),
+            reverted: Vec::new(),
             in_the_way: Vec::new(),
             excerpt,
             left,
@@ -118,7 +144,11 @@ impl MigrationFailed {
     #[must_use]
     pub fn hint(&self) -> String {
         let correct = match &self.cause {
+            Cause::ConnectionLost(_) if self.kind == Kind::Reverse => {
+                "`graven status` shows whether the migration is still applied: look before you count steps again"
+            }
             Cause::ConnectionLost(_) => "start again: what had committed is in the history and does not run twice",
+            Cause::TakenOver => "start again, which waits for that run: it goes on after the last recorded statement",
             Cause::Server(error) if error.sqlstate == "55P03" => {
                 "another session held a lock on what the migration changes, and waiting on would have held up everybody \
                  behind it: start again when that session is done, or let this file wait longer with `-- graven: \
@@ -151,6 +181,14 @@ impl MigrationFailed {
             Cause::Server(_) => CORRECT,
         };
         match self.left {
+            Left::Reversed => {
+                let again = "as long as `graven status` shows the migration as applied, a revert runs the whole reverse \
+                             again: what of it has taken effect must bear that (`IF EXISTS`)";
+                match &self.cause {
+                    Cause::ConnectionLost(_) | Cause::TakenOver => again.to_owned(),
+                    Cause::Server(_) => format!("{correct}; {again}"),
+                }
+            }
             Left::InDoubt { .. } => format!(
                 "look whether the statement took effect; then `graven resolve {0} --applied{1}` goes on after it, \
                  `graven resolve {0} --retry{1}` runs it again",
@@ -160,10 +198,10 @@ impl MigrationFailed {
                 "correct the file, accept the edit with `graven seal --accept-edit {}`, and start again",
                 self.version
             ),
-            Left::Nothing | Left::Unsaid { .. } => correct.to_owned(),
+            Left::Nothing | Left::Unsaid { .. } | Left::Elsewhere => correct.to_owned(),
             // The file is recorded under its checksum, and must stay as it is.
             Left::Statements { .. } => match &self.cause {
-                Cause::ConnectionLost(_) => correct.to_owned(),
+                Cause::ConnectionLost(_) | Cause::TakenOver => correct.to_owned(),
                 Cause::Server(error) if error.sqlstate.starts_with("53") => correct.to_owned(),
                 Cause::Server(error) if matches!(error.sqlstate.as_str(), "55P03" | "57014") => {
                     "the file must stay as it is now that its first statements are recorded: start again when what was \
@@ -199,7 +237,13 @@ impl MigrationFailed {
         for holder in &self.in_the_way {
             page.push_str(&format!("\n  in the way: {holder}"));
         }
-        page.push_str(&format!("\n  left behind: {}", self.left));
+        match (self.kind, self.left) {
+            (Kind::Reverse, Left::Nothing) => page.push_str("\n  left behind: the migration, applied as it was"),
+            (Kind::Reverse, Left::Unsaid { .. }) => {
+                page.push_str("\n  left behind: the migration, applied as it was, or all of it is reverted");
+            }
+            _ => page.push_str(&format!("\n  left behind: {}", self.left)),
+        }
         let applied = match self.applied.as_slice() {
             [] => "nothing".to_owned(),
             [one] => format!("{} {}", one.version, one.name),
@@ -214,14 +258,20 @@ impl MigrationFailed {
                 )
             }
         };
-        page.push_str(&format!("\n  applied before it in this run: {applied}"));
+        if self.kind != Kind::Reverse {
+            page.push_str(&format!("\n  applied before it in this run: {applied}"));
+        }
+        if self.kind == Kind::Reverse || !self.reverted.is_empty() {
+            page.push_str(&format!("\n  reverted before it: {}", reverted(&self.reverted)));
+        }
         page
     }
 }
 
 impl fmt::Display for MigrationFailed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "migration {} {} failed at {}", self.version, self.name, self.file)?;
+        let what = if self.kind == Kind::Reverse { "the reverse of migration" } else { "migration" };
+        write!(f, "{what} {} {} failed at {}", self.version, self.name, self.file)?;
         if let (Some(line), Some(column)) = (self.line, self.column) {
             write!(f, ":{line}:{column}")?;
         }
@@ -231,6 +281,7 @@ impl fmt::Display for MigrationFailed {
         match &self.cause {
             Cause::Server(error) => write!(f, ": {error}"),
             Cause::ConnectionLost(error) => write!(f, ": the connection was lost: {error}"),
+            Cause::TakenOver => f.write_str(": another run has taken it over, and this one must not go on with it"),
         }
     }
 }
@@ -238,6 +289,12 @@ impl fmt::Display for MigrationFailed {
 /// Its message says the cause already, so that [`source`](std::error::Error::source) is none: whoever prints a chain of
 /// causes would print it twice. [`cause`](MigrationFailed::cause) has it.
 impl std::error::Error for MigrationFailed {}
+
+/// What was reverted, in one line.
+pub(crate) fn reverted(reverted: &[Reverted]) -> String {
+    let named: Vec<String> = reverted.iter().map(|it| format!("{} {}", it.version, it.name)).collect();
+    if named.is_empty() { "nothing".to_owned() } else { named.join(", ") }
+}
 
 impl fmt::Display for Left {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -252,11 +309,15 @@ impl fmt::Display for Left {
             Self::Statements { done, total } => {
                 write!(f, "the first {done} of its {total} statements; the next run goes on after them")
             }
+            Self::Elsewhere => f.write_str("what the other run makes of this migration"),
             Self::InDoubt { done, total } => write!(
                 f,
                 "the first {done} of its {total} statements, and perhaps statement {} or a part of it",
                 done + 1
             ),
+            Self::Reversed => {
+                f.write_str("the migration, applied as it was, but for what of its reverse has taken effect")
+            }
         }
     }
 }

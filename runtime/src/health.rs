@@ -68,6 +68,20 @@ impl std::fmt::Display for HealthState {
 }
 
 impl Health {
+    pub(crate) fn all_applied(total: usize) -> Self {
+        Self {
+            state: HealthState::Healthy,
+            total,
+            applied: total,
+            pending: 0,
+            out_of_order: 0,
+            modified: 0,
+            incomplete: 0,
+            orphaned: 0,
+            future: 0,
+        }
+    }
+
     pub(crate) fn of(status: &Status) -> Self {
         let mut health = Self {
             state: HealthState::Healthy,

@@ -3,15 +3,17 @@
 //! Format 1 is the only one so far; ARCHITECTURE.md lists the formats. The table's name is always qualified and quoted,
 //! but for the first look, which confines the search path to the one schema instead (see [`look`]).
 
+mod glance;
 mod read;
 mod write;
 
 use graven_source::{Checksum, Version};
 
+pub(crate) use self::glance::{Asking, glance};
 pub(crate) use self::read::{become_role, look, same_elsewhere, state};
 pub(crate) use self::write::{
-    Claimant, FINISHED, claim, claim_started, complete, complete_by_word, create, finish, flush, progress, settle,
-    take_over, unclaim, unsettle,
+    Claimant, FINISHED, NOT_THERE, claim, claim_started, complete, complete_by_word, create, finish, flush, progress,
+    settle, stamp, take_back, take_over, unclaim, unsettle,
 };
 use crate::connection::Row;
 use crate::server_error::ServerError;

@@ -16,7 +16,8 @@
 //! * [`embed_migrations!`] reads the directory and turns whatever is wrong with it into a compile error.
 //! * [`Migrations`] is the set it makes: plain static data. Its verbs [`run`](Migrations::run),
 //!   [`verify`](Migrations::verify), [`status`](Migrations::status) and [`health`](Migrations::health) meet a database.
-//! * [`Migrator`] is the same verbs with options.
+//! * [`Migrator`] is the same verbs with options, and those of an operator: [`revert`](Migrator::revert),
+//!   [`redo`](Migrator::redo), [`stamp`](Migrator::stamp) and [`resolve`](Migrator::resolve).
 //! * [`Error`] says what went wrong, where, and what to do about it.
 //!
 //! # Features
@@ -24,6 +25,8 @@
 //! * `tokio-postgres` (default): run on a `tokio_postgres::Client`, or on a connection of graven's own with `run_url`.
 //! * `tls` (default): TLS for `run_url`, by rustls.
 //! * `serde`: `Serialize` for reports, status and health.
+//! * `nightly`: [`embed_migrations!`] tracks the directory itself. Needs a nightly compiler, and leans on what may change
+//!   there any day.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod apply;
@@ -34,6 +37,8 @@ mod driver;
 mod error;
 mod event;
 mod failed;
+mod foreign;
+mod glance;
 mod guard;
 mod health;
 mod history;
@@ -44,33 +49,41 @@ mod look;
 mod migrations;
 mod migrator;
 mod non_transactional;
+mod obstacle;
 mod options;
 mod plan;
+mod plan_revert;
 mod private;
 mod report;
 mod resolve;
 mod retry;
+mod reverse;
+mod revert;
 mod run;
 mod sent;
 mod server_error;
 mod session;
 mod sql;
+mod stamp;
 mod state;
 mod status;
+mod under_lock;
 
 pub use graven_source::{Checksum, Kind, Version};
 
 pub use crate::connection::Connection;
 #[cfg(feature = "tokio-postgres")]
 pub use crate::driver::connect;
-pub use crate::error::{Cause, Conflict, Error, IncompleteReason, MigrationFailed, Pending, ServerError};
+pub use crate::error::{Cause, Conflict, Error, IncompleteReason, MigrationFailed, Obstacle, Pending, ServerError};
 pub use crate::event::Event;
+pub use crate::foreign::ForeignHistory;
 pub use crate::health::{Health, HealthState};
 pub use crate::lock::Holder;
 pub use crate::migrations::{Migration, Migrations, Sealing, Transaction};
 pub use crate::migrator::Migrator;
 pub use crate::options::Mode;
-pub use crate::report::{Applied, Outcome, Report};
+pub use crate::plan_revert::{StampTo, Target};
+pub use crate::report::{Applied, Outcome, Redone, Report, RevertReport, Reverted, StampReport, Stamped};
 pub use crate::resolve::{Resolution, Resolved};
 pub use crate::status::{MigrationStatus, State, Status};
 
@@ -86,9 +99,24 @@ pub mod __private {
 /// static MIGRATIONS: graven::Migrations = graven::embed_migrations!();
 /// ```
 ///
-/// Without a path it reads `migrations`. A path is relative to the package, the folder that holds its `Cargo.toml`. It
-/// may lead out of the package, which suits a workspace whose members share their migrations; the packaged crate then
-/// does not contain them, and does not build elsewhere.
+/// Or it is the whole item. Then hovering over the static, completion and `cargo doc` show which migrations are in it:
+///
+/// ```
+/// graven::embed_migrations! {
+///     /// What this service needs.
+///     pub(crate) static MIGRATIONS = "migrations";
+/// }
+///
+/// assert_eq!(MIGRATIONS.len(), 2);
+/// ```
+///
+/// Without a path it reads `migrations`. A path is relative to the package whose code holds the call, the folder of its
+/// `Cargo.toml`: also where that is a member of a workspace, and where the call came out of another crate's macro. It is a
+/// string in the source: a macro sees no value of a constant, of `env!` or of `concat!`.
+///
+/// A path may lead out of the package (`"../migrations"`), which suits a workspace whose members share their migrations.
+/// `cargo package` then leaves them out, and what it made does not build. It does follow a symbolic link: link the
+/// directory into the package, and name the link.
 ///
 /// Options follow as `key = value`:
 ///
@@ -112,16 +140,31 @@ pub mod __private {
 ///
 /// # Rebuilds
 ///
-/// Cargo rebuilds when a file that was read changes or goes away. A new file is noticed by the change to
-/// `seal.lock` that `graven new`, `graven seal` and a pull make. A file dropped in by hand is caught at the next start
-/// of a dev build, or at build time with this `build.rs`:
+/// Cargo rebuilds when a file that was read becomes newer than the last build, or goes away. A new file is noticed by the
+/// change to `seal.lock` that `graven new`, `graven seal` and the pull of a sealed migration make. What cargo does not see:
+///
+/// * A new file without a change to `seal.lock`: one dropped in by hand, or a branch that adds one so.
+/// * A file whose content changes and whose time does not become newer: `cp -p`, `rsync -t`, `tar`, a link that points
+///   elsewhere, an image's layers, a target directory that is shared or restored. It is the same with all Rust sources.
+///
+/// A dev build notices both when it runs, and refuses with [`Error::StaleBuild`]. **A release build does not**: build
+/// releases in a fresh target directory, or `touch migrations/seal.lock` first. At build time the first is noticed with
+/// this `build.rs`
 ///
 /// ```
 /// println!("cargo:rerun-if-changed=migrations");
 /// ```
+///
+/// or, on a nightly compiler, with the feature `nightly`.
+///
+/// # Under another name
+///
+/// The expansion finds the crate by itself: where `Cargo.toml` gives it another name, where another crate re-exports it,
+/// and within other macros. What it expands to is an expression of constants without `unsafe`, for a static, a constant
+/// or a function, in crates of every edition, `no_std` or `no_implicit_prelude`, and no lint has anything to say of it.
 #[macro_export]
 macro_rules! embed_migrations {
     ($($arguments:tt)*) => {
-        $crate::__private::embed!([$crate] $($arguments)*)
+        $crate::__private::embed! { [$crate] $($arguments)* }
     };
 }

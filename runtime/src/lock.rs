@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::connection::{Connection, Row};
 use crate::error::Error;
 use crate::history::Table;
-use crate::session::{Reach, Session};
+use crate::session::Session;
 use crate::sql::literal;
 
 /// The first pause between two tries.
@@ -32,21 +32,30 @@ pub(crate) fn attempt(table: &Table, process: Option<i32>) -> String {
     )
 }
 
-/// Gives the lock back. A connection that is lost has given it back already.
+/// The statement that gives the lock back and says whether it was held.
+pub(crate) fn give_back(table: &Table) -> String {
+    format!("SELECT pg_catalog.pg_advisory_unlock({})", table.lock_key())
+}
+
+/// Gives the lock back, unless that is done. A connection that is lost has given it back already.
 pub(crate) async fn release<C: Connection>(session: &mut Session<'_, C>, table: &Table) -> Result<(), Error> {
-    if session.reach() == Reach::Pooled {
+    if !session.has_lock_to_give_back() {
         return Ok(());
     }
-    let sql = format!("SELECT pg_catalog.pg_advisory_unlock({})", table.lock_key());
-    let results = session.expect("giving back the lock", &sql).await?;
-    if !results.first().and_then(|rows| rows.first()).is_some_and(|row| row.is_true(0)) {
+    let results = session.expect("giving back the lock", &give_back(table)).await?;
+    given_back(results.first().and_then(|rows| rows.first()));
+    Ok(())
+}
+
+/// Reads the answer to [`give_back`].
+pub(crate) fn given_back(answer: Option<&Row>) {
+    if !answer.is_some_and(|row| row.is_true(0)) {
         tracing::warn!(
             target: "graven",
             "the lock was not held any more: a migration has given up the locks of its session (DISCARD ALL, \
              pg_advisory_unlock_all); each still ran once, by its claim"
         );
     }
-    Ok(())
 }
 
 /// Growing pauses with jitter, so that a fleet that starts at once does not ask in step.

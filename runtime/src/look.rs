@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::history::{self, Detail, FORMAT, Record, Server, Table, Wanted};
 use crate::session::Session;
 
-const DOING: &str = "looking at the migration history";
+pub(crate) const DOING: &str = "looking at the migration history";
 
 /// What one look has seen.
 #[derive(Debug, Default)]
@@ -39,21 +39,25 @@ pub(crate) async fn look<C: Connection>(session: &mut Session<'_, C>, question: 
 }
 
 async fn ask<C: Connection>(session: &mut Session<'_, C>, question: Question<'_>, ask: String) -> Result<Look, Error> {
-    let sql = match question.role {
-        Some(role) => format!("{};\n{ask}", history::become_role(role)),
-        None => ask,
-    };
-    let mut reply = session.send(&sql).await;
-    let mut role_before = None;
-    if let Some(role) = question.role {
-        if reply.completed.is_empty() {
-            return Err(not_become(session, role, reply.failure).await);
-        }
-        role_before = reply.completed.remove(0).first().map(|row| row.text(0).to_owned());
-    }
+    let (reply, role_before) = send_as(session, question, &ask).await?;
     let seen = understand(question, reply, 0)?;
     session.reached(seen.server.process);
     Ok(Look { role_before, ..seen })
+}
+
+/// Sends a message as the role that is to look, and hands back the reply to it and what the role was before.
+pub(crate) async fn send_as<C: Connection>(
+    session: &mut Session<'_, C>,
+    question: Question<'_>,
+    sql: &str,
+) -> Result<(Reply, Option<String>), Error> {
+    let Some(role) = question.role else { return Ok((session.send(sql).await, None)) };
+    let mut reply = session.send(&format!("{};\n{sql}", history::become_role(role))).await;
+    if reply.completed.is_empty() {
+        return Err(not_become(session, role, reply.failure).await);
+    }
+    let before = reply.completed.remove(0).first().map(|row| row.text(0).to_owned());
+    Ok((reply, before))
 }
 
 /// Tries for the lock and looks, in one round trip: what is seen was read after the lock was taken, as each statement
@@ -226,7 +230,8 @@ pub(crate) fn admit(question: Question<'_>, server: &Server, into_existing: Into
         return Err(Error::HistoryElsewhere { history, found: found.clone() });
     }
     if !server.tables.is_empty() && into_existing == IntoExisting::Refuse {
-        return Err(Error::NotEmpty { schema: server.current_schema.clone(), tables: server.tables.clone(), history });
+        let (schema, tables) = (server.current_schema.clone(), server.tables.clone());
+        return Err(Error::NotEmpty { schema, tables, history, foreign: None });
     }
     if !server.may_create {
         return Err(Error::MayNotCreate { role: server.user.clone(), schema: table.schema, history });

@@ -32,12 +32,20 @@ pub struct Migrations {
     pub(crate) built_from: Option<&'static str>,
     pub(crate) history: Option<&'static str>,
     pub(crate) namespace: &'static str,
+    /// The digest over all versions and checksums, so that nothing is computed at a start.
+    pub(crate) digest: Option<&'static [u8; 32]>,
 }
 
 impl Migrations {
     /// The migrations, ascending by version.
     pub fn iter(&self) -> std::slice::Iter<'static, Migration> {
         self.migrations.iter()
+    }
+
+    /// The same as a slice, which constants can look into, too.
+    #[must_use]
+    pub const fn as_slice(&self) -> &'static [Migration] {
+        self.migrations
     }
 
     /// The migration of that version, if the set has it.
@@ -107,6 +115,12 @@ impl Migrations {
     /// and `require` encrypt without checking who answers, `verify-ca` and `verify-full` check it, against
     /// `sslrootcert` or the system's certificates.
     ///
+    /// # Cancellation
+    ///
+    /// Where the future is dropped, the server is asked to cancel the statement that is under way, and the connection and
+    /// with it the lock end. A statement that had finished stays. Where the runtime ends in the same moment, the server
+    /// goes on to the end of what it was sent.
+    ///
     /// # Errors
     ///
     /// As for [`run`](Self::run), and where no connection can be made. No error shows the URL's password.
@@ -156,12 +170,14 @@ impl IntoIterator for &Migrations {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Migration {
     pub(crate) version: Version,
-    pub(crate) file: &'static str,
-    /// Where in `file` the name stands.
+    /// The file's name, and right after it the SQL: each pointer in a static is 24 bytes more of relocation.
+    pub(crate) text: &'static str,
+    /// Where in `text` the SQL begins.
+    pub(crate) sql: u16,
+    /// Where in `text` the name stands.
     pub(crate) name: (u16, u16),
     pub(crate) sealing: Sealing,
-    pub(crate) sql: &'static str,
-    pub(crate) checksum: &'static [u8; 32],
+    pub(crate) checksum: [u8; 32],
     /// What few migrations have; all others share one.
     pub(crate) details: &'static Details,
 }
@@ -176,31 +192,37 @@ impl Migration {
     /// Its name: of `0001_create_users.sql`, `create_users`.
     #[must_use]
     pub fn name(&self) -> &'static str {
-        self.file.get(usize::from(self.name.0)..usize::from(self.name.1)).unwrap_or(self.file)
+        self.text.get(usize::from(self.name.0)..usize::from(self.name.1)).unwrap_or_default()
     }
 
     /// Its file's name, without the directory.
     #[must_use]
     pub const fn file(&self) -> &'static str {
-        self.file
+        self.parts().0
     }
 
     /// What kind of migration it is.
     #[must_use]
     pub const fn kind(&self) -> Kind {
-        Kind::Versioned
+        self.details.kind
+    }
+
+    /// Its reverse, which takes it back: of `0001_create_users.sql`, what `0001_create_users.down.sql` holds.
+    #[must_use]
+    pub const fn reverse(&self) -> Option<&'static Migration> {
+        self.details.reverse
     }
 
     /// Its text, normalised: no byte order mark, LF line ends.
     #[must_use]
     pub const fn sql(&self) -> &'static str {
-        self.sql
+        self.parts().1
     }
 
     /// The SHA-256 of its text.
     #[must_use]
     pub const fn checksum(&self) -> Checksum {
-        Checksum::from_bytes(*self.checksum)
+        Checksum::from_bytes(self.checksum)
     }
 
     /// Whether the seal file vouched for it when the binary was built.
@@ -215,9 +237,17 @@ impl Migration {
         self.details.transaction
     }
 
+    /// The file's name, and the SQL.
+    const fn parts(&self) -> (&'static str, &'static str) {
+        match self.text.split_at_checked(self.sql as usize) {
+            Some(parts) => parts,
+            None => (self.text, ""),
+        }
+    }
+
     /// Whether a database that holds this checksum has this migration: the present text or one accepted before.
     pub(crate) fn accepts(&self, checksum: &Checksum) -> bool {
-        self.checksum == checksum.as_bytes() || self.details.was.iter().any(|was| was == checksum.as_bytes())
+        self.checksum == *checksum.as_bytes() || self.details.was.iter().any(|was| was == checksum.as_bytes())
     }
 }
 
@@ -244,6 +274,8 @@ pub enum Transaction {
 /// What most migrations have in common, so that they share one static of it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Details {
+    pub(crate) kind: Kind,
+    pub(crate) reverse: Option<&'static Migration>,
     pub(crate) transaction: Transaction,
     pub(crate) lock_timeout: Option<Duration>,
     pub(crate) statement_timeout: Option<Duration>,
@@ -259,6 +291,8 @@ pub struct Details {
 impl Details {
     /// What a migration without directives has.
     pub(crate) const DEFAULT: Self = Self {
+        kind: Kind::Versioned,
+        reverse: None,
         transaction: Transaction::On,
         lock_timeout: None,
         statement_timeout: None,
@@ -280,7 +314,7 @@ pub struct Unit {
 impl Unit {
     /// Its SQL.
     pub(crate) fn sql(self, migration: &Migration) -> &'static str {
-        migration.sql.get(self.start as usize..self.end as usize).unwrap_or_default()
+        migration.sql().get(self.start as usize..self.end as usize).unwrap_or_default()
     }
 }
 

@@ -7,12 +7,12 @@ use crate::error::Error;
 use crate::event::{Event, Observers};
 use crate::guard;
 use crate::health::Health;
-use crate::history::Detail;
 use crate::look::IntoExisting;
 use crate::migrations::Migrations;
 use crate::options::{Environment, Mode, Options, parse_history};
 use crate::plan::{Future, OutOfOrder};
-use crate::report::{Outcome, Report};
+use crate::plan_revert::{RedoSealed, StampTo, Target};
+use crate::report::{Outcome, Redone, Report, RevertReport, StampReport};
 use crate::resolve::{Resolution, Resolved};
 use crate::run::Run;
 use crate::status::Status;
@@ -110,6 +110,13 @@ impl Migrator {
         self
     }
 
+    /// Lets [`redo`](Self::redo) take back and apply again a migration that is sealed. Other databases that have run it do not
+    /// get what has changed in it.
+    pub fn redo_sealed(mut self) -> Self {
+        self.options.redo_sealed = RedoSealed::Allow;
+        self
+    }
+
     /// Does everything as another role, of which the one that connects is a member: `SET ROLE` for the length of the run.
     ///
     /// What migrations create belongs to it, whoever connects. The schema of the history is the first of the search path
@@ -161,8 +168,10 @@ impl Migrator {
         }
         // Before it connects: what can be said without a database is said without one.
         guard::check(&self.set)?;
-        let mut client = crate::driver::connect(url).await?;
-        self.run(&mut client).await
+        let (mut client, cancelling) = crate::driver::connect_cancelling(url).await?;
+        let report = self.run(&mut client).await;
+        cancelling.disarm();
+        report
     }
 
     /// Succeeds only if everything is applied. See [`Migrations::verify`].
@@ -183,7 +192,7 @@ impl Migrator {
     /// As for [`Migrations::status`].
     pub async fn status<C: Connection>(&mut self, connection: &mut C) -> Result<Status, Error> {
         let options = self.options()?;
-        self.over(connection, &options).status(Detail::Full).await
+        self.over(connection, &options).status().await
     }
 
     /// Whether a service may take traffic. See [`Migrations::health`].
@@ -193,7 +202,7 @@ impl Migrator {
     /// As for [`Migrations::health`].
     pub async fn health<C: Connection>(&mut self, connection: &mut C) -> Result<Health, Error> {
         let options = self.options()?;
-        Ok(Health::of(&self.over(connection, &options).status(Detail::Plan).await?))
+        self.over(connection, &options).health().await
     }
 
     /// Says what became of the statement at which an incomplete migration was cut off, so that the next run goes on.
@@ -214,6 +223,123 @@ impl Migrator {
     ) -> Result<Resolved, Error> {
         let options = self.options()?.with_environment()?;
         self.over(connection, &options).resolve(version, resolution).await
+    }
+
+    /// Takes migrations back, the highest version first, each by its reverse file, `<version>_<name>.down.sql`. They are
+    /// pending again: the next [`run`](Self::run) applies them.
+    ///
+    /// ```no_run
+    /// # static MIGRATIONS: graven::Migrations = graven::embed_migrations!();
+    /// # async fn take_back(client: &mut tokio_postgres::Client) -> Result<(), graven::Error> {
+    /// use graven::Target;
+    ///
+    /// let report = MIGRATIONS.migrator().revert(client, Target::To(1)).await?;
+    /// for reverted in &report.reverted {
+    ///     println!("{} {} is pending again", reverted.version, reverted.name);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// Replace the instances whose binary has these migrations first: the next one of them to start applies them again.
+    ///
+    /// `GRAVEN_LOCK_TIMEOUT` is heeded and `GRAVEN_MODE` is not: who reverts has said what to do.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotRevertible`], before anything is touched, with everything that stands in the way: a migration without a
+    /// reverse, and what is modified, orphaned, incomplete or future among those to revert. What conflicts below them is no
+    /// obstacle. [`Error::MigrationFailed`] for a reverse that failed, with the place in its file;
+    /// [`Error::reverted`] says what had been reverted before. [`Error::NoSuchVersion`] for a version that nobody knows, and
+    /// [`Error::LockTimeout`] while another instance is migrating.
+    ///
+    /// # Transactions
+    ///
+    /// Each reverse and the removal of its row are one transaction. It removes the row first, and only as it was seen: of
+    /// two that revert the same migration at once, one does, even where no lock holds.
+    ///
+    /// A reverse with `-- graven: transaction = off` runs statement by statement, and the row is removed after the last one.
+    /// Cut off in between, the migration still counts as applied, and the next revert runs the whole reverse again: write
+    /// `IF EXISTS`. All its statements but the last must be `DROP … IF EXISTS` or settings; others are refused. Behind a
+    /// transaction pooler there is no lock to keep two such reverses apart, and [`Error::Pooled`] refuses it.
+    ///
+    /// # Cancellation
+    ///
+    /// As for [`Migrations::run`]: a reverse in a transaction takes effect whole or not at all. Close the connection, and look
+    /// at the status before you count steps again.
+    pub async fn revert<C: Connection>(&mut self, connection: &mut C, target: Target) -> Result<RevertReport, Error> {
+        let options = self.options()?.with_environment()?;
+        guard::check(&self.set)?;
+        self.over(connection, &options).revert(target).await
+    }
+
+    /// Takes the highest applied migration back and applies it again, for one that is still being written: it may have been
+    /// edited since it was applied. Both happen under one lock, by its reverse and its text as they are now.
+    ///
+    /// ```no_run
+    /// # static MIGRATIONS: graven::Migrations = graven::embed_migrations!();
+    /// # async fn again(client: &mut tokio_postgres::Client) -> Result<(), graven::Error> {
+    /// let redone = MIGRATIONS.migrator().redo(client, 2).await?;
+    /// println!("{} {} is applied as it is now", redone.version, redone.name);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Before anything is touched: [`Error::NothingToRedo`] where it is not applied, [`Error::NotHighest`] where something is
+    /// applied after it, [`Error::RedoSealed`] where it is sealed (see [`redo_sealed`](Self::redo_sealed)), and
+    /// [`Error::NotRevertible`] where it has no reverse, is incomplete, or anything else conflicts. Later, as for
+    /// [`revert`](Self::revert) and [`run`](Self::run): [`Error::reverted`] says whether it had been reverted.
+    ///
+    /// # Transactions
+    ///
+    /// Two: one takes it back, the other applies it. Where the second fails, it is pending, and the next run applies it.
+    ///
+    /// # Cancellation
+    ///
+    /// As for [`revert`](Self::revert).
+    pub async fn redo<C: Connection>(&mut self, connection: &mut C, version: i64) -> Result<Redone, Error> {
+        let options = self.options()?.with_environment()?;
+        guard::check(&self.set)?;
+        self.over(connection, &options).redo(version).await
+    }
+
+    /// Records migrations as applied without running them, for a schema that was made otherwise: by another tool, or by hand.
+    /// What is recorded already is passed over, and what lies above stays pending.
+    ///
+    /// It compares nothing with the live schema: that the schema is what these migrations make is the operator's word.
+    ///
+    /// ```no_run
+    /// # static MIGRATIONS: graven::Migrations = graven::embed_migrations!();
+    /// # async fn adopt(client: &mut tokio_postgres::Client) -> Result<(), graven::Error> {
+    /// use graven::StampTo;
+    ///
+    /// // The other tool's history says that the schema is at version 1.
+    /// let report = MIGRATIONS.migrator().stamp(client, StampTo::Version(1)).await?;
+    /// println!("{} recorded, {} pending", report.stamped.len(), report.pending.len());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// In the history such a row has no duration, and of its statements none is counted as done.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchVersion`] where the set has no such version; [`Error::Conflicts`] as for [`run`](Self::run), and for what
+    /// is incomplete; [`Error::LockTimeout`] while another instance is migrating.
+    ///
+    /// # Transactions
+    ///
+    /// One for everything, the history table itself included where it is not there yet.
+    ///
+    /// # Cancellation
+    ///
+    /// All of it is recorded or nothing.
+    pub async fn stamp<C: Connection>(&mut self, connection: &mut C, to: StampTo) -> Result<StampReport, Error> {
+        let options = self.options()?.with_environment()?;
+        guard::check(&self.set)?;
+        self.over(connection, &options).stamp(to).await
     }
 
     fn options(&self) -> Result<Options, Error> {

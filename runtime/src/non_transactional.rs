@@ -1,13 +1,15 @@
 //! Migrations outside of a transaction: statement by statement, with progress recorded after each.
 
+mod recovery;
+mod trace;
+
 use crate::apply::{Applying, Outcome};
 use crate::conflict::first_line;
-use crate::connection::{Connection, Failure, Reply};
+use crate::connection::{Connection, Failure};
 use crate::error::Error;
 use crate::event::Event;
 use crate::failed::{Left, MigrationFailed};
 use crate::history::{self, Doubt};
-use crate::index::{Index, index};
 use crate::migrations::{Effect, Migration, Unit};
 use crate::plan::{Start, Step};
 use crate::retry::Retries;
@@ -15,6 +17,9 @@ use crate::run::Run;
 use crate::sent::Sent;
 use crate::session::Reach;
 use crate::sql::milliseconds;
+
+use self::recovery::{EarlierTry, Going};
+pub(crate) use self::trace::{NewIndex, Trace};
 
 const RECORDING: &str = "recording progress in the history";
 
@@ -31,7 +36,7 @@ impl Applying<'_> {
             return Err(Error::Pooled { what });
         }
         let outcome = match self.begin(run, step).await {
-            Ok(Begun::Claimed) => self.statements(run, step).await.map(|()| Outcome::Applied),
+            Ok(Begun::Claimed { noted }) => self.statements(run, step, noted).await.map(|()| Outcome::Applied),
             Ok(Begun::Elsewhere) => Ok(Outcome::ClaimedElsewhere),
             Err(error) => Err(error),
         };
@@ -54,9 +59,10 @@ impl Applying<'_> {
     async fn begin<C: Connection>(self, run: &mut Run<'_, '_, C>, step: &Step) -> Result<Begun, Error> {
         let migration = step.migration;
         let claim = match &step.start {
-            Start::Fresh => history::claim_started(self.table, migration, self.claimant),
+            Start::Fresh => history::claim_started(self.table, migration, self.claimant, doubt_about(migration, 0)),
             Start::Resume { done, started_by, .. } => {
-                history::take_over(self.table, migration.version, self.claimant, *done, started_by)
+                let next = doubt_about(migration, *done as usize);
+                history::take_over(self.table, migration.version, self.claimant, *done, next, started_by)
             }
         };
         // The statements of one message are one implicit transaction (PostgreSQL manual, 55.2.2.1): LOCAL is to it.
@@ -64,17 +70,19 @@ impl Applying<'_> {
         if let Some(failure) = reply.failure {
             return self.claim_failed(failure).map(|_| Begun::Elsewhere);
         }
-        let taken_over = reply.completed.last().is_some_and(|rows| !rows.is_empty());
-        Ok(if step.start == Start::Fresh || taken_over { Begun::Claimed } else { Begun::Elsewhere })
+        Ok(match (reply.completed.last().and_then(|rows| rows.first()), &step.start) {
+            (None, _) => Begun::Elsewhere,
+            (Some(_), Start::Fresh) => Begun::Claimed { noted: None },
+            (Some(row), Start::Resume { .. }) => Begun::Claimed { noted: row.optional(0).map(str::to_owned) },
+        })
     }
 
     /// Puts the row back to what it was before the claim, where nothing has run since.
     async fn give_back<C: Connection>(self, run: &mut Run<'_, '_, C>, step: &Step) {
         let version = step.migration.version;
         let record = match &step.start {
-            Start::Fresh => history::unclaim(self.table, version),
-            Start::Resume { done, doubt: Doubt::Settled, .. } => history::settle(self.table, version, *done),
-            Start::Resume { doubt: Doubt::InDoubt, .. } => return,
+            Start::Fresh => history::unclaim(self.table, version, self.claimant),
+            Start::Resume { doubt, .. } => history::unsettle(self.table, version, self.claimant, *doubt),
         };
         // If this fails too, the row says that the statement is in doubt: people will find that it has not run.
         let _ = match run.session.reach() {
@@ -107,7 +115,7 @@ impl Applying<'_> {
     }
 
     /// Writes to the history before the unit `at`, as the role that runs migrations, which may be another than the file
-    /// has chosen for its own statements.
+    /// has chosen for its own statements. It fails where another run has taken the migration over.
     async fn record<C: Connection>(
         self,
         run: &mut Run<'_, '_, C>,
@@ -115,14 +123,24 @@ impl Applying<'_> {
         at: usize,
         sql: &str,
     ) -> Result<(), Error> {
-        if session_units(migration, at).next().is_none() {
-            return run.session.expect(RECORDING, sql).await.map(drop);
+        let sets = session_units(migration, at).next().is_some();
+        let results = if sets {
+            run.session.expect(RECORDING, &format!("{};\n{sql}", self.state.restore())).await?
+        } else {
+            run.session.expect(RECORDING, sql).await?
+        };
+        if results.last().is_none_or(Vec::is_empty) {
+            return Err(Error::MigrationFailed(MigrationFailed::taken_over(run.set, migration)));
         }
-        run.session.expect(RECORDING, &format!("{};\n{sql}", self.state.restore())).await?;
-        self.set_up(run, migration, at).await
+        if sets { self.set_up(run, migration, at).await } else { Ok(()) }
     }
 
-    async fn statements<C: Connection>(self, run: &mut Run<'_, '_, C>, step: &Step) -> Result<(), Error> {
+    async fn statements<C: Connection>(
+        self,
+        run: &mut Run<'_, '_, C>,
+        step: &Step,
+        mut noted: Option<String>,
+    ) -> Result<(), Error> {
         let migration = step.migration;
         let units = migration.details.units;
         let (first, mut doubt) = match &step.start {
@@ -136,168 +154,120 @@ impl Applying<'_> {
         for (at, unit) in units.iter().enumerate().skip(first) {
             let (version, number, of) = (migration.version, at + 1, units.len());
             run.observers.tell(&Event::Statement { version, number, of, sql: &first_line(unit.sql(migration)) });
-            self.unit(run, migration, *unit, at, doubt.take()).await?;
+            let going = Going { doubt: doubt.take(), noted: noted.take(), ..Going::new(migration, *unit, at) };
+            self.unit(run, going).await?;
             let done = u32::try_from(number).unwrap_or(u32::MAX);
             let record = if number == of {
-                history::complete(self.table, version)
+                history::complete(self.table, version, self.claimant)
             } else {
-                history::progress(self.table, version, done)
+                history::progress(self.table, version, self.claimant, done, doubt_about(migration, number))
             };
             self.record(run, migration, number, &record).await?;
         }
         if first >= units.len() {
-            self.record(run, migration, first, &history::complete(self.table, migration.version)).await?;
+            let record = history::complete(self.table, migration.version, self.claimant);
+            self.record(run, migration, first, &record).await?;
         }
         Ok(())
     }
 
     /// Runs one unit until it has taken effect or failed for good.
-    async fn unit<C: Connection>(
-        self,
-        run: &mut Run<'_, '_, C>,
-        migration: &'static Migration,
-        unit: Unit,
-        at: usize,
-        mut doubt: Option<Doubt>,
-    ) -> Result<(), Error> {
+    async fn unit<C: Connection>(self, run: &mut Run<'_, '_, C>, mut going: Going) -> Result<(), Error> {
+        let Going { migration, unit, at, .. } = going;
         let mut retries = Retries::new(self.options, migration);
         loop {
             let sent = Sent::unit(migration, unit);
-            let reply = match self.earlier_try(run, unit, doubt).await? {
+            let reply = match self.earlier_try(run, &going).await? {
                 EarlierTry::Finished => return Ok(()),
-                EarlierTry::Gone => run.session.send(&sent.text).await,
+                EarlierTry::Gone => {
+                    self.note(run, &mut going).await?;
+                    run.session.send(&sent.text).await
+                }
+                EarlierTry::Unfinished(rest) => run.session.send(&rest).await,
                 EarlierTry::Stays(reply) => reply,
+                EarlierTry::Untold(failure) => {
+                    let left = self.leave_to_a_person(run, &going).await;
+                    let failed = failed(run, &going, &sent, about_the_whole(failure), 0, left);
+                    return Err(Error::MigrationFailed(failed));
+                }
             };
             let completed = reply.completed.len();
-            let Some(failure) = reply.failure else { return Ok(()) };
+            let Some(failure) = reply.failure else {
+                if !self.passed_over_invalid(run, &going).await? {
+                    return Ok(());
+                }
+                going.doubt = Some(Doubt::Settled);
+                continue;
+            };
             if completed > 0 {
                 // A BEGIN of the file's own is open and aborted.
                 let _ = run.session.send("ROLLBACK").await;
             }
-            let left = self.settle(run, migration, unit, at, &failure).await;
-            let place = sent.locate(migration, &failure, completed);
-            let failed = MigrationFailed::new(run.set, migration, failure, place, left);
+            let left = self.settle(run, &mut going, &failure).await;
+            let failed = failed(run, &going, &sent, failure, completed, left);
             if matches!(left, Left::InDoubt { .. }) {
                 return Err(Error::MigrationFailed(failed));
             }
-            let taken_back = left == Left::Nothing;
             retries.pause_or_give_up(run, migration, failed).await?;
-            self.doubt_again(run, migration, at, taken_back).await?;
+            self.claim_again(run, &going, left).await?;
             self.set_up(run, migration, at).await?;
-            doubt = Some(Doubt::Settled);
+            going.doubt = Some(Doubt::Settled);
         }
-    }
-
-    /// Looks what became of the index that an earlier try was building, and drops it where it is invalid.
-    async fn earlier_try<C: Connection>(
-        self,
-        run: &mut Run<'_, '_, C>,
-        unit: Unit,
-        doubt: Option<Doubt>,
-    ) -> Result<EarlierTry, Error> {
-        let Some(doubt) = doubt else { return Ok(EarlierTry::Gone) };
-        Ok(match index(&mut run.session, unit.effect).await? {
-            // It serves no query, every write pays for it, and the name is taken.
-            Index::Invalid(index) => {
-                let reply = run.session.send(&drop_index(&index)).await;
-                if reply.failure.is_some() { EarlierTry::Stays(reply) } else { EarlierTry::Gone }
-            }
-            // The earlier run was cut off before it could say so.
-            Index::Valid if doubt == Doubt::InDoubt => EarlierTry::Finished,
-            // Behind a pooler, where no lock can be held, the earlier run may be at it still.
-            Index::UnderWay => return Err(Error::LockTimeout { waited: self.options.lock_timeout, holder: None }),
-            Index::Valid | Index::Absent => EarlierTry::Gone,
-        })
-    }
-
-    /// Cleans up after a unit that failed, and records how things stand.
-    async fn settle<C: Connection>(
-        self,
-        run: &mut Run<'_, '_, C>,
-        migration: &'static Migration,
-        unit: Unit,
-        at: usize,
-        failure: &Failure,
-    ) -> Left {
-        let done = u32::try_from(at).unwrap_or(u32::MAX);
-        let total = u32::try_from(migration.details.units.len()).unwrap_or(u32::MAX);
-        let in_doubt = Left::InDoubt { done, total };
-        let Failure::Server(error) = failure else {
-            // A named index can be looked for, and a setting made again: the next run needs nobody's word.
-            return match unit.effect {
-                Effect::ConcurrentIndex { name: Some(_), .. } | Effect::Session => Left::Statements { done, total },
-                _ => in_doubt,
-            };
-        };
-        match unit.effect {
-            Effect::ConcurrentIndex { name: None, .. } => return in_doubt,
-            // An error with a place in the text is from before it began.
-            Effect::CommitsMidway if error.position.is_none() => return in_doubt,
-            // duplicate_table: an index of that name was there before, and is none of this migration's business.
-            Effect::ConcurrentIndex { .. }
-                if error.sqlstate != "42P07" && self.drop_invalid(run, unit).await.is_err() =>
-            {
-                return Left::Statements { done, total };
-            }
-            _ => {}
-        }
-        let record = if at == 0 {
-            history::unclaim(self.table, migration.version)
-        } else {
-            history::settle(self.table, migration.version, done)
-        };
-        match self.record(run, migration, at, &record).await {
-            Err(_) => in_doubt,
-            Ok(()) if at == 0 => Left::Nothing,
-            Ok(()) => Left::Statements { done, total },
-        }
-    }
-
-    /// Drops the invalid index that a failed build leaves behind (PostgreSQL manual, CREATE INDEX).
-    async fn drop_invalid<C: Connection>(self, run: &mut Run<'_, '_, C>, unit: Unit) -> Result<(), Error> {
-        if let Index::Invalid(index) = index(&mut run.session, unit.effect).await? {
-            if run.session.reach() == Reach::Own {
-                // What cut the build short must not cut this short as well.
-                run.session.expect("setting the timeouts", "SET statement_timeout = 0").await?;
-            }
-            run.session.expect("dropping the invalid index", &drop_index(&index)).await?;
-        }
-        Ok(())
     }
 
     /// Records, before another try, that the unit may run again; with the claim itself where that was given back.
-    async fn doubt_again<C: Connection>(
+    async fn claim_again<C: Connection>(
         self,
         run: &mut Run<'_, '_, C>,
-        migration: &'static Migration,
-        at: usize,
-        taken_back: bool,
+        going: &Going,
+        left: Left,
     ) -> Result<(), Error> {
-        let record = if taken_back {
-            history::claim_started(self.table, migration, self.claimant)
+        let (migration, doubt) = (going.migration, going.trace.doubt());
+        let record = if left == Left::Nothing {
+            history::claim_started(self.table, migration, self.claimant, doubt)
         } else {
-            history::unsettle(self.table, migration.version, u32::try_from(at).unwrap_or(u32::MAX))
+            history::unsettle(self.table, migration.version, self.claimant, doubt)
         };
-        self.record(run, migration, at, &record).await
+        self.record(run, migration, going.at, &record).await
     }
 }
 
 /// What came of claiming.
 enum Begun {
     /// The migration is this run's to run.
-    Claimed,
+    Claimed {
+        /// What an earlier run had noted before it sent the unit at which it was cut off.
+        noted: Option<String>,
+    },
     /// It is another run's.
     Elsewhere,
 }
 
-/// What is left of an earlier try.
-enum EarlierTry {
-    /// Nothing that is in the way, or there was none.
-    Gone,
-    /// All of it: it had succeeded.
-    Finished,
-    /// An invalid index that could not be dropped, as the reply says.
-    Stays(Reply),
+/// The error of a unit.
+fn failed<C: Connection>(
+    run: &Run<'_, '_, C>,
+    going: &Going,
+    sent: &Sent,
+    failure: Failure,
+    completed: usize,
+    left: Left,
+) -> Box<MigrationFailed> {
+    let place = sent.locate(going.migration, &failure, completed);
+    MigrationFailed::new(run.set, going.migration, failure, place, left)
+}
+
+/// A failure of a question about a unit, whose place is none in the unit's own text.
+fn about_the_whole(mut failure: Failure) -> Failure {
+    if let Failure::Server(error) = &mut failure {
+        error.position = None;
+    }
+    failure
+}
+
+/// What the history is to say of the unit after the first `done`, before it runs.
+fn doubt_about(migration: &'static Migration, done: usize) -> Doubt {
+    let next = migration.details.units.get(done);
+    next.map_or(Doubt::Settled, |unit| Trace::of(migration, *unit).doubt())
 }
 
 /// The first units that change the session only.
@@ -311,8 +281,4 @@ fn needs_its_own_session(migration: &'static Migration) -> bool {
     details.lock_timeout.is_some()
         || details.statement_timeout.is_some()
         || session_units(migration, details.units.len()).next().is_some()
-}
-
-fn drop_index(qualified: &str) -> String {
-    format!("DROP INDEX CONCURRENTLY IF EXISTS {qualified}")
 }

@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::history::{Detail, Wanted};
 use crate::look::{IntoExisting, Question};
 use crate::plan::Policy;
+use crate::plan_revert::RedoSealed;
 use crate::sql::plain;
 
 /// What `run` does.
@@ -40,6 +41,7 @@ pub(crate) struct Options {
     pub(crate) namespace: String,
     pub(crate) policy: Policy,
     pub(crate) into_existing: IntoExisting,
+    pub(crate) redo_sealed: RedoSealed,
     /// The role to run as, where it is not the one that connects.
     pub(crate) role: Option<String>,
 }
@@ -58,6 +60,7 @@ impl Default for Options {
             namespace: String::new(),
             policy: Policy::default(),
             into_existing: IntoExisting::default(),
+            redo_sealed: RedoSealed::default(),
             role: None,
         }
     }

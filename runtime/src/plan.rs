@@ -85,7 +85,7 @@ pub(crate) fn plan(set: &'static [Migration], history: &[Record], policy: Policy
 }
 
 /// Where an incomplete migration can be taken up again without guessing.
-fn resumable(migration: &Migration, record: Option<&Record>) -> Option<Start> {
+pub(crate) fn resumable(migration: &Migration, record: Option<&Record>) -> Option<Start> {
     let record = record?;
     let Progress::Started { done, total, doubt } = record.progress else { return None };
     let units = migration.details.units;

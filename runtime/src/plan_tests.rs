@@ -9,6 +9,7 @@ use super::{Future, OutOfOrder, Plan, Policy, Start, Step, compare, plan};
 use crate::conflict::{Conflict, IncompleteReason};
 use crate::history::{Doubt, Progress, Record};
 use crate::migrations::{Details, Effect, Migration, Sealing, Transaction, Unit};
+use crate::private::{DEFAULT, migration};
 use crate::status::State;
 
 const LENIENT: Policy = Policy { future: Future::Allow, out_of_order: OutOfOrder::Allow };
@@ -20,15 +21,15 @@ fn version(number: i64) -> Version {
 
 /// A transactional migration; the checksum is this byte throughout.
 fn one(number: i64, checksum: u8) -> Migration {
-    Migration {
-        version: version(number),
-        file: "1_m.sql",
-        name: (2, 3),
-        sealing: Sealing::Sealed,
-        sql: "SELECT 1;\nSELECT 2;\n-- three\nSELECT 3",
-        checksum: Box::leak(Box::new([checksum; 32])),
-        details: &Details::DEFAULT,
-    }
+    migration(
+        number,
+        "1_m.sql",
+        (2, 3),
+        Sealing::Sealed,
+        "SELECT 1;\nSELECT 2;\n-- three\nSELECT 3",
+        &[checksum; 32],
+        &DEFAULT,
+    )
 }
 
 fn set(numbers: &[i64]) -> &'static [Migration] {

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use graven_source::Version;
 
+use crate::error::Pending;
+
 /// What a run did, or found done already.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
@@ -52,6 +54,79 @@ pub struct Applied {
     /// How long it took.
     #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_seconds", rename = "seconds"))]
     pub duration: Duration,
+}
+
+/// What a revert did.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct RevertReport {
+    /// What it reverted, the highest version first. Those migrations are pending again.
+    pub reverted: Vec<Reverted>,
+    /// How long it waited for another instance.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_seconds", rename = "waited_seconds"))]
+    pub waited: Duration,
+    /// How long it took altogether, waiting included.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_seconds", rename = "seconds"))]
+    pub duration: Duration,
+}
+
+/// One migration that was reverted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Reverted {
+    /// Its version.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_version"))]
+    pub version: Version,
+    /// Its name.
+    pub name: String,
+    /// How long its reverse took.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_seconds", rename = "seconds"))]
+    pub duration: Duration,
+}
+
+/// What a redo did: it reverted a migration and applied it again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Redone {
+    /// Its version.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_version"))]
+    pub version: Version,
+    /// Its name.
+    pub name: String,
+    /// How long its reverse took.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_seconds", rename = "reverting_seconds"))]
+    pub reverting: Duration,
+    /// How long it then took itself.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_seconds", rename = "applying_seconds"))]
+    pub applying: Duration,
+}
+
+/// What a stamp did.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct StampReport {
+    /// What it recorded as applied without running it, ascending by version.
+    pub stamped: Vec<Stamped>,
+    /// What is pending after it, which the next run applies.
+    pub pending: Vec<Pending>,
+    /// How many migrations of the set were applied before it.
+    pub applied_before: usize,
+}
+
+/// One migration that was recorded as applied without being run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Stamped {
+    /// Its version.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_version"))]
+    pub version: Version,
+    /// Its name.
+    pub name: String,
 }
 
 #[cfg(feature = "serde")]

@@ -50,7 +50,10 @@ impl<C: Connection> Run<'_, '_, C> {
             if locked == Locked::Yes {
                 let outcome = self.record(&table, &now, version, resolution).await;
                 let released = lock::release(&mut self.session, &table).await;
-                return outcome.and_then(|resolved| released.map(|()| resolved));
+                // Where no lock excludes anybody, another run may have gone on in between: then look again.
+                if let Some(resolved) = outcome? {
+                    return released.map(|()| resolved);
+                }
             }
             seen = now;
             self.wait(&table, &mut waiting).await?;
@@ -63,38 +66,50 @@ impl<C: Connection> Run<'_, '_, C> {
         seen: &Look,
         version: i64,
         resolution: Resolution,
-    ) -> Result<Resolved, Error> {
-        let mut resolved = find(seen, version)?;
+    ) -> Result<Option<Resolved>, Error> {
+        let Unresolved { mut resolved, run } = find(seen, version)?;
         if resolution == Resolution::Applied {
             resolved.statements_done = (resolved.statements_done + 1).min(resolved.statements_total);
         }
         let record = if resolved.statements_done == resolved.statements_total {
-            history::complete_by_word(table, resolved.version)
+            history::complete_by_word(table, resolved.version, &run)
         } else {
-            history::settle(table, resolved.version, resolved.statements_done)
+            history::settle(table, resolved.version, &run, resolved.statements_done)
         };
         let become_role = self.options.role.as_deref().map(|role| format!("{};\n", history::become_role(role)));
         let record = format!("{}{record}", become_role.unwrap_or_default());
-        self.session.expect("resolving an incomplete migration", &record).await?;
+        let results = self.session.expect("resolving an incomplete migration", &record).await?;
+        if results.last().is_none_or(Vec::is_empty) {
+            return Ok(None);
+        }
         tracing::info!(
             target: "graven", instance = self.observers.instance, version = %resolved.version, ?resolution,
             done = resolved.statements_done, of = resolved.statements_total, "resolved"
         );
-        Ok(resolved)
+        Ok(Some(resolved))
     }
 }
 
+/// An incomplete migration, and the run that has left it so.
+struct Unresolved {
+    resolved: Resolved,
+    run: String,
+}
+
 /// The row of an incomplete migration.
-fn find(seen: &Look, version: i64) -> Result<Resolved, Error> {
+fn find(seen: &Look, version: i64) -> Result<Unresolved, Error> {
     seen.records
         .iter()
         .filter(|record| record.version.is_some_and(|found| found.value() == version))
         .find_map(|record| match record.progress {
-            Progress::Started { done, total, .. } => Some(Resolved {
-                version: record.version?,
-                name: record.name.clone(),
-                statements_done: done,
-                statements_total: total,
+            Progress::Started { done, total, .. } => Some(Unresolved {
+                resolved: Resolved {
+                    version: record.version?,
+                    name: record.name.clone(),
+                    statements_done: done,
+                    statements_total: total,
+                },
+                run: record.started_by.clone().unwrap_or_default(),
             }),
             Progress::Applied => None,
         })

@@ -43,7 +43,7 @@ impl Retries {
         };
         if self.left == 0 {
             if transient.sqlstate == "55P03" {
-                failed.in_the_way = in_the_way(&mut run.session, migration.sql).await;
+                failed.in_the_way = in_the_way(&mut run.session, migration.sql()).await;
             }
             return Err(Error::MigrationFailed(failed));
         }

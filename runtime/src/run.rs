@@ -8,13 +8,16 @@ use crate::apply::{Applying, Outcome as StepOutcome, Way};
 use crate::connection::Connection;
 use crate::error::{Conflict, Error, Pending};
 use crate::event::{Event, Observers};
-use crate::history::{self, Claimant, Detail, Record, Table};
+use crate::foreign;
+use crate::glance::{Glance, glance};
+use crate::health::Health;
+use crate::history::{self, Claimant, Detail, Record, Server, Table};
 use crate::lock::{self, Waiting};
 use crate::look::{IntoExisting, Locked, Look, Question, admit, look, may_write, table, try_lock_and_look};
 use crate::migrations::{Migration, Migrations, Transaction};
 use crate::options::Options;
 use crate::plan::{Plan, plan};
-use crate::report::{Applied, Outcome, Report};
+use crate::report::{Applied, Outcome, Report, Reverted};
 use crate::session::{Reach, Session};
 use crate::sql::literal;
 use crate::state::SessionState;
@@ -32,9 +35,11 @@ pub(crate) struct Run<'r, 'c, C> {
     pub(crate) options: &'r Options,
     pub(crate) observers: Observers<'r>,
     pub(crate) started: Instant,
-    waited: Duration,
+    pub(crate) waited: Duration,
     /// What it has applied.
     applied: Vec<Applied>,
+    /// What it has reverted.
+    reverted: Vec<Reverted>,
     /// The last migration that was committed without waiting for the disk, unless one has waited since.
     unflushed: Option<Version>,
 }
@@ -49,6 +54,7 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
             started: Instant::now(),
             waited: Duration::ZERO,
             applied: Vec::new(),
+            reverted: Vec::new(),
             unflushed: None,
         }
     }
@@ -59,7 +65,10 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
 
     /// The verb `run`.
     pub(crate) async fn apply(mut self) -> Result<Report, Error> {
-        let seen = self.first_look().await?;
+        let seen = match self.glance().await? {
+            Glance::Agrees(server) => return Ok(self.up_to_date(server)),
+            Glance::Differs(seen) => seen,
+        };
         let plan = self.plan(&seen);
         if let Ok(plan) = &plan {
             self.looked(&seen, plan);
@@ -75,11 +84,6 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
             Err(_) => {}
         }
         let table = table(self.question(Detail::Plan), &seen.server).ok_or(Error::NoSchema)?;
-        // Whether a history may be begun is seen under the lock: nobody asks for that at every start.
-        may_write(&table, &seen.server)?;
-        if let (Reach::Pooled, Some(role)) = (self.session.reach(), &self.options.role) {
-            return Err(Error::Pooled { what: format!("a run as role {role}") });
-        }
         let role_before = seen.role_before.clone();
         match self.acquire(&table, seen).await? {
             Acquired::Elsewhere(plan) => {
@@ -87,27 +91,21 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
                 Ok(self.report(Outcome::UpToDate, plan))
             }
             Acquired::Lock(seen) => {
-                let outcome = self.locked(&table, *seen).await;
-                if let Some(before) = role_before {
-                    let put_back = self.session.send(&set_role(&before)).await;
-                    if let Some(failure) = put_back.failure {
-                        tracing::warn!(target: "graven", ?failure, "the session's role could not be put back");
-                    }
-                }
-                // On every path: an error must not leave the lock with a connection that goes back to a pool.
-                let released = lock::release(&mut self.session, &table).await;
-                if let (Ok(_), Err(error)) = (&outcome, released) {
-                    // Everything is applied and recorded. Whoever uses the connection next will hear of its end.
-                    tracing::warn!(target: "graven", %error, "everything is applied; the lock went with the connection");
-                }
-                outcome
+                let outcome = match self.refuse_pooled_role() {
+                    Ok(()) => self.locked(&table, *seen).await,
+                    Err(error) => Err(error),
+                };
+                self.leave(&table, role_before, outcome).await
             }
         }
     }
 
     /// The verb `verify`.
     pub(crate) async fn verify(mut self) -> Result<Report, Error> {
-        let seen = self.first_look().await?;
+        let seen = match self.glance().await? {
+            Glance::Agrees(_) => return Ok(self.report(Outcome::UpToDate, self.all_applied())),
+            Glance::Differs(seen) => seen,
+        };
         let plan = match self.plan(&seen) {
             Ok(plan) => plan,
             Err(conflicts) => {
@@ -121,25 +119,56 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
         Err(Error::NotApplied { pending: pending(&plan) })
     }
 
-    pub(crate) async fn first_look(&mut self) -> Result<Look, Error> {
-        let question = self.question(Detail::Plan);
-        let seen = look(&mut self.session, question).await?;
-        if self.observers.instance.is_empty() {
-            self.observers.instance = instance(&seen.server.application);
+    /// The verb `health`.
+    pub(crate) async fn health(mut self) -> Result<Health, Error> {
+        match self.glance().await? {
+            Glance::Agrees(_) => Ok(Health::all_applied(self.set.len())),
+            Glance::Differs(seen) => {
+                Ok(Health::of(&Status::new(None, "", self.set.migrations, &seen.records, Vec::new())))
+            }
         }
+    }
+
+    async fn glance(&mut self) -> Result<Glance, Error> {
+        let question = self.question(Detail::Plan);
+        let seen = glance(&mut self.session, question, &self.set).await?;
+        let (Glance::Agrees(server) | Glance::Differs(Look { server, .. })) = &seen;
+        self.introduce(server);
         Ok(seen)
     }
 
+    pub(crate) async fn first_look(&mut self) -> Result<Look, Error> {
+        let question = self.question(Detail::Plan);
+        let seen = look(&mut self.session, question).await?;
+        self.introduce(&seen.server);
+        Ok(seen)
+    }
+
+    /// Remembers who this is, for the log and the history.
+    fn introduce(&mut self, server: &Server) {
+        if self.observers.instance.is_empty() {
+            self.observers.instance = instance(&server.application);
+        }
+    }
+
+    fn all_applied(&self) -> Plan {
+        Plan { applied: self.set.len(), ..Plan::default() }
+    }
+
+    /// What a run reports that had nothing to do.
+    fn up_to_date(&mut self, server: Server) -> Report {
+        let plan = self.all_applied();
+        self.looked(&Look { server, ..Look::default() }, &plan);
+        self.report(Outcome::UpToDate, plan)
+    }
+
     /// The verb `status`.
-    pub(crate) async fn status(mut self, detail: Detail) -> Result<Status, Error> {
-        let question = self.question(detail);
+    pub(crate) async fn status(mut self) -> Result<Status, Error> {
+        let question = self.question(Detail::Full);
         let seen = look(&mut self.session, question).await?;
         let history = table(question, &seen.server).map(|table| table.shown());
         let conflicts = self.plan(&seen).err().unwrap_or_default();
-        let conflicts = match detail {
-            Detail::Plan => conflicts,
-            Detail::Full => self.with_holder(&seen, conflicts).await,
-        };
+        let conflicts = self.with_holder(&seen, conflicts).await;
         Ok(Status::new(history, &self.options.namespace, self.set.migrations, &seen.records, conflicts))
     }
 
@@ -155,7 +184,7 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
 
     /// Refuses to begin under the default namespace what is applied under another: whoever forgot to name it would run
     /// everything again.
-    async fn refuse_forgotten_namespace(&mut self, table: &Table, seen: &Look) -> Result<(), Error> {
+    pub(crate) async fn refuse_forgotten_namespace(&mut self, table: &Table, seen: &Look) -> Result<(), Error> {
         let beginning = seen.server.table_exists && seen.records.is_empty() && table.namespace.is_empty();
         if !beginning || self.options.into_existing == IntoExisting::Allow {
             return Ok(());
@@ -184,6 +213,8 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
             {
                 return Ok(Acquired::Elsewhere(plan));
             }
+            // Who may not write need not wait for the lock to hear of it.
+            may_write(table, &now.server)?;
             seen = now;
             self.wait(table, &mut waiting).await?;
         }
@@ -219,15 +250,20 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
         if let Some(state) = &state {
             state.finish(&mut self.session).await;
         }
-        let applied = std::mem::take(&mut self.applied);
-        outcome.map_err(|error| match error {
+        outcome.map_err(|error| self.after_what_was_done(error))
+    }
+
+    /// An error with what had been done before it.
+    pub(crate) fn after_what_was_done(&mut self, error: Error) -> Error {
+        let (applied, reverted) = (std::mem::take(&mut self.applied), self.take_reverted());
+        match error {
             Error::MigrationFailed(mut failed) => {
-                failed.applied = applied;
+                (failed.applied, failed.reverted) = (applied, reverted);
                 Error::MigrationFailed(failed.with_flags(self.options.flags()))
             }
-            error if applied.is_empty() => error,
-            error => Error::Stopped { applied, source: Box::new(error) },
-        })
+            error if applied.is_empty() && reverted.is_empty() => error,
+            error => Error::Stopped { applied, reverted, source: Box::new(error) },
+        }
     }
 
     /// Plans and applies until nothing is left to do.
@@ -247,7 +283,9 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
                 }
                 return Ok(self.report(Outcome::Applied, plan));
             };
-            admit(self.question(Detail::Plan), &seen.server, self.options.into_existing)?;
+            if let Err(error) = admit(self.question(Detail::Plan), &seen.server, self.options.into_existing) {
+                return Err(foreign::named(&mut self.session, error).await);
+            }
             self.refuse_forgotten_namespace(table, &seen).await?;
             let state = match state {
                 Some(state) => state,
@@ -285,34 +323,33 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
     }
 
     /// Makes the history table where there is none, and reads the session's settings, in one message.
-    async fn prepare(&mut self, table: &Table, seen: &Look) -> Result<SessionState, Error> {
+    pub(crate) async fn prepare(&mut self, table: &Table, seen: &Look) -> Result<SessionState, Error> {
         let become_role = self.options.role.as_deref().map(set_role);
         let become_role = become_role.as_deref();
         if seen.server.table_exists {
-            return SessionState::capture(&mut self.session, become_role).await;
+            return SessionState::capture(&mut self.session, become_role, None).await;
         }
-        let create = history::create(table);
-        let first = become_role.map_or_else(|| create.clone(), |become_role| format!("{become_role};\n{create}"));
-        let made = SessionState::capture(&mut self.session, Some(&first)).await;
+        // It is on disk when the first that is applied is.
+        let create = format!("SET LOCAL synchronous_commit = off;\n{}", history::create(table));
+        let made = SessionState::capture(&mut self.session, become_role, Some(&create)).await;
         let Err(error) = made else { return made };
         // Another run may have made it at this very moment, where no lock holds: IF NOT EXISTS does not cover that, and one
         // of the two trips over one of the catalog's own keys.
         let question = self.question(Detail::Plan);
         match look(&mut self.session, question).await {
-            Ok(seen) if seen.server.table_exists => SessionState::capture(&mut self.session, become_role).await,
+            Ok(seen) if seen.server.table_exists => SessionState::capture(&mut self.session, become_role, None).await,
             _ => Err(error),
         }
     }
 
     fn looked(&mut self, seen: &Look, plan: &Plan) {
-        let table = table(self.question(Detail::Plan), &seen.server);
-        let history = table.map_or_else(String::new, |table| table.shown());
+        let history = self.history(seen);
         let (applied, pending) = (plan.applied, plan.steps.len());
         self.observers.tell(&Event::Looked { database: &seen.server.database, history: &history, applied, pending });
     }
 
     /// Runs the steps of a plan, until one was claimed by somebody else.
-    async fn steps(&mut self, applying: Applying<'_>, plan: &Plan) -> Result<Round, Error> {
+    pub(crate) async fn steps(&mut self, applying: Applying<'_>, plan: &Plan) -> Result<Round, Error> {
         let of = plan.steps.len();
         let mut left = plan.steps.as_slice();
         while let Some(first) = left.first() {
@@ -345,17 +382,38 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
         self.applied.push(Applied { version, name: name.to_owned(), duration });
     }
 
-    fn plan(&self, seen: &Look) -> Result<Plan, Vec<Conflict>> {
-        let history =
-            || table(self.question(Detail::Plan), &seen.server).map_or_else(String::new, |table| table.shown());
-        let located = |conflict: Conflict| conflict.located(self.set.directory, &history(), &self.options.flags());
-        plan(self.set.migrations, &seen.records, self.options.policy)
-            .map_err(|conflicts| conflicts.into_iter().map(located).collect())
+    /// Notes and tells that a migration is reverted.
+    pub(crate) fn reverted(&mut self, migration: &Migration, duration: Duration) {
+        let (version, name) = (migration.version, migration.name());
+        self.observers.tell(&Event::Reverted { version, name, duration });
+        self.reverted.push(Reverted { version, name: name.to_owned(), duration });
     }
 
-    fn conflicts(&self, seen: &Look, conflicts: Vec<Conflict>) -> Error {
-        let history = table(self.question(Detail::Plan), &seen.server).map(|table| table.shown());
-        Error::Conflicts { conflicts, history: history.unwrap_or_default() }
+    pub(crate) fn take_reverted(&mut self) -> Vec<Reverted> {
+        std::mem::take(&mut self.reverted)
+    }
+
+    pub(crate) fn last_applied(&self) -> Option<&Applied> {
+        self.applied.last()
+    }
+
+    fn plan(&self, seen: &Look) -> Result<Plan, Vec<Conflict>> {
+        plan(self.set.migrations, &seen.records, self.options.policy)
+            .map_err(|conflicts| conflicts.into_iter().map(|it| self.located(seen, it)).collect())
+    }
+
+    /// A conflict with what makes its remedy one that can be typed as it stands.
+    pub(crate) fn located(&self, seen: &Look, conflict: Conflict) -> Conflict {
+        conflict.located(self.set.directory, &self.history(seen), &self.options.flags())
+    }
+
+    /// The history table as people write it.
+    pub(crate) fn history(&self, seen: &Look) -> String {
+        table(self.question(Detail::Plan), &seen.server).map_or_else(String::new, |table| table.shown())
+    }
+
+    pub(crate) fn conflicts(&self, seen: &Look, conflicts: Vec<Conflict>) -> Error {
+        Error::Conflicts { conflicts, history: self.history(seen) }
     }
 
     fn report(&mut self, outcome: Outcome, plan: Plan) -> Report {
@@ -370,7 +428,7 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
 }
 
 /// The statement that makes the session run as a role until another is set.
-fn set_role(role: &str) -> String {
+pub(crate) fn set_role(role: &str) -> String {
     format!("SELECT pg_catalog.set_config('role', {}, false)", literal(role))
 }
 
@@ -383,14 +441,14 @@ enum Acquired {
 }
 
 /// What came of running the steps of a plan.
-enum Round {
+pub(crate) enum Round {
     /// All have run.
     Finished,
     /// Somebody else has claimed one: the plan is out of date.
     Overtaken,
 }
 
-fn is_incomplete(conflict: &Conflict) -> bool {
+pub(crate) fn is_incomplete(conflict: &Conflict) -> bool {
     matches!(conflict, Conflict::Incomplete { .. })
 }
 

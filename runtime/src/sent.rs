@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use graven_source::Kind;
 use graven_source::statement::split;
 
 use crate::connection::Failure;
@@ -37,20 +38,24 @@ impl Pieces {
     /// Takes a transactional migration apart.
     ///
     /// The server reads the strings of a whole message by what `standard_conforming_strings` says when the message comes,
-    /// so that a file which changes that goes out statement by statement, as psql would send it.
+    /// so that a file which changes that goes out statement by statement, as psql would send it. A large file goes out in
+    /// parts of several statements, since a driver copies what it sends more than once.
     pub(crate) fn of(migration: &Migration) -> Self {
         let opening = opening(migration);
         let mut left_out: Vec<_> = absorbed(migration).chain(opening.iter().cloned()).collect();
         left_out.sort_by_key(|span| span.start);
         let mut parts = Vec::new();
-        if changes_strings(migration) {
-            parts = statements(migration.sql, 0, &left_out);
+        if goes_in_pieces(migration) {
+            parts = statements(migration.sql(), 0, &left_out);
+        }
+        if !changes_strings(migration) {
+            parts = together(parts);
         }
         if parts.is_empty() {
-            parts.push(0..migration.sql.len());
+            parts.push(0..migration.sql().len());
         }
         Self {
-            opening: opening.into_iter().filter_map(|span| migration.sql.get(span)).collect(),
+            opening: opening.into_iter().filter_map(|span| migration.sql().get(span)).collect(),
             sent: parts.into_iter().map(|part| Sent::new(migration, part, left_out.clone())).collect(),
         }
     }
@@ -65,7 +70,7 @@ impl Sent {
     }
 
     fn new(migration: &Migration, part: Range<usize>, left_out: Vec<Range<usize>>) -> Self {
-        let text = blanked(migration.sql, &part, &left_out);
+        let text = blanked(migration.sql(), &part, &left_out);
         Self { text, before: 0, statements_before: 0, part, left_out }
     }
 
@@ -89,7 +94,7 @@ impl Sent {
     /// The bytes of the file that a failure is about, where that can be told.
     pub(crate) fn locate(&self, migration: &Migration, failure: &Failure, completed: usize) -> Option<Range<usize>> {
         let Failure::Server(error) = failure else { return None };
-        let text = migration.sql.get(self.part.clone())?;
+        let text = migration.sql().get(self.part.clone())?;
         match error.position {
             Some(position) => {
                 let character = usize::try_from(position).ok()?.checked_sub(1)?.checked_sub(self.before)?;
@@ -105,22 +110,45 @@ impl Sent {
                 // A function's body or a constraint has no place in the text: the statement that was running has.
                 let number = completed.checked_sub(self.statements_before)?;
                 let statement = statements(text, self.part.start, &self.left_out).into_iter().nth(number)?;
-                let line = migration.sql.get(statement.clone())?.lines().next()?.trim_end().len();
+                let line = migration.sql().get(statement.clone())?.lines().next()?.trim_end().len();
                 Some(statement.start..statement.start + line)
             }
         }
     }
 }
 
+/// Whether a transactional file takes several messages.
+pub(crate) fn goes_in_pieces(migration: &Migration) -> bool {
+    migration.sql().len() > LARGE || changes_strings(migration)
+}
+
+/// From how many bytes on a file goes out in parts.
+const LARGE: usize = 4 << 20;
+/// How many bytes a part has, unless its only statement has more.
+const PART: usize = 1 << 20;
+
+/// Statements joined to parts, in bytes of their file.
+fn together(statements: Vec<Range<usize>>) -> Vec<Range<usize>> {
+    let mut parts: Vec<Range<usize>> = Vec::new();
+    for statement in statements {
+        match parts.last_mut() {
+            Some(part) if statement.end - part.start <= PART => part.end = statement.end,
+            _ => parts.push(statement),
+        }
+    }
+    parts
+}
+
 /// Whether a file may change how the server reads the strings after it.
-pub(crate) fn changes_strings(migration: &Migration) -> bool {
-    contains_ignoring_case(migration.sql, "standard_conforming_strings")
+fn changes_strings(migration: &Migration) -> bool {
+    contains_ignoring_case(migration.sql(), "standard_conforming_strings")
 }
 
 /// A comment that says in `pg_stat_activity`, in the server's log, and to who waits for the lock, what is running.
 pub(crate) fn name_for_dba(migration: &Migration) -> String {
     let name = migration.name().replace("*/", "* /").replace("/*", "/ *");
-    format!("{COMMENT}migration {} {name} */ ", migration.version)
+    let what = if migration.kind() == Kind::Reverse { "reverse of migration" } else { "migration" };
+    format!("{COMMENT}{what} {} {name} */ ", migration.version)
 }
 
 /// With what that comment begins.
@@ -150,15 +178,15 @@ fn statements(text: &str, start: usize, left_out: &[Range<usize>]) -> Vec<Range<
 /// The `SET TRANSACTION` with which a file begins: it "must be called before any query" (PostgreSQL manual, SET
 /// TRANSACTION), and the claim is one.
 fn opening(migration: &Migration) -> Vec<Range<usize>> {
-    if !contains_ignoring_case(migration.sql, "transaction") {
+    if !contains_ignoring_case(migration.sql(), "transaction") {
         return Vec::new();
     }
     let absorbed: Vec<_> = absorbed(migration).collect();
     let sets = |span: &Range<usize>| {
-        let mut words = migration.sql.get(span.clone()).unwrap_or_default().split_ascii_whitespace();
+        let mut words = migration.sql().get(span.clone()).unwrap_or_default().split_ascii_whitespace();
         ["set", "transaction"].iter().all(|word| words.next().is_some_and(|found| found.eq_ignore_ascii_case(word)))
     };
-    statements(migration.sql, 0, &absorbed).into_iter().take_while(sets).collect()
+    statements(migration.sql(), 0, &absorbed).into_iter().take_while(sets).collect()
 }
 
 fn absorbed(migration: &Migration) -> impl DoubleEndedIterator<Item = Range<usize>> {

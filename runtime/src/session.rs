@@ -11,6 +11,8 @@ pub(crate) struct Session<'a, C> {
     reach: Reach,
     /// The server process that messages are expected to reach.
     process: Option<i32>,
+    /// Whether the last message of a run has given back the lock already.
+    lock_is_back: bool,
 }
 
 /// Which sessions of the server the messages of this connection reach.
@@ -26,11 +28,21 @@ pub(crate) enum Reach {
 impl<'a, C: Connection> Session<'a, C> {
     pub(crate) fn new(connection: &'a mut C) -> Self {
         let process = connection.process();
-        Self { connection, reach: Reach::Own, process }
+        Self { connection, reach: Reach::Own, process, lock_is_back: false }
     }
 
     pub(crate) fn reach(&self) -> Reach {
         self.reach
+    }
+
+    /// Takes note that the lock was given back ahead of time.
+    pub(crate) fn gave_back_the_lock(&mut self) {
+        self.lock_is_back = true;
+    }
+
+    /// Whether there is a lock to give back.
+    pub(crate) fn has_lock_to_give_back(&self) -> bool {
+        self.reach == Reach::Own && !self.lock_is_back
     }
 
     /// The server process that this session belongs to; `None` where it belongs to none.

@@ -20,24 +20,25 @@ pub(crate) struct SessionState {
 const STANDARD_STRINGS: &str = "SET standard_conforming_strings = on";
 
 impl SessionState {
-    /// Reads what the session has set for itself, after `first` in the same message, and makes it read strings as the
-    /// standard says.
+    /// Reads what the session has set for itself, after it has become another role and before something else in the same
+    /// message, and makes it read strings as the standard says.
     pub(crate) async fn capture<C: Connection>(
         session: &mut Session<'_, C>,
-        first: Option<&str>,
+        become_role: Option<&str>,
+        create: Option<&str>,
     ) -> Result<Self, Error> {
         // `role` and `session_authorization` are not listed in pg_settings. The role comes last: settings that only a
         // superuser may change must be put back before a lesser role is.
         let ask = "SELECT s.name, s.setting FROM pg_catalog.pg_settings s WHERE s.source = 'session';\n\
                    SELECT session_user, pg_catalog.current_setting('role'), \
                    pg_catalog.current_setting('standard_conforming_strings')";
-        let results = match first {
-            None => session.expect("reading the session's settings", ask).await?,
-            Some(first) => session.expect("creating the history table", &format!("{first};\n{ask}")).await?,
-        };
+        let message: Vec<&str> = become_role.into_iter().chain([ask]).chain(create).collect();
+        let doing = if create.is_some() { "creating the history table" } else { "reading the session's settings" };
+        let results = session.expect(doing, &message.join(";\n")).await?;
+        let results = results.get(usize::from(become_role.is_some())..).unwrap_or_default();
         let mut statements = Vec::new();
         let mut last = None;
-        if let [.., settings, roles] = results.as_slice() {
+        if let [settings, roles, ..] = results {
             let roles = roles.first();
             let user = roles.map_or("", |row| row.text(0));
             let role = roles.map_or("none", |row| row.text(1));

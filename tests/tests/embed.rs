@@ -165,7 +165,8 @@ fn a_file_without_a_transaction_is_taken_apart_into_what_is_sent_one_by_one() {
         places.iter().zip(effects).map(|((start, end), effect)| __private::unit(*start, *end, effect)).collect();
     let timeout = Some(Duration::from_millis(1500));
     let details = __private::details(Transaction::Off, timeout, None, None, &[], &[], units.leak());
-    assert_eq!(*migration, like(migration, details));
+    let reverse = migration.reverse().unwrap();
+    assert_eq!(*migration, like(migration, __private::with_reverse(details, reverse)));
     assert_eq!(migration.transaction(), Transaction::Off);
 }
 
@@ -190,10 +191,43 @@ fn older_checksums_that_were_accepted_are_embedded_the_oldest_first() {
 
 #[test]
 fn a_migration_of_which_nothing_is_said_shares_its_details_with_all_others() {
-    for version in [1, 2, 7, 8, 9] {
+    for version in [2, 7, 8, 9] {
         let migration = strict::STATIC.by_version(version).unwrap();
         assert_eq!(*migration, like(migration, __private::details(Transaction::On, None, None, None, &[], &[], &[])));
     }
+}
+
+#[test]
+fn a_reverse_is_embedded_with_the_migration_that_it_takes_back() {
+    let migration = strict::STATIC.by_version(1).unwrap();
+    let reverse = migration.reverse().unwrap();
+    assert_eq!(
+        (reverse.kind(), reverse.version(), reverse.name()),
+        (Kind::Reverse, migration.version(), "create_users")
+    );
+    assert_eq!((reverse.file(), reverse.sealing()), ("0001_create_users.down.sql", Sealing::Unsealed));
+    assert_eq!(reverse.sql(), std::fs::read_to_string("fixtures/embed/0001_create_users.down.sql").unwrap());
+    assert_eq!(reverse.checksum(), Checksum::of_text(reverse.sql()));
+    assert_eq!(reverse.reverse(), None);
+    let plain = __private::details(Transaction::On, None, None, None, &[], &[], &[]);
+    assert_eq!(*migration, like(migration, __private::with_reverse(plain, reverse)));
+    let with_reverse: Vec<i64> =
+        strict::STATIC.iter().filter(|it| it.reverse().is_some()).map(|it| it.version().value()).collect();
+    assert_eq!(with_reverse, [1, 4]);
+}
+
+#[test]
+fn a_reverse_has_directives_and_statements_of_its_own() {
+    let reverse = strict::STATIC.by_version(4).unwrap().reverse().unwrap();
+    let places = places(
+        reverse.sql(),
+        &["drop index concurrently if exists \"By Email\";", "drop index concurrently if exists users_id_idx"],
+    );
+    let units: Vec<_> = places.iter().map(|(start, end)| __private::unit(*start, *end, Effect::Ordinary)).collect();
+    let timeout = Some(Duration::from_secs(2));
+    let details = __private::details(Transaction::Off, timeout, None, None, &[], &[], units.leak());
+    assert_eq!(*reverse, like(reverse, __private::of_reverse(details)));
+    assert_eq!((reverse.transaction(), reverse.kind()), (Transaction::Off, Kind::Reverse));
 }
 
 #[test]

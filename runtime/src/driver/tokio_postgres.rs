@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_postgres::error::{ErrorPosition, Severity};
-use tokio_postgres::tls::MakeTlsConnect;
+use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres::{AsyncMessage, Client, Config, SimpleQueryMessage, SimpleQueryRow, Socket};
 
 use crate::connection::{Connection, Failure, Reply, Row, sealed::Sealed};
@@ -51,7 +51,7 @@ async fn read(client: &Client, sql: &str, completed: &mut Vec<Vec<Row>>) -> Resu
 
 fn cells(row: &SimpleQueryRow) -> Row {
     // A cell of text that is not UTF-8 (in an SQL_ASCII database) reads as NULL here, and then as not understood.
-    Row((0..row.len()).map(|at| row.try_get(at).ok().flatten().map(str::to_owned)).collect())
+    Row::of((0..row.len()).map(|at| row.try_get(at).ok().flatten()))
 }
 
 fn failure(error: tokio_postgres::Error) -> Failure {
@@ -104,6 +104,13 @@ fn server_error(error: &tokio_postgres::Error) -> Option<ServerError> {
 ///
 /// As all of tokio's I/O, outside of a tokio runtime.
 pub async fn connect(url: &str) -> Result<Client, Error> {
+    let (client, cancelling) = connect_cancelling(url).await?;
+    cancelling.disarm();
+    Ok(client)
+}
+
+/// The same, with what cancels the statement that is under way when it is dropped.
+pub(crate) async fn connect_cancelling(url: &str) -> Result<(Client, CancelOnDrop), Error> {
     let target = Target::parse(url)?;
     match tls::connector(&target.tls) {
         Ok(Some(connector)) => open(&target, connector).await,
@@ -112,16 +119,55 @@ pub async fn connect(url: &str) -> Result<Client, Error> {
     }
 }
 
-async fn open<T>(target: &Target, connector: T) -> Result<Client, Error>
+/// Asks the server to cancel what a connection is at, unless it is disarmed before it is dropped.
+///
+/// A client that is dropped alone lets its statement run to the end, and with it the lock that its session holds. Without
+/// a runtime to send the request on, that is what happens.
+pub(crate) struct CancelOnDrop(Option<Box<dyn FnOnce() + Send>>);
+
+impl CancelOnDrop {
+    fn new<T>(client: &Client, connector: T) -> Self
+    where
+        T: MakeTlsConnect<Socket> + Send + 'static,
+        T::TlsConnect: Send,
+        T::Stream: Send,
+        <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
+    {
+        let token = client.cancel_token();
+        Self(Some(Box::new(move || {
+            if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+                // Nobody is left to hear of a failure: the statement then runs to its end.
+                runtime.spawn(async move { token.cancel_query(connector).await.ok() });
+            }
+        })))
+    }
+
+    pub(crate) fn disarm(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        if let Some(cancel) = self.0.take() {
+            cancel();
+        }
+    }
+}
+
+async fn open<T>(target: &Target, connector: T) -> Result<(Client, CancelOnDrop), Error>
 where
-    T: MakeTlsConnect<Socket>,
+    T: MakeTlsConnect<Socket> + Clone + Send + 'static,
+    T::TlsConnect: Send,
     T::Stream: Send + 'static,
+    <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
 {
     let config: &Config = &target.config;
-    match config.connect(connector).await {
+    match config.connect(connector.clone()).await {
         Ok((client, connection)) => {
             tokio::spawn(drive(connection));
-            Ok(client)
+            let cancelling = CancelOnDrop::new(&client, connector);
+            Ok((client, cancelling))
         }
         Err(error) => Err(Error::Connect {
             target: target.shown(),

@@ -26,11 +26,29 @@ impl Error {
             Self::Standby { .. } => Some(
                 "connect to the primary: name all hosts in the URL with target_session_attrs=read-write".to_owned(),
             ),
-            Self::NotEmpty { .. } => Some(
-                "if these tables are none of the migrations' business, allow it once with `Migrator::into_existing` \
-                 (`graven apply --into-existing`); if the URL is the wrong database, correct it"
+            Self::NotEmpty { foreign, .. } => Some(format!(
+                "{}if these tables are none of the migrations' business, allow it once with `Migrator::into_existing` \
+                 (`graven apply --into-existing`); if the URL is the wrong database, correct it",
+                foreign.as_ref().map_or_else(stamp, |foreign| foreign.stamp())
+            )),
+            // Each obstacle has its own remedy.
+            Self::NotRevertible { .. } => None,
+            Self::NotHighest { version, .. } => {
+                Some(format!("revert those first: `graven revert --to {version}` (in code, `Migrator::revert`)"))
+            }
+            Self::NothingToRedo { .. } => Some("`graven apply` applies what is pending".to_owned()),
+            Self::RedoSealed { .. } => Some(
+                "other databases may have run it, and would not get the change: put the change into a new migration; to redo \
+                 it on this database alone, say so with `Migrator::redo_sealed`"
                     .to_owned(),
             ),
+            Self::NoSuchVersion { nearest, .. } => Some(match nearest.as_slice() {
+                [] => "the set has no migrations".to_owned(),
+                nearest => {
+                    let nearest: Vec<String> = nearest.iter().map(ToString::to_string).collect();
+                    format!("the nearest that the set has: {}; `graven status` lists all", nearest.join(", "))
+                }
+            }),
             Self::HistoryElsewhere { found, history } => Some(format!(
                 "say which one is meant: `history = \"{found}\"` goes on with that one, `history = \"{history}\"` \
                  begins a new one"
@@ -87,4 +105,9 @@ impl Error {
             Self::Environment { .. } => None,
         }
     }
+}
+
+/// What to do where the tables may be those that the migrations would make.
+fn stamp() -> String {
+    "if the migrations have made these tables by other means, record that with `Migrator::stamp`; ".to_owned()
 }

@@ -146,7 +146,7 @@ fn rows(table: &str, namespace: &str, detail: Detail) -> String {
 /// The other namespaces in which one of these migrations is recorded with the very same text.
 pub(crate) fn same_elsewhere(table: &Table, set: &[Migration]) -> String {
     let these: Vec<String> =
-        set.iter().map(|migration| format!("('{}', {})", migration.version, bytes(migration.checksum))).collect();
+        set.iter().map(|migration| format!("('{}', {})", migration.version, bytes(&migration.checksum))).collect();
     format!(
         "SELECT h.namespace FROM {} h WHERE h.namespace <> {} AND (h.id, h.checksum) IN ({}) \
          ORDER BY h.namespace LIMIT 1",

@@ -1,8 +1,8 @@
 //! Writing the history: the table, claims, progress. Each is one statement, whose text is made here and sent elsewhere.
 
-use graven_source::Version;
+use graven_source::{Checksum, Version};
 
-use super::{FORMAT, Table};
+use super::{Doubt, FORMAT, Table};
 use crate::migrations::Migration;
 use crate::sql::{bytes, literal};
 
@@ -21,6 +21,7 @@ pub(crate) fn create(table: &Table) -> String {
          statements_done integer NOT NULL, \
          statements_total integer NOT NULL, \
          in_doubt boolean NOT NULL DEFAULT false, \
+         was_there oid[], \
          applied_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(), \
          applied_by text NOT NULL DEFAULT current_user, \
          applied_as text NOT NULL, \
@@ -45,26 +46,64 @@ pub(crate) fn claim(table: &Table, migration: &Migration, claimant: &Claimant) -
     insert(table, migration, claimant, "'applied', 1, 1, false")
 }
 
-/// Claims a non-transactional migration: nothing of it has run yet, and its first unit is about to.
-pub(crate) fn claim_started(table: &Table, migration: &Migration, claimant: &Claimant) -> String {
+/// Claims a non-transactional migration, and has the server say so: nothing of it has run yet, and its first unit is about
+/// to.
+pub(crate) fn claim_started(table: &Table, migration: &Migration, claimant: &Claimant, first: Doubt) -> String {
     let total = migration.details.units.len();
-    insert(table, migration, claimant, &format!("'started', 0, {total}, true"))
+    format!("{} RETURNING 1", insert(table, migration, claimant, &format!("'started', 0, {total}, {}", is(first))))
 }
 
 fn insert(table: &Table, migration: &Migration, claimant: &Claimant, progress: &str) -> String {
+    format!("{}{}", insert_into(table), values(table, migration, claimant, progress))
+}
+
+fn insert_into(table: &Table) -> String {
     format!(
-        "INSERT INTO {table} (namespace, id, version, name, kind, checksum, state, statements_done, \
-         statements_total, in_doubt, applied_as, run, format) VALUES ({namespace}, '{version}', {version}, {name}, \
+        "INSERT INTO {} (namespace, id, version, name, kind, checksum, state, statements_done, \
+         statements_total, in_doubt, applied_as, run, format) VALUES ",
+        table.qualified()
+    )
+}
+
+fn values(table: &Table, migration: &Migration, claimant: &Claimant, progress: &str) -> String {
+    format!(
+        "({namespace}, '{version}', {version}, {name}, \
          'versioned', {checksum}, {progress}, {applied_as}, {run}, {FORMAT})",
-        table = table.qualified(),
         namespace = literal(&table.namespace),
         version = migration.version,
         name = literal(migration.name()),
-        checksum = bytes(migration.checksum),
+        checksum = bytes(&migration.checksum),
         applied_as = literal(&claimant.applied_as),
         run = literal(&claimant.run),
     )
 }
+
+/// Records migrations as applied that graven has not run: of their statements it has run none, and how long they took
+/// nobody knows.
+pub(crate) fn stamp(table: &Table, migrations: &[&'static Migration], claimant: &Claimant) -> String {
+    let value = |migration: &&Migration| {
+        let total = migration.details.units.len().max(1);
+        values(table, migration, claimant, &format!("'applied', 0, {total}, false"))
+    };
+    let all: Vec<String> = migrations.iter().map(value).collect();
+    format!("{}{}", insert_into(table), all.join(",\n"))
+}
+
+/// Takes back the row of a migration, and fails with [`NOT_THERE`] where it is not as it was seen any more: of two that
+/// revert a migration, one does.
+pub(crate) fn take_back(table: &Table, version: Version, recorded: &Checksum) -> String {
+    format!(
+        "WITH gone AS (DELETE FROM {} WHERE namespace = {} AND id = '{version}' AND state = 'applied' \
+         AND checksum = {} RETURNING 1) SELECT CASE WHEN pg_catalog.count(*) = 1 THEN '1' \
+         ELSE 'not applied any more' END::pg_catalog.int4 FROM gone",
+        table.qualified(),
+        literal(&table.namespace),
+        bytes(recorded.as_bytes()),
+    )
+}
+
+/// The SQLSTATE of a text that is no number, by which [`take_back`] says that there is no such row.
+pub(crate) const NOT_THERE: &str = "22P02";
 
 /// With what the answer to [`finish`] begins, before the run.
 pub(crate) const FINISHED: &str = "graven finished ";
@@ -84,58 +123,92 @@ pub(crate) fn flush(table: &Table, version: Version) -> String {
     format!("BEGIN;\nSET LOCAL synchronous_commit = on;\n{};\nCOMMIT", update(table, version, "duration = duration"))
 }
 
-/// Takes over a row that an earlier run left: the unit after `done` is about to run.
+/// Takes over a row that an earlier run left, and has the server say what that run had noted: the unit after `done` is
+/// about to run.
 ///
-/// That it must still be as that run left it makes this a claim: of two that take over, one finds no row.
-pub(crate) fn take_over(table: &Table, version: Version, claimant: &Claimant, done: u32, started_by: &str) -> String {
-    let set =
-        format!("in_doubt = true, run = {}, applied_as = {}", literal(&claimant.run), literal(&claimant.applied_as));
+/// That it must still be as that run left it makes this a claim: of two that take over, one finds no row. From here on
+/// that run, should it be alive, finds none either.
+pub(crate) fn take_over(
+    table: &Table,
+    version: Version,
+    claimant: &Claimant,
+    done: u32,
+    next: Doubt,
+    started_by: &str,
+) -> String {
+    let set = format!(
+        "in_doubt = {}, run = {}, applied_as = {}",
+        is(next),
+        literal(&claimant.run),
+        literal(&claimant.applied_as)
+    );
     format!(
-        "{} AND state = 'started' AND statements_done = {done} AND run = {} RETURNING 1",
+        "{} AND state = 'started' AND statements_done = {done} AND run = {} RETURNING was_there::text",
         update(table, version, &set),
         literal(started_by),
     )
 }
 
 /// Records that `done` units have run, and that the next is about to.
-pub(crate) fn progress(table: &Table, version: Version, done: u32) -> String {
-    update(table, version, &format!("statements_done = {done}"))
+pub(crate) fn progress(table: &Table, version: Version, claimant: &Claimant, done: u32, next: Doubt) -> String {
+    let set = format!("statements_done = {done}, in_doubt = {}, was_there = NULL", is(next));
+    fenced(&update(table, version, &set), &claimant.run)
 }
 
 /// Gives a claim back, of a migration of which nothing has run.
-pub(crate) fn unclaim(table: &Table, version: Version) -> String {
-    format!(
-        "DELETE FROM {} WHERE namespace = {} AND id = '{version}' AND state = 'started' AND statements_done = 0",
+pub(crate) fn unclaim(table: &Table, version: Version, claimant: &Claimant) -> String {
+    let delete = format!(
+        "DELETE FROM {} WHERE namespace = {} AND id = '{version}' AND statements_done = 0",
         table.qualified(),
         literal(&table.namespace)
-    )
+    );
+    fenced(&delete, &claimant.run)
 }
 
 /// Records that the unit after the recorded ones failed and left nothing behind that graven would not see.
-pub(crate) fn settle(table: &Table, version: Version, done: u32) -> String {
-    update(table, version, &format!("statements_done = {done}, in_doubt = false"))
-}
-
-/// Records that the unit after the recorded ones is tried again.
-pub(crate) fn unsettle(table: &Table, version: Version, done: u32) -> String {
-    update(table, version, &format!("statements_done = {done}, in_doubt = true"))
+pub(crate) fn settle(table: &Table, version: Version, run: &str, done: u32) -> String {
+    let set = format!("statements_done = {done}, in_doubt = false, was_there = NULL");
+    fenced(&update(table, version, &set), run)
 }
 
 /// Records that every unit has run.
-pub(crate) fn complete(table: &Table, version: Version) -> String {
-    update(
-        table,
-        version,
-        "state = 'applied', statements_done = statements_total, in_doubt = false, \
-         duration = pg_catalog.clock_timestamp() - applied_at, applied_at = pg_catalog.clock_timestamp()",
-    )
+pub(crate) fn complete(table: &Table, version: Version, claimant: &Claimant) -> String {
+    let set = "state = 'applied', statements_done = statements_total, in_doubt = false, was_there = NULL, \
+               duration = pg_catalog.clock_timestamp() - applied_at, applied_at = pg_catalog.clock_timestamp()";
+    fenced(&update(table, version, set), &claimant.run)
 }
 
 /// Records that an operator says so. How long it took nobody knows.
-pub(crate) fn complete_by_word(table: &Table, version: Version) -> String {
-    let set = "state = 'applied', statements_done = statements_total, in_doubt = false, \
+pub(crate) fn complete_by_word(table: &Table, version: Version, run: &str) -> String {
+    let set = "state = 'applied', statements_done = statements_total, in_doubt = false, was_there = NULL, \
                applied_at = pg_catalog.clock_timestamp()";
-    update(table, version, set)
+    fenced(&update(table, version, set), run)
+}
+
+/// Records anew whether only a person can say if the unit after the recorded ones has run.
+pub(crate) fn unsettle(table: &Table, version: Version, claimant: &Claimant, next: Doubt) -> String {
+    fenced(&update(table, version, &format!("in_doubt = {}", is(next))), &claimant.run)
+}
+
+impl Claimant {
+    /// Records what there is before the unit after the recorded ones is sent, as the text of an array of OIDs: only
+    /// against that can be told later what the unit has made or taken away.
+    pub(crate) fn note(&self, table: &Table, version: Version, was_there: &str) -> String {
+        fenced(&update(table, version, &format!("was_there = {}::pg_catalog.oid[]", literal(was_there))), &self.run)
+    }
+}
+
+fn is(doubt: Doubt) -> &'static str {
+    match doubt {
+        Doubt::InDoubt => "true",
+        Doubt::Settled => "false",
+    }
+}
+
+/// A change of a row that is started and held by that run, and has the server say so: a run whose connection was taken
+/// for dead, and whose migration another one has taken over since, changes nothing.
+fn fenced(change: &str, run: &str) -> String {
+    format!("{change} AND state = 'started' AND run = {} RETURNING 1", literal(run))
 }
 
 fn update(table: &Table, version: Version, set: &str) -> String {

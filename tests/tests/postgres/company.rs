@@ -6,11 +6,11 @@
 
 use std::process::Child;
 
-use graven::{Conflict, Error, IncompleteReason, Migrations, Outcome, Resolution};
+use graven::Migrations;
 use graven_testkit::Database;
 use tokio_postgres::Client;
 
-use crate::common::{Ended, Instance, history, lines, set, until, value, versions};
+use crate::common::{Ended, Instance, lines, set, until, value};
 
 const INSTANCES: usize = 8;
 const ROWS: &str = "1000000";
@@ -38,8 +38,17 @@ const PLAIN: Case = Case {
     index: "app.orders_customer",
 };
 
-const CASES: [Case; 6] = [
+/// PostgreSQL chooses the name.
+const UNNAMED: Case = Case {
+    before: "CREATE TABLE app.orders (id int, customer int)",
+    file: "CREATE INDEX CONCURRENTLY ON app.orders (customer);",
+    table: "app.orders",
+    index: "app.orders_customer_idx",
+};
+
+const CASES: [Case; 10] = [
     PLAIN,
+    UNNAMED,
     Case {
         before: "CREATE TABLE app.\"The \"\"Orders\"\"\" (id int, customer int)",
         file: "CREATE INDEX CONCURRENTLY \"By Customer\" ON app.\"The \"\"Orders\"\"\" USING btree (customer);",
@@ -67,6 +76,28 @@ const CASES: [Case; 6] = [
                ALTER INDEX app.orders_customer ATTACH PARTITION app.orders_1_customer;",
         table: "app.orders_1",
         index: "app.orders_customer",
+    },
+    Case {
+        before: "CREATE TABLE app.\"The \"\"Orders\"\"\" (id int, customer int)",
+        file: "SET search_path = app, public;\n\
+               CREATE UNIQUE INDEX CONCURRENTLY ON \"The \"\"Orders\"\"\" USING btree (abs(id), lower(customer::text) DESC)\n\
+               INCLUDE (customer) WHERE \"The \"\"Orders\"\"\".id > 0 -- all\n;\nRESET search_path;",
+        table: "app.\"The \"\"Orders\"\"\"",
+        index: "app.\"The \"\"Orders\"\"_abs_lower_customer_idx\"",
+    },
+    Case {
+        before: "CREATE TABLE app.orders (id int, customer int) PARTITION BY RANGE (id);\n\
+                 CREATE TABLE app.orders_1 PARTITION OF app.orders FOR VALUES FROM (0) TO (10000000)",
+        file: "CREATE INDEX CONCURRENTLY ON ONLY app.orders_1 (customer);",
+        table: "app.orders_1",
+        index: "app.orders_1_customer_idx",
+    },
+    // One that is to take the place of another, which is the very same.
+    Case {
+        before: "CREATE TABLE app.orders (id int, customer int); CREATE INDEX ON app.orders (customer)",
+        file: "CREATE INDEX CONCURRENTLY ON app.orders (customer);",
+        table: "app.orders",
+        index: "app.orders_customer_idx1",
     },
     // The same name in another schema is another index.
     Case {
@@ -193,55 +224,23 @@ async fn a_build_that_was_cut_off_is_begun_anew_whatever_the_index_and_its_table
 
 #[tokio::test]
 async fn a_program_that_is_killed_does_not_end_the_build_and_the_next_waits_for_it() {
-    let database = PLAIN.database("1000");
-    database.execute("CREATE SCHEMA history").unwrap();
-    let somebody = PLAIN.somebody(&database).await;
-    let mut child = instance(0, &database).start();
-    until("the build is held up", || value(&database, HELD_UP) == "1").await;
-    child.kill().unwrap();
-    child.wait().unwrap();
-    let next = instance(0, &database).start();
-    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-    // The server goes on with what it was told, and holds the lock until it is done.
-    assert_eq!(value(&database, BUILD), "1");
-    let oid = value(&database, "SELECT 'app.orders_customer'::regclass::oid");
-    somebody.batch_execute("COMMIT").await.unwrap();
-    assert_eq!(Ended::of(next).result.unwrap(), ("Applied".to_owned(), 2));
-    assert_eq!(PLAIN.index(&database), "valid");
-    assert_eq!(value(&database, "SELECT 'app.orders_customer'::regclass::oid"), oid);
-}
-
-#[tokio::test]
-async fn an_index_that_postgresql_names_waits_for_an_operators_word_after_a_crash() {
-    let database = Database::create().unwrap();
-    let file = "-- graven: transaction = off\nCREATE TABLE t (a int);\nCREATE INDEX CONCURRENTLY ON t (a);\n";
-    let migrations = set(&[("1_t.sql", file), ("2_b.sql", "CREATE TABLE b ()")]);
-    // Somebody whose snapshot is older than the build.
-    let mut client = database.connect().await.unwrap();
-    let pid: i32 = client.query_one("SELECT pg_backend_pid()", &[]).await.unwrap().get(0);
-    let somebody = database.connect().await.unwrap();
-    somebody.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM pg_class").await.unwrap();
-    let kill = async {
+    for (number, case) in [PLAIN, UNNAMED].iter().enumerate() {
+        let database = case.database("1000");
+        database.execute("CREATE SCHEMA history").unwrap();
+        let somebody = case.somebody(&database).await;
+        let mut child = instance(number, &database).start();
         until("the build is held up", || value(&database, HELD_UP) == "1").await;
-        value(&database, &format!("SELECT pg_terminate_backend({pid})"))
-    };
-    let (result, _) = tokio::join!(migrations.run(&mut client), kill);
-    let error = result.unwrap_err();
-    assert!(error.hint().unwrap().contains("graven resolve 1"), "{error:?}");
-    somebody.batch_execute("COMMIT").await.unwrap();
-    assert_eq!(invalid(&database), ["t_a_idx"]);
-
-    let mut client = database.connect().await.unwrap();
-    let error = migrations.run(&mut client).await.unwrap_err();
-    let Error::Conflicts { conflicts, .. } = &error else { panic!("{error:?}") };
-    let [Conflict::Incomplete { reason: IncompleteReason::InDoubt { line: 3, statement, .. }, .. }] = &conflicts[..]
-    else {
-        panic!("{error:?}")
-    };
-    assert_eq!(statement, "CREATE INDEX CONCURRENTLY ON t (a);");
-    database.execute("DROP INDEX t_a_idx").unwrap();
-    migrations.migrator().resolve(&mut client, 1, Resolution::Retry).await.unwrap();
-    assert_eq!(versions(&migrations.run(&mut client).await.unwrap()), [1, 2]);
-    assert_eq!(history(&database), ["1 t applied", "2 b applied"]);
-    assert_eq!(migrations.run(&mut client).await.unwrap().outcome, Outcome::UpToDate);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let next = instance(number, &database).start();
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        // The server goes on with what it was told, and holds the lock until it is done.
+        assert_eq!(value(&database, BUILD), "1");
+        let indexes = "SELECT indexrelid FROM pg_index WHERE indrelid = 'app.orders'::regclass";
+        let oid = value(&database, indexes);
+        somebody.batch_execute("COMMIT").await.unwrap();
+        assert_eq!(Ended::of(next).result.unwrap(), ("Applied".to_owned(), 2));
+        assert_eq!(case.index(&database), "valid");
+        assert_eq!(value(&database, indexes), oid);
+    }
 }

@@ -265,7 +265,8 @@ async fn a_deadlock_is_tried_again() {
     let rival = database.connect().await.unwrap();
     // Whoever waits longest for the other notices: that is to be the migration.
     rival.batch_execute("SET deadlock_timeout = '1min'; BEGIN; LOCK TABLE app.two").await.unwrap();
-    client.batch_execute("SET deadlock_timeout = '100ms'").await.unwrap();
+    // It looks once for each wait, and by then the rival must wait as well.
+    client.batch_execute("SET deadlock_timeout = '2s'").await.unwrap();
     let files = [("1_a.sql", "LOCK TABLE app.one;\nLOCK TABLE app.two;\nCREATE TABLE a ();")];
     let retried = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&retried);

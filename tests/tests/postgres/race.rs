@@ -33,8 +33,8 @@ fn two_processes_at_once_apply_each_migration_once() {
 }
 
 #[test]
-fn sixteen_processes_at_once_apply_each_migration_once() {
-    race_processes(16, "plain");
+fn sixty_four_processes_at_once_apply_each_migration_once() {
+    race_processes(64, "plain");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use graven::{Cause, Error, Outcome};
-use graven_testkit::{Cluster, Database};
+use graven_testkit::{Cluster, Database, Message, Proxy};
 use tempfile::TempDir;
 
 use crate::common::{failed, history, set, value, versions};
@@ -127,4 +127,31 @@ async fn a_server_without_a_free_connection_is_said_to_have_none() {
         }
     }
     panic!("no connection has become free");
+}
+
+/// A driver copies what it sends more than once: of a large file, it is given a part at a time.
+#[tokio::test]
+async fn a_large_file_travels_in_parts_and_is_one_transaction_all_the_same() {
+    const ROWS: usize = 60_000;
+    let database = Database::create().unwrap();
+    let insert = |row: usize| format!("INSERT INTO big VALUES ({row}, '{}');\n", "x".repeat(60));
+    let rows: String = (0..ROWS).map(insert).collect();
+    let begin = "BEGIN;\nCREATE TABLE big (id int, t text);\n";
+    let wrong = format!("{begin}{rows}INSERT INTO big VALUES ('wrong', '');\nCOMMIT;\n");
+    let proxy = Proxy::to(database.url()).unwrap();
+    let mut client = proxy.connect().await.unwrap();
+    let failed = failed(set(&[("1_big.sql", &wrong)]).run(&mut client).await);
+    assert_eq!((failed.line, failed.column), (Some(ROWS + 3), Some(25)));
+    assert_eq!(value(&database, "SELECT to_regclass('big') IS NULL"), "t");
+    assert_eq!(history(&database), [""; 0]);
+
+    let right = set(&[("1_big.sql", &format!("{begin}{rows}COMMIT;\n"))]);
+    assert_eq!(versions(&right.run(&mut client).await.unwrap()), [1]);
+    assert_eq!(
+        value(&database, "SELECT count(DISTINCT id) || ' ' || count(DISTINCT xmin::text) FROM big"),
+        format!("{ROWS} 1")
+    );
+    assert_eq!(history(&database), ["1 big applied"]);
+    let longest = proxy.traffic().messages.iter().filter_map(Message::sql).map(str::len).max().unwrap();
+    assert!(longest < 1 << 21, "{longest}");
 }

@@ -11,7 +11,7 @@ const A: (&str, &str) = ("1_a.sql", "CREATE TABLE a (id int)");
 const B: (&str, &str) = ("2_b.sql", "-- graven: transaction = off\nCREATE INDEX CONCURRENTLY a_id ON a (id)");
 
 /// A primary, its standby and a database of both. `None` where PostgreSQL came without `pg_basebackup`.
-fn pair() -> Option<(Cluster, Cluster, Database)> {
+pub(crate) fn pair() -> Option<(Cluster, Cluster, Database)> {
     let primary = Cluster::builder().start().unwrap();
     let database = primary.database().unwrap();
     match Cluster::builder().standby_of(&primary).start() {

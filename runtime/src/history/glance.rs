@@ -1,0 +1,84 @@
+//! The glance: the least that must be asked to learn that everything is as the set says. One message; it changes nothing.
+//!
+//! In a session that has just begun, each function, operator and table that a message names is a journey through cold
+//! caches, and costs more than a hundred rows do. So it asks for rights and names only as keywords and settings tell them,
+//! calls functions by name instead of operators, and compares nothing that the client can compare.
+
+use super::Wanted;
+use crate::migrations::Migrations;
+use crate::sql::{identifier, literal};
+
+/// Up to so many migrations, the rows themselves are what comes back soonest: they fit into what TCP sends at once, or
+/// nearly. Beyond, the server compares, and says yes or sends the rows.
+pub(crate) const MOST_ROWS: usize = 128;
+
+/// How the rows of a glance are asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Asking<'a> {
+    /// Every row.
+    Rows,
+    /// Whether all of them have this digest; and every row if not.
+    Digest(&'a [u8; 32]),
+}
+
+impl Asking<'_> {
+    /// The way that suits a set.
+    pub(crate) fn about(set: &Migrations) -> Self {
+        match set.digest {
+            Some(digest) if set.len() > MOST_ROWS => Asking::Digest(digest),
+            _ => Asking::Rows,
+        }
+    }
+}
+
+/// Four statements: whether this is a standby; the application's name; the moments at which transaction and message began,
+/// the database, the schema of the history, the table that this has of that name and the one that the search path leads to,
+/// the process where it is not known; the rows.
+///
+/// Where the schema is not said, the rows are those of the latter, which must be the former as well. A view is refused
+/// before anything of it runs, since it cannot be sampled (PostgreSQL manual, SELECT, TABLESAMPLE), and a sample of 100 % is
+/// all there is.
+pub(crate) fn glance(wanted: &Wanted, namespace: &str, asking: Asking<'_>, process: Option<i32>) -> String {
+    let process = if process.is_some() { "" } else { ", pg_catalog.pg_backend_pid()" };
+    let name = identifier(&wanted.name);
+    let (place, table) = match &wanted.schema {
+        Some(schema) => (String::new(), format!("{}.{name}", identifier(schema))),
+        // Of two tables with one name, at least one is shown with its schema as well.
+        None => {
+            let there = format!("pg_catalog.format('%I.%I', current_schema, {})", literal(&wanted.name));
+            let met = literal(&name);
+            (format!(", current_schema, pg_catalog.to_regclass({there}), pg_catalog.to_regclass({met})"), name)
+        }
+    };
+    let from = format!(
+        "FROM {table} h TABLESAMPLE pg_catalog.system(100) WHERE pg_catalog.texteq(h.namespace, {})",
+        literal(namespace)
+    );
+    format!(
+        "SHOW in_hot_standby;\nSHOW application_name;\n\
+         SELECT CURRENT_TIMESTAMP, pg_catalog.statement_timestamp(), current_catalog{place}{process};\n{}",
+        match asking {
+            Asking::Rows => format!("SELECT {COLUMNS} {from}"),
+            Asking::Digest(digest) => compare(digest, &from),
+        }
+    )
+}
+
+/// What is asked of each row.
+const COLUMNS: &str = "h.version, h.name, h.checksum, h.state, h.format";
+
+/// One row with a yes, or the rows with a no. The digest is that of graven-source.
+fn compare(digest: &[u8; 32], from: &str) -> String {
+    let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    // A delimiter goes before each value but the first. LATERAL and OFFSET keep the rows from being read before the verdict.
+    format!(
+        "SELECT d.same, x.version, x.name, x.checksum, x.state, x.format FROM (\
+         SELECT pg_catalog.byteaeq(pg_catalog.sha256(pg_catalog.byteacat(\
+         pg_catalog.int8send(pg_catalog.min(h.version)), \
+         pg_catalog.string_agg(h.checksum, pg_catalog.int8send(h.version) ORDER BY h.version))), {digest}) \
+         AND pg_catalog.bool_and(h.version IS NOT NULL AND pg_catalog.texteq(h.state, 'applied') \
+         AND pg_catalog.int2eq(h.format, '1')) AS same {from}) d \
+         LEFT JOIN LATERAL (SELECT {COLUMNS} {from} AND d.same IS NOT TRUE OFFSET 0) x ON true",
+        digest = literal(&format!("\\x{digest}")),
+    )
+}

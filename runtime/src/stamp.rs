@@ -1,0 +1,107 @@
+//! The verb `stamp`: migrations are recorded as applied that graven has not run, for a schema that was made otherwise.
+
+use graven_source::Version;
+
+use crate::connection::{Connection, Failure};
+use crate::error::{Error, Pending};
+use crate::event::Event;
+use crate::history::{self, Claimant, Detail, Table};
+use crate::look::{IntoExisting, Look, admit, look};
+use crate::plan_revert::{StampTo, Stamping, stampable};
+use crate::report::{StampReport, Stamped};
+use crate::revert::changing;
+use crate::run::{Run, is_incomplete};
+use crate::sql::milliseconds;
+use crate::under_lock::Held;
+
+/// How often a stamp starts over because another instance recorded, without the lock, what this one was about to.
+const MOST_ROUNDS: usize = 10;
+
+impl<C: Connection> Run<'_, '_, C> {
+    /// The verb `stamp`.
+    pub(crate) async fn stamp(mut self, to: StampTo) -> Result<StampReport, Error> {
+        let last = match to {
+            StampTo::Head => self.set.head(),
+            StampTo::Version(version) => match self.set.by_version(version) {
+                Some(migration) => Some(migration.version),
+                None => return Err(self.no_such_version(version)),
+            },
+        };
+        let seen = self.first_look().await?;
+        if let Ok(stamping) = self.stampable(&seen, last)
+            && stamping.stamped.is_empty()
+        {
+            return Ok(report(&stamping, self.set.len()));
+        }
+        let held = self.hold(seen, |run, seen| match run.stampable(seen, last) {
+            // Incomplete may only mean that another instance is at it right now: the lock will tell.
+            Err(conflicts) if !conflicts.iter().any(is_incomplete) => Err(run.conflicts(seen, conflicts)),
+            _ => Ok(()),
+        });
+        let Held { table, seen, role_before } = held.await?;
+        let outcome = self.stamp_under_lock(&table, seen, last).await;
+        self.leave(&table, role_before, outcome).await
+    }
+
+    async fn stamp_under_lock(
+        &mut self,
+        table: &Table,
+        mut seen: Look,
+        last: Option<Version>,
+    ) -> Result<StampReport, Error> {
+        for _ in 0..MOST_ROUNDS {
+            let stamping = self.stampable(&seen, last).map_err(|conflicts| self.conflicts(&seen, conflicts))?;
+            if stamping.stamped.is_empty() {
+                return Ok(report(&stamping, self.set.len()));
+            }
+            // A schema that holds tables is what a stamp is for.
+            admit(self.question(Detail::Plan), &seen.server, IntoExisting::Allow)?;
+            self.refuse_forgotten_namespace(table, &seen).await?;
+            let reply = self.session.send(&self.stamp_message(table, &seen, &stamping)).await;
+            match reply.failure {
+                None => {
+                    for migration in &stamping.stamped {
+                        self.observers.tell(&Event::Stamped { version: migration.version, name: migration.name() });
+                    }
+                    return Ok(report(&stamping, self.set.len()));
+                }
+                // Where no lock holds: somebody else has made the table or recorded one of them at this very moment.
+                Some(Failure::Server(error)) if matches!(error.sqlstate.as_str(), "23505" | "42P07" | "40001") => {}
+                Some(failure) => return Err(Error::from_failure("recording migrations as applied", failure)),
+            }
+            let question = self.question(Detail::Plan);
+            seen = look(&mut self.session, question).await?;
+        }
+        Err(changing(table))
+    }
+
+    /// One message, which is one transaction (PostgreSQL manual, 55.2.2.1): a history table without its rows would let the
+    /// next run apply everything to a schema that has it.
+    fn stamp_message(&self, table: &Table, seen: &Look, stamping: &Stamping) -> String {
+        let become_role = self.options.role.as_deref().map(|role| format!("{};\n", history::become_role(role)));
+        let create = if seen.server.table_exists { String::new() } else { format!("{};\n", history::create(table)) };
+        let claimant = Claimant { run: seen.server.run.clone(), applied_as: self.observers.instance.clone() };
+        // Zero would be no limit.
+        let patience = self.options.lock_timeout.max(std::time::Duration::from_millis(1));
+        format!(
+            "{}SET LOCAL statement_timeout = 0;\nSET LOCAL lock_timeout = {};\n{create}{}",
+            become_role.unwrap_or_default(),
+            milliseconds(patience),
+            history::stamp(table, &stamping.stamped, &claimant),
+        )
+    }
+
+    fn stampable(&self, seen: &Look, last: Option<Version>) -> Result<Stamping, Vec<crate::error::Conflict>> {
+        stampable(self.set.migrations, &seen.records, last, self.options.policy)
+            .map_err(|conflicts| conflicts.into_iter().map(|conflict| self.located(seen, conflict)).collect())
+    }
+}
+
+fn report(stamping: &Stamping, total: usize) -> StampReport {
+    let stamped =
+        stamping.stamped.iter().map(|it| Stamped { version: it.version, name: it.name().to_owned() }).collect();
+    let pending: Vec<Pending> =
+        stamping.pending.iter().map(|it| Pending { version: it.version, name: it.name().to_owned() }).collect();
+    let applied_before = total - stamping.stamped.len() - pending.len();
+    StampReport { stamped, pending, applied_before }
+}

@@ -1,0 +1,79 @@
+//! What the verbs under the lock have in common: how an operator's verb comes by it, and how every verb gives it back.
+
+use crate::connection::Connection;
+use crate::error::Error;
+use crate::event::Event;
+use crate::history::{Detail, Table};
+use crate::lock::{self, Waiting};
+use crate::look::{Locked, Look, may_write, table, try_lock_and_look};
+use crate::run::{Run, set_role};
+use crate::session::Reach;
+
+impl<C: Connection> Run<'_, '_, C> {
+    /// Waits for the lock and looks under it, after a first look. `refused` says at each look what cannot be done, so that
+    /// nobody waits for that.
+    pub(crate) async fn hold(
+        &mut self,
+        mut seen: Look,
+        mut refused: impl FnMut(&Self, &Look) -> Result<(), Error>,
+    ) -> Result<Held, Error> {
+        if seen.server.in_recovery {
+            return Err(Error::Standby { pending: Vec::new() });
+        }
+        let table = table(self.question(Detail::Plan), &seen.server).ok_or(Error::NoSchema)?;
+        may_write(&table, &seen.server)?;
+        self.refuse_pooled_role()?;
+        let role_before = seen.role_before.take();
+        let mut waiting = Waiting::new(self.options.lock_timeout);
+        loop {
+            refused(self, &seen)?;
+            let question = self.question(Detail::Plan);
+            let (locked, now) = try_lock_and_look(&mut self.session, question, &table, &seen).await?;
+            self.waited = waiting.so_far();
+            seen = now;
+            if locked == Locked::Yes {
+                self.observers.tell(&Event::LockAcquired { waited: self.waited });
+                return Ok(Held { table, seen, role_before });
+            }
+            self.wait(&table, &mut waiting).await?;
+        }
+    }
+
+    /// What sets its session's role for more than one message needs a session of its own.
+    pub(crate) fn refuse_pooled_role(&self) -> Result<(), Error> {
+        match (self.session.reach(), &self.options.role) {
+            (Reach::Pooled, Some(role)) => Err(Error::Pooled { what: format!("a run as role {role}") }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Puts the session's role back and gives the lock back, on every path: an error must not leave them with a connection
+    /// that goes back to a pool. Hands back what had come of the verb.
+    pub(crate) async fn leave<T>(
+        &mut self,
+        table: &Table,
+        role_before: Option<String>,
+        outcome: Result<T, Error>,
+    ) -> Result<T, Error> {
+        if let Some(before) = role_before {
+            let put_back = self.session.send(&set_role(&before)).await;
+            if let Some(failure) = put_back.failure {
+                tracing::warn!(target: "graven", ?failure, "the session's role could not be put back");
+            }
+        }
+        let released = lock::release(&mut self.session, table).await;
+        if let (Ok(_), Err(error)) = (&outcome, released) {
+            // What was to be done is done and recorded. Whoever uses the connection next will hear of its end.
+            tracing::warn!(target: "graven", %error, "everything is done; the lock went with the connection");
+        }
+        outcome
+    }
+}
+
+/// The lock is held, and this was seen under it.
+pub(crate) struct Held {
+    pub(crate) table: Table,
+    pub(crate) seen: Look,
+    /// What to put the session's role back to.
+    pub(crate) role_before: Option<String>,
+}

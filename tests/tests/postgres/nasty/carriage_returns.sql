@@ -1,0 +1,1 @@
+-- Lone carriage returns;SELECT 1;-- ended by one;SELECT ';', E'\';''\';';SELECT 2 --;;SELECT 3;--

@@ -1,0 +1,24 @@
+-- Identifiers: quoted ones that hold what they like, names with dollars, words that elsewhere mean something.
+CREATE TABLE "a;b" ("c;""d" int, "e'" int, "$$" int, "--" int, "/*" int, "\" int, "(" int, ")" int);
+INSERT INTO "a;b" ("c;""d", "e'", "$$", "--", "/*", "\", "(", ")") VALUES (1, 2, 3, 4, 5, 6, 7, 8);
+SELECT "c;""d", "e'", "$$", "--", "/*", "\", "(", ")" FROM "a;b";
+CREATE TABLE U&"\0061\003b;b" (U&"!003b;" UESCAPE '!' int, u&"d\0061t\+000061" int);
+INSERT INTO "a;;b" VALUES (1, 2);
+SELECT U&"!003b;" UESCAPE '!', "data" FROM "a;;b" AS U&"t;";
+CREATE TABLE a$b (c$$ int, d$1$ int, e$e$e int, _$ int, ü$ü int);
+INSERT INTO a$b VALUES (1, 2, 3, 4, 5);
+SELECT c$$, d$1$, e$e$e, _$, ü$ü, c$$+d$1$, a$b.c$$ FROM a$b;
+CREATE TABLE "begin" ("end" int, "case" int, "atomic" int, "BEGIN" int, "END" int);
+INSERT INTO "begin" VALUES (1, 2, 3, 4, 5);
+SELECT "end" AS begin, "case" AS "end", "BEGIN", b."END" AS end FROM "begin" AS b;
+SELECT 1 AS begin, 2 AS atomic, 3 AS function, 4 AS procedure, 5 AS replace;
+CREATE TABLE commit (rollback int, start int, transaction int, prepare int, function int, procedure int);
+SELECT rollback, start, transaction, prepare FROM commit;
+CREATE TABLE "таблица;" ("列;" text, "👍" text, naïve text, été text, x️ text);
+INSERT INTO "таблица;" VALUES (';', '👍;', 'é;', ';', ';');
+SELECT "列;", "👍", naïve, été AS ключ, x️ FROM "таблица;";
+CREATE VIEW e AS SELECT 1 AS b, 2 AS n, 3 AS x, 4 AS u, 5 AS e;
+SELECT b, n, x, u&7, u & 7, e, e.e, u&b, U&x FROM e;
+SELECT e.e||';'||x||';'||b FROM e WHERE u&4=4 AND n=2;
+CREATE DOMAIN "in;t" AS int;
+SELECT 1::"in;t", CAST('2' AS "in;t"), ARRAY[1,2]::"in;t"[];

@@ -1,0 +1,5 @@
+-- Only comments; nothing; at all;
+/* ; /* ; */ ; */
+
+--
+/**/ -- ;

@@ -1,0 +1,250 @@
+//! What makes cargo build again, and what a build without debug assertions refuses: cargo is run over a package of its
+//! own, step after step, as its author would change the migrations.
+//!
+//! A package that depends on graven under another name shows in passing that the expansion names nothing of its user's.
+// Within `cfg(test)` clippy knows even the functions that are no tests themselves for what they are.
+#![cfg(test)]
+
+mod app;
+mod nightly;
+#[path = "../scratch/mod.rs"]
+mod scratch;
+
+use std::fs;
+use std::time::{Duration, SystemTime};
+
+use crate::app::App;
+use crate::scratch::{EMAIL, INDEX, USERS};
+
+/// The steps share one package, since a second one would be compiled from the beginning.
+#[test]
+fn a_change_to_the_migrations_is_built_or_refused() {
+    let app = App::new();
+    a_build_embeds_what_is_there(&app);
+    a_sealed_migration_that_is_edited_deleted_or_renamed_is_refused(&app);
+    two_migrations_of_one_version_are_refused(&app);
+    an_edit_of_an_unsealed_migration_is_built(&app);
+    an_unsealed_migration_that_is_renamed_or_deleted_is_built_so(&app);
+    a_branch_that_is_checked_out_is_built_or_refused_when_the_program_runs(&app);
+    a_file_with_an_older_time_is_refused_when_the_program_runs(&app);
+    #[cfg(unix)]
+    a_file_that_is_linked_is_built_when_what_it_points_to_is_edited(&app);
+    a_migration_made_by_graven_new_is_built(&app);
+    a_migration_dropped_in_by_hand_is_refused_when_the_program_runs(&app);
+    a_release_refuses_what_is_not_sealed_until_it_is_allowed_or_sealed(&app);
+    a_release_does_not_know_where_it_was_built(&app);
+    a_set_that_is_sealed_is_built_so(&app);
+    a_build_script_notices_a_migration_dropped_in_by_hand(&app);
+}
+
+fn a_build_embeds_what_is_there(app: &App) {
+    app.build().succeeds();
+    let listed = app.run();
+    assert!(listed.contains("0001_create_users.sql Sealed \"create table users (id bigint);\""), "{listed}");
+    assert!(listed.contains("0003_add_index.sql Unsealed"), "{listed}");
+    assert!(!listed.contains("this binary was built before"), "{listed}");
+    app.build().is_fresh();
+}
+
+fn a_sealed_migration_that_is_edited_deleted_or_renamed_is_refused(app: &App) {
+    let edit = || app.write(USERS, "create table users (id uuid);\n");
+    let delete = || app.remove(USERS);
+    let rename = || fs::rename(app.migration(EMAIL), app.migration("0002_add_mail.sql")).unwrap();
+    let changes: [(&dyn Fn(), &str); 3] = [
+        (&edit, "sealed migration 1 was edited"),
+        (&delete, "sealed migration 1 is gone"),
+        (&rename, "sealed migration 2 was renamed"),
+    ];
+    for (change, message) in changes {
+        change();
+        app.build().fails_with(message);
+        app.restore();
+        app.build().succeeds();
+    }
+}
+
+fn two_migrations_of_one_version_are_refused(app: &App) {
+    app.write("3_add_team.sql", "select 1;\n");
+    // As a pull does that brings a second one.
+    app.touch_seal();
+    app.build().fails_with("two migrations have version 3");
+    app.restore();
+}
+
+fn an_edit_of_an_unsealed_migration_is_built(app: &App) {
+    app.build().succeeds();
+    app.write(INDEX, "create unique index on users (email);\n");
+    app.build().is_rebuilt();
+    assert!(app.run().contains("0003_add_index.sql Unsealed \"create unique index on users (email);\""));
+}
+
+fn an_unsealed_migration_that_is_renamed_or_deleted_is_built_so(app: &App) {
+    // `mv` keeps the time of the file.
+    fs::rename(app.migration(INDEX), app.migration("0003_index_email.sql")).unwrap();
+    app.build().is_rebuilt();
+    let listed = app.run();
+    assert!(listed.contains("0003_index_email.sql Unsealed") && !listed.contains("0003_add_index.sql"), "{listed}");
+    app.remove("0003_index_email.sql");
+    app.build().is_rebuilt();
+    let listed = app.run();
+    assert!(listed.contains("0002_add_email.sql Sealed") && !listed.contains("0003"), "{listed}");
+    app.restore();
+}
+
+/// Git gives what it writes the time of now.
+fn a_branch_that_is_checked_out_is_built_or_refused_when_the_program_runs(app: &App) {
+    let branch = |name: &str, change: &dyn Fn()| {
+        app.git(&["checkout", "-q", "-b", name, "main"]);
+        change();
+        app.git(&["add", "migrations"]);
+        app.git(&["commit", "-q", "-m", name]);
+    };
+    app.git(&["init", "-q"]);
+    app.git(&["checkout", "-q", "-b", "main"]);
+    app.git(&["add", "migrations"]);
+    app.git(&["commit", "-q", "-m", "main"]);
+    branch("new", &|| app.new_migration("0004", "new"));
+    branch("edited", &|| app.write(INDEX, "create unique index on users (email);\n"));
+    branch("by-hand", &|| app.write("0004_by_hand.sql", "select 4;\n"));
+
+    app.git(&["checkout", "-q", "new"]);
+    app.build().is_rebuilt();
+    assert!(app.run().contains("0004_new.sql Unsealed"));
+    app.git(&["checkout", "-q", "edited"]);
+    app.build().is_rebuilt();
+    let listed = app.run();
+    assert!(listed.contains("create unique index") && !listed.contains("0004_new.sql"), "{listed}");
+    app.git(&["checkout", "-q", "main"]);
+    app.build().is_rebuilt();
+    assert!(app.run().contains("create index"));
+
+    // A branch that adds a file without a word in the seal file changes nothing that cargo knows of.
+    app.git(&["checkout", "-q", "by-hand"]);
+    app.build().is_fresh();
+    let listed = app.run();
+    assert!(listed.contains("this binary was built before migrations/0004_by_hand.sql was added"), "{listed}");
+    app.git(&["checkout", "-q", "main"]);
+    app.build().is_fresh();
+    let listed = app.run();
+    assert!(listed.contains("create index") && !listed.contains("was built before"), "{listed}");
+}
+
+/// Cargo takes a file for unchanged that is not newer than the last build.
+fn a_file_with_an_older_time_is_refused_when_the_program_runs(app: &App) {
+    let yesterday = yesterday();
+    app.restore();
+    app.build().is_rebuilt();
+
+    app.write_of(yesterday, INDEX, "create unique index on users (email);\n");
+    app.build().is_fresh();
+    let listed = app.run();
+    assert!(listed.contains("this binary was built before migrations/0003_add_index.sql was edited"), "{listed}");
+    assert!(listed.contains("touch migrations/seal.lock"), "{listed}");
+    app.touch_seal();
+    app.build().is_rebuilt();
+    let listed = app.run();
+    assert!(listed.contains("create unique index") && !listed.contains("was built before"), "{listed}");
+
+    app.write_of(yesterday, "0004_older.sql", "select 4;\n");
+    app.build().is_fresh();
+    assert!(app.run().contains("this binary was built before migrations/0004_older.sql was added"));
+    app.remove("0004_older.sql");
+    app.write_of(yesterday, "0003_add_index.down.sql", "drop index users_email_idx;\n");
+    app.build().is_fresh();
+    assert!(app.run().contains("this binary was built before migrations/0003_add_index.down.sql was added"));
+    app.remove("0003_add_index.down.sql");
+
+    // Other line ends are the same text, and an edit that is newer is what the next build is for.
+    app.write_of(yesterday, INDEX, "create unique index on users (email);\r\n");
+    assert!(!app.run().contains("was built before"));
+    app.write(INDEX, "create index on users (email);\n");
+    assert!(!app.run().contains("was built before"));
+    app.build().is_rebuilt();
+}
+
+#[cfg(unix)]
+fn a_file_that_is_linked_is_built_when_what_it_points_to_is_edited(app: &App) {
+    app.remove(INDEX);
+    app.scratch.write("app/index.sql", "create index on users (email);\n");
+    std::os::unix::fs::symlink("../index.sql", app.migration(INDEX)).unwrap();
+    app.build().succeeds();
+    app.scratch.write("app/index.sql", "create unique index on users (email);\n");
+    app.build().is_rebuilt();
+    assert!(app.run().contains("create unique index"));
+    // What a link points to instead may be older than the build.
+    app.write_of(yesterday(), "0003_add_index.sql.orig", "create index on users (lower(email));\n");
+    app.remove(INDEX);
+    std::os::unix::fs::symlink("0003_add_index.sql.orig", app.migration(INDEX)).unwrap();
+    app.build().is_fresh();
+    assert!(app.run().contains("this binary was built before migrations/0003_add_index.sql was edited"));
+    app.restore();
+}
+
+fn a_migration_made_by_graven_new_is_built(app: &App) {
+    app.new_migration("0004", "add_name");
+    app.build().is_rebuilt();
+    assert!(app.run().contains("0004_add_name.sql Unsealed"));
+}
+
+fn a_migration_dropped_in_by_hand_is_refused_when_the_program_runs(app: &App) {
+    app.write("0005_by_hand.sql", "select 5;\n");
+    app.build().is_fresh();
+    let listed = app.run();
+    assert!(listed.contains("this binary was built before migrations/0005_by_hand.sql was added"), "{listed}");
+    assert!(listed.contains("touch migrations/seal.lock"), "{listed}");
+    app.touch_seal();
+    app.build().is_rebuilt();
+    let listed = app.run();
+    assert!(listed.contains("0005_by_hand.sql Unsealed") && !listed.contains("was built before"), "{listed}");
+}
+
+fn a_release_refuses_what_is_not_sealed_until_it_is_allowed_or_sealed(app: &App) {
+    let refused = app.release(&[]);
+    refused.fails_with("3 migrations are not sealed (3 to 5), and this is a release build");
+    app.release(&["--features", "allow"]).succeeds();
+    assert!(app.run().contains("0005_by_hand.sql Unsealed"));
+
+    let printed = refused.lines_from("# Sealed migrations.");
+    let is_of_seal = |line: &&str| line.starts_with(['#', '0']) || line.starts_with("head ");
+    let lines: Vec<_> = printed.iter().map(String::as_str).take_while(is_of_seal).collect();
+    assert_eq!(lines.len(), 7, "{lines:?}");
+    app.write("seal.lock", &(lines.join("\n") + "\n"));
+    app.release(&[]).succeeds();
+    let listed = app.run();
+    assert!(listed.contains("0005_by_hand.sql Sealed") && !listed.contains("Unsealed"), "{listed}");
+}
+
+fn a_release_does_not_know_where_it_was_built(app: &App) {
+    let here = app.path().display().to_string();
+    assert!(!app.binary_holds(&here), "the release holds {here}");
+    // Nor does its guard look at anything.
+    app.write("0006_by_hand.sql", "select 6;\n");
+    assert!(!app.run().contains("was built before"));
+    app.remove("0006_by_hand.sql");
+
+    app.build().succeeds();
+    assert!(app.binary_holds(&here), "even a dev build does not hold {here}: the search finds nothing");
+}
+
+fn a_set_that_is_sealed_is_built_so(app: &App) {
+    app.new_migration("0006", "add_team");
+    app.build().is_rebuilt();
+    assert!(app.run().contains("0006_add_team.sql Unsealed"));
+    app.seal();
+    app.build().is_rebuilt();
+    assert!(app.run().contains("0006_add_team.sql Sealed"));
+}
+
+fn a_build_script_notices_a_migration_dropped_in_by_hand(app: &App) {
+    app.scratch.write("app/build.rs", "fn main() {\n    println!(\"cargo:rerun-if-changed=migrations\");\n}\n");
+    app.build().succeeds();
+    app.build().is_fresh();
+    app.write("0007_by_hand.sql", "select 7;\n");
+    app.build().is_rebuilt();
+    let listed = app.run();
+    assert!(listed.contains("0007_by_hand.sql Unsealed") && !listed.contains("was built before"), "{listed}");
+}
+
+fn yesterday() -> SystemTime {
+    SystemTime::now() - Duration::from_secs(86_400)
+}

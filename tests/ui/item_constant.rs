@@ -1,0 +1,3 @@
+graven::embed_migrations!(pub const MIGRATIONS = "migrations");
+
+fn main() {}

@@ -1,0 +1,5 @@
+graven::embed_migrations!(static MIGRATIONS = PATH);
+
+fn main() {
+    println!("{}", MIGRATIONS.len());
+}
