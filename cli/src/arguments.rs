@@ -1,10 +1,13 @@
 //! What can be said on the command line.
 
+mod history;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use self::history::{Redo, Resolve, Revert, Stamp};
 use crate::exit;
 
 /// The heading under which `--help` lists what every command understands.
@@ -38,9 +41,9 @@ pub(crate) struct Arguments {
 /// What every command understands.
 #[derive(Args, Debug)]
 pub(crate) struct Common {
-    /// The migrations directory
-    #[arg(long, global = true, value_name = "DIR", default_value = "migrations", help_heading = EVERYWHERE)]
-    pub(crate) dir: PathBuf,
+    /// The migrations directory [default: `migrations` here, or in the package or the workspace around]
+    #[arg(long, global = true, value_name = "DIR", help_heading = EVERYWHERE)]
+    pub(crate) dir: Option<PathBuf>,
 
     /// Print JSON on stdout, for machines: the result, or `{"error": …}`
     #[arg(long, global = true, help_heading = EVERYWHERE)]
@@ -53,6 +56,8 @@ pub(crate) enum Command {
     New(New),
     /// Seal what is not sealed yet: from then on it must not change
     Seal(Seal),
+    /// Give a migration that is not sealed another version, after a merge or a rebase
+    Renumber(Renumber),
     /// Check the directory against every rule, without a database
     Check(Check),
     /// Apply what is pending, in order, under a lock, exactly once
@@ -63,7 +68,13 @@ pub(crate) enum Command {
     Verify(Verify),
     /// Say what became of the statement at which a non-transactional migration was cut off
     Resolve(Resolve),
-    /// Explain a rule, or list them all
+    /// Take migrations back by their reverses, the last one first
+    Revert(Revert),
+    /// Take the last migration back and apply it again, as it is now
+    Redo(Redo),
+    /// Record migrations as applied without running them, for a schema that was made otherwise
+    Stamp(Stamp),
+    /// Explain rules, or list them all
     Explain(Explain),
 }
 
@@ -120,11 +131,33 @@ Examples:
   graven seal --accept-edit 3      accept that sealed migration 3 was edited, and seal nothing else
 
 After a merge of two branches that both sealed something, git stops at seal.lock: `graven seal`
-keeps the lines of both sides and writes the `head` anew. It refuses where both have one version.")]
+keeps the lines of both sides, each as far as its own `head` vouches for it, and writes a new one.
+It refuses where the two sealed different things under one version, and says what to do.")]
 pub(crate) struct Seal {
     /// Accept an edit of a sealed migration, after review: databases that hold the old text go on
     #[arg(long, value_name = "VERSION", value_parser = version())]
     pub(crate) accept_edit: Vec<i64>,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  graven renumber                  all that need it: two of one version, and what lies below what is
+                                   sealed; each gets the next free version, in the order they have
+  graven renumber 7                this one
+  graven renumber 7 --to 12        to a version of your choice
+
+Its reverse and its line in the seal file go along. A sealed migration keeps its version. If a
+database of your own ran it under its old version, it is orphaned there: make that database anew.")]
+pub(crate) struct Renumber {
+    /// The version of the migration
+    // Its own id: clap's `--version` has the one that it would have.
+    #[arg(id = "of", value_name = "VERSION", value_parser = version())]
+    pub(crate) version: Option<i64>,
+
+    /// The version that it is to have, if not the next free one
+    #[arg(long, value_name = "VERSION", value_parser = version(), requires = "of")]
+    pub(crate) to: Option<i64>,
 }
 
 #[derive(Args, Debug)]
@@ -226,49 +259,16 @@ pub(crate) struct Verify {
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
-A migration with `transaction = off` that was cut off in the middle of a statement leaves it open
-whether that statement took effect. `graven status` shows the statement; look in the database, then:
-
-  graven resolve 12 --applied      it did: the next run goes on after it
-  graven resolve 12 --retry        it did not: the next run runs it again")]
-pub(crate) struct Resolve {
-    /// The version of the incomplete migration
-    // Its own id: clap's `--version` has the one that it would have.
-    #[arg(id = "of", value_name = "VERSION", value_parser = version())]
-    pub(crate) version: i64,
-
-    #[command(flatten)]
-    pub(crate) resolution: Resolution,
-
-    #[command(flatten)]
-    pub(crate) database: Database,
-
-    #[command(flatten)]
-    pub(crate) lock: Lock,
-}
-
-/// What became of the statement.
-#[derive(Args, Debug)]
-#[group(required = true, multiple = false)]
-pub(crate) struct Resolution {
-    /// The statement took effect: the next run goes on after it
-    #[arg(long)]
-    pub(crate) applied: bool,
-
-    /// The statement did not take effect: the next run runs it again
-    #[arg(long)]
-    pub(crate) retry: bool,
-}
-
-#[derive(Args, Debug)]
-#[command(after_help = "\
 Examples:
   graven explain                       all rules, a line each
-  graven explain sealed-edited         why, what to do, and an example of each kind")]
+  graven explain sealed-edited         why, what to do, and an example of each kind
+  graven explain file-name unterminated
+
+In JSON it is one object for one rule, and a list otherwise.")]
 pub(crate) struct Explain {
-    /// The rule, as an error names it; without it, all are listed
+    /// The rules, as an error names them; without any, all are listed
     #[arg(value_name = "RULE")]
-    pub(crate) rule: Option<String>,
+    pub(crate) rules: Vec<String>,
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

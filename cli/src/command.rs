@@ -3,9 +3,14 @@
 mod apply;
 mod check;
 mod explain;
+mod mended;
 mod new;
+mod redo;
+mod renumber;
 mod resolve;
+mod revert;
 mod seal;
+mod stamp;
 mod status;
 mod verify;
 
@@ -20,11 +25,15 @@ pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Failur
     match &arguments.command {
         Command::New(new) => new::run(common, new, output),
         Command::Seal(seal) => seal::run(common, seal, output),
+        Command::Renumber(renumber) => renumber::run(common, renumber, output),
         Command::Check(check) => check::run(common, check, output),
         Command::Apply(apply) => apply::run(common, apply, output),
         Command::Status(database) => status::run(common, database, output),
         Command::Verify(verify) => verify::run(common, verify, output),
         Command::Resolve(resolve) => resolve::run(common, resolve, output),
+        Command::Revert(revert) => revert::run(common, revert, output),
+        Command::Redo(redo) => redo::run(common, redo, output),
+        Command::Stamp(stamp) => stamp::run(common, stamp, output),
         Command::Explain(explain) => explain::run(explain, output),
     }
 }

@@ -3,6 +3,7 @@
 use std::future::Future;
 
 use graven::{Error, Migrations, Migrator};
+use tokio_postgres::{Client, SimpleQueryMessage};
 
 use crate::arguments::Database;
 use crate::failure::Failure;
@@ -13,6 +14,16 @@ pub(crate) fn block_on<T>(future: impl Future<Output = Result<T, Error>>) -> Res
         Failure::Failed(format!("cannot start: {error}"), "see that the system has resources left".to_owned())
     })?;
     Ok(runtime.block_on(future)?)
+}
+
+/// The name of the database, for a line that people read; empty where the server does not say.
+pub(crate) async fn database_name(client: &Client) -> String {
+    let answer = client.simple_query("SELECT pg_catalog.current_database()").await.unwrap_or_default();
+    let name = answer.iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => row.try_get(0).ok().flatten().map(str::to_owned),
+        _ => None,
+    });
+    name.unwrap_or_default()
 }
 
 impl Database {

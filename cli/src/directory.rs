@@ -1,13 +1,16 @@
 //! The migrations directory, loaded and checked, with its problems in words for who sits at a command line.
 
-use std::path::{Path, PathBuf};
+mod find;
+
+use std::path::{Component, Path, PathBuf};
 
 use graven_source::file_name::SEAL_FILE;
-use graven_source::problem::Problem;
-use graven_source::read;
-use graven_source::seal::Seal;
-use graven_source::set::{Loaded, Paths, Set, unsealed_release};
+use graven_source::problem::{Problem, Row};
+use graven_source::seal::{Mended, Seal, SealLine};
+use graven_source::set::{Loaded, Migration, Paths, Sealing, Set, quote, unsealed_release};
+use graven_source::{Kind, read};
 
+use self::find::{Found, find};
 use crate::arguments::Common;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -25,27 +28,101 @@ impl From<bool> for Demand {
     }
 }
 
-/// Loads the directory with everything that is wrong with it. Paths are shown relative to where the command runs.
-pub(crate) fn load(common: &Common) -> Loaded {
-    // An absolute root, so that a directory that is not there is named in full.
-    let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
-    let mut loaded = Set::load(&here, &common.dir, Paths::Any);
-    for problem in &mut loaded.problems {
-        match problem.rule.id {
-            "directory-absent" if problem.path == loaded.set.directory => where_to_look(problem, common),
-            "seal-damaged" if mended_seal(&loaded.set).is_some() => {
-                problem.help.insert(0, "let `graven seal` keep all lines and write the `head` anew".to_owned());
+/// The directory that was named, or the one that was found.
+#[derive(Debug)]
+pub(crate) struct Directory {
+    /// The folder that the command runs in. It is absolute, so that a directory that is not there is named in full.
+    here: PathBuf,
+    pub(crate) path: PathBuf,
+    /// Where else it was looked for, if it is nowhere.
+    looked: Vec<PathBuf>,
+}
+
+impl Directory {
+    pub(crate) fn of(common: &Common) -> Result<Self, Failure> {
+        let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
+        let (path, looked) = match &common.dir {
+            Some(named) => (named.clone(), Vec::new()),
+            None => match find(&here) {
+                Found::There(path) => (path, Vec::new()),
+                Found::Nowhere { belongs, looked } => (belongs, looked),
+                Found::Several(several) => return Err(which_of(&several)),
+            },
+        };
+        Ok(Self { here, path, looked })
+    }
+
+    /// Loads it with everything that is wrong with it. Paths are shown relative to where the command runs.
+    pub(crate) fn load(&self) -> Loaded {
+        let mut loaded = Set::load(&self.here, &self.path, Paths::Any);
+        for problem in &mut loaded.problems {
+            if problem.rule.id == "directory-absent" && problem.path == loaded.set.directory {
+                self.where_to_look(problem);
             }
-            _ => {}
+        }
+        loaded
+    }
+
+    /// Loads it for a verb that writes the seal file. What a merge left damaged is mended where that needs no decision;
+    /// it is not written yet.
+    pub(crate) fn load_to_write(&self) -> (Loaded, Option<Mended>) {
+        let loaded = self.load();
+        match mended(&loaded.set) {
+            Some(mended) => {
+                let as_if = Set::load_as_if(&self.here, &self.path, Paths::Any, mended.seal.clone());
+                // What no head vouches for has to be what `graven seal` would have written.
+                let fits = mended.added.iter().all(|line| fits(&as_if.set, line));
+                if fits { (as_if, Some(mended)) } else { (loaded, None) }
+            }
+            None => (loaded, None),
         }
     }
-    loaded
+
+    fn where_to_look(&self, problem: &mut Problem) {
+        // Above what the system says, where it says something.
+        let rest: Vec<Row> = problem.rows.drain(..).filter(|row| row.label != "looked at").collect();
+        let places = std::iter::once(("looked at", &self.path)).chain(self.looked.iter().map(|path| ("and at", path)));
+        let row = |(label, path): (&str, &PathBuf)| Row {
+            label: label.to_owned(),
+            text: plain(&self.here.join(path)).display().to_string(),
+        };
+        problem.rows = places.map(row).chain(rest).collect();
+        problem.notes = vec![match self.looked.is_empty() {
+            true => "a relative path starts where the command runs".to_owned(),
+            false => "it is looked for where the command runs, in the package around, and in its workspace".to_owned(),
+        }];
+        // Of the ways out, the one that names a directory of nearly this name stays.
+        problem.help.retain(|help| help.ends_with("which is there"));
+        problem.help.push("name another one with `--dir DIR`".to_owned());
+        if !self.path.exists() {
+            problem.help.push("let `graven new NAME` make it with the first migration".to_owned());
+        }
+    }
+}
+
+/// A path without the `..` that led to it.
+fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir if plain.parent().is_some() => {
+                plain.pop();
+            }
+            part => plain.push(part),
+        }
+    }
+    plain
+}
+
+fn which_of(several: &[PathBuf]) -> Failure {
+    let named: Vec<String> = several.iter().map(|path| format!("`--dir {}`", quote(&path.to_string_lossy()))).collect();
+    Failure::Usage("several packages here have migrations".to_owned(), format!("say which: {}", named.join(" or ")))
 }
 
 /// Loads the directory for a verb that needs a database. Without a seal file it works, with a warning, unless
 /// `demand` says that all must be sealed.
 pub(crate) fn load_to_run(common: &Common, demand: Demand, output: &Output) -> Result<Set, Failure> {
-    let Loaded { set, mut problems, .. } = load(common);
+    let Loaded { set, mut problems, .. } = Directory::of(common)?.load();
     if demand == Demand::Any {
         problems.retain(|problem| {
             let absent = problem.rule.id == "seal-absent";
@@ -57,7 +134,11 @@ pub(crate) fn load_to_run(common: &Common, demand: Demand, output: &Output) -> R
     }
     problems.extend(set.not_run_yet());
     problems.extend(unsealed(&set, demand));
-    if problems.is_empty() { Ok(set) } else { Err(Failure::Problems(problems)) }
+    if !problems.is_empty() {
+        return Err(Failure::Problems(problems));
+    }
+    warn_of_stubs(&set, not_written_yet(&set), output);
+    Ok(set)
 }
 
 /// What a demand for seals finds.
@@ -72,14 +153,37 @@ pub(crate) fn unsealed(set: &Set, demand: Demand) -> Option<Problem> {
     Some(problem)
 }
 
-/// What a damaged seal file would be with all its lines in order and a `head` that matches them, where that makes
-/// sense: after a merge, whether its markers are still there or not.
-pub(crate) fn mended_seal(set: &Set) -> Option<Seal> {
+/// The migrations that may still change and hold no statement: mostly made by `graven new` a moment ago.
+pub(crate) fn not_written_yet(set: &Set) -> impl Iterator<Item = &Migration> {
+    set.migrations.iter().filter(|found| found.sealing == Sealing::Unsealed && found.holds_no_statement())
+}
+
+/// Tells people of migrations that hold no statement. That is allowed, and once they are applied it is too late.
+pub(crate) fn warn_of_stubs<'a>(set: &Set, stubs: impl Iterator<Item = &'a Migration>, output: &Output) {
+    for stub in stubs.filter(|_| !output.is_json()) {
+        output.warning(format!(
+            "{} holds no statement: once it is applied, what is written into it will not run",
+            set.path_of(&stub.file)
+        ));
+    }
+}
+
+/// What a seal file that a merge left damaged comes to.
+fn mended(set: &Set) -> Option<Mended> {
     if set.seal.is_some() {
         return None;
     }
     let text = read::read(&set.location.join(SEAL_FILE)).ok()?;
-    Seal::united(&graven_source::normalise(String::from_utf8(text).ok()?))
+    Seal::mend(&graven_source::normalise(String::from_utf8(text).ok()?)).ok()
+}
+
+/// Whether a line says of its migration what is there.
+fn fits(set: &Set, line: &SealLine) -> bool {
+    let Some(checksum) = line.checksum() else { return true };
+    let of_kind = if line.kind == Kind::Baseline { &set.baselines } else { &set.migrations };
+    of_kind.iter().any(|found| {
+        (found.version, found.name.as_str(), found.checksum) == (line.version, line.name.as_str(), checksum)
+    })
 }
 
 /// Writes the seal file.
@@ -87,14 +191,4 @@ pub(crate) fn write_seal(set: &Set, seal: &Seal) -> Result<(), Failure> {
     let shown = set.path_of(SEAL_FILE);
     read::write(&set.location.join(SEAL_FILE), &seal.render())
         .map_err(|error| Failure::io("write", Path::new(&shown), &error))
-}
-
-fn where_to_look(problem: &mut Problem, common: &Common) {
-    problem.notes = vec!["a relative path starts where the command runs".to_owned()];
-    // Of the ways out, the one that names a directory of nearly this name stays.
-    problem.help.retain(|help| help.ends_with("which is there"));
-    problem.help.push("name another one with `--dir DIR`".to_owned());
-    if !common.dir.exists() {
-        problem.help.push("let `graven new NAME` make it with the first migration".to_owned());
-    }
 }

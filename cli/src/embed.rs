@@ -3,38 +3,50 @@
 //! The runtime takes sets that live as long as the program, as embedded ones do. This program loads one, once, and ends:
 //! the set is given to it for good, which no operating system minds.
 
+use std::collections::HashMap;
+
 use graven::__private as private;
 use graven::Migrations;
 use graven_source::directive::{Directives, Transaction};
 use graven_source::set::{Control, Migration, Sealing, Set, Unit};
 use graven_source::statement::StatementKind;
+use graven_source::{Kind, digest};
 
 /// A set as the macro would have embedded it.
 pub(crate) fn embed(set: Set) -> Migrations {
+    let mut reverses: HashMap<_, _> = set.reverses.into_iter().map(|reverse| (reverse.version, reverse)).collect();
     let directory = leak(set.directory);
-    let migrations: Vec<_> = set.migrations.into_iter().map(migration).collect();
-    private::migrations(migrations.leak(), directory, None, None, "")
+    let digest = digest::of(set.migrations.iter().map(|found| (found.version, found.checksum)));
+    let migrations: Vec<_> = set
+        .migrations
+        .into_iter()
+        .map(|found| {
+            let reverse = reverses.remove(&found.version);
+            migration(found, reverse)
+        })
+        .collect();
+    private::with_digest(private::migrations(migrations.leak(), directory, None, None, ""), Box::leak(Box::new(digest)))
 }
 
-fn migration(found: Migration) -> private::Migration {
+fn migration(found: Migration, reverse: Option<Migration>) -> private::Migration {
     let name = found.name_range();
     let sealing = match found.sealing {
         Sealing::Sealed => private::Sealing::Sealed,
         _ => private::Sealing::Unsealed,
     };
-    let details = details(&found);
+    let details = details(&found, reverse);
     private::migration(
         found.version.value(),
-        leak(found.file),
+        &found.file,
         (bound(name.start), bound(name.end)),
         sealing,
-        leak(found.text),
-        Box::leak(Box::new(*found.checksum.as_bytes())),
+        &found.text,
+        found.checksum.as_bytes(),
         details,
     )
 }
 
-fn details(found: &Migration) -> &'static private::Details {
+fn details(found: &Migration, reverse: Option<Migration>) -> &'static private::Details {
     let directives = &found.directives;
     let (absorbed, units): (Vec<_>, Vec<_>) = match &found.control {
         Control::Absorbed(spans) => {
@@ -43,15 +55,18 @@ fn details(found: &Migration) -> &'static private::Details {
         Control::Units(units) => (Vec::new(), units.iter().map(|it| unit(it, &found.text)).collect()),
         _ => (Vec::new(), Vec::new()),
     };
-    if *directives == Directives::default() && found.was.is_empty() && absorbed.is_empty() {
-        return &private::DEFAULT;
+    let is_plain = *directives == Directives::default() && found.was.is_empty() && absorbed.is_empty();
+    match found.kind {
+        Kind::Reverse if is_plain => return &private::REVERSE,
+        _ if is_plain && reverse.is_none() => return &private::DEFAULT,
+        _ => {}
     }
     let transaction = match directives.transaction {
         Transaction::On => private::Transaction::On,
         Transaction::Off => private::Transaction::Off,
     };
     let was: Vec<[u8; 32]> = found.was.iter().map(|checksum| *checksum.as_bytes()).collect();
-    Box::leak(Box::new(private::details(
+    let mut details = private::details(
         transaction,
         directives.lock_timeout,
         directives.statement_timeout,
@@ -59,7 +74,14 @@ fn details(found: &Migration) -> &'static private::Details {
         was.leak(),
         absorbed.leak(),
         units.leak(),
-    )))
+    );
+    if found.kind == Kind::Reverse {
+        details = private::of_reverse(details);
+    }
+    if let Some(reverse) = reverse {
+        details = private::with_reverse(details, Box::leak(Box::new(migration(reverse, None))));
+    }
+    Box::leak(Box::new(details))
 }
 
 fn unit(unit: &Unit, text: &str) -> private::Unit {

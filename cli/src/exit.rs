@@ -12,9 +12,10 @@ pub(crate) const DONE: Exit = Exit(0);
 pub(crate) const FAILED: Exit = Exit(1);
 /// It was not understood. clap uses this one, too.
 pub(crate) const USAGE: Exit = Exit(2);
-/// A migration failed; those before it stay applied.
+/// A migration or its reverse failed; those before it stay applied or reverted.
 pub(crate) const MIGRATION_FAILED: Exit = Exit(3);
-/// The directory and the database disagree: modified, orphaned, out of order, incomplete. Nothing was applied.
+/// The directory and the database disagree: modified, orphaned, out of order, incomplete; or what was to be reverted or redone
+/// cannot be. Nothing was changed.
 pub(crate) const CONFLICTS: Exit = Exit(4);
 /// Another instance was migrating for longer than this one was to wait.
 pub(crate) const LOCK_TIMEOUT: Exit = Exit(5);
@@ -30,9 +31,9 @@ pub(crate) const HELP: &str = "\
 Exit codes:
   0  done
   1  failed
-  2  not understood (usage)
-  3  a migration failed; those before it stay applied
-  4  conflicts between the directory and the database; nothing was applied
+  2  not understood (usage), or no such version
+  3  a migration or its reverse failed; those before it stay applied or reverted
+  4  directory and database in conflict, or a revert or redo that cannot be; nothing was changed
   5  another instance held the lock for too long
   6  problems in the migrations directory
   7  cannot connect

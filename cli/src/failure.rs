@@ -1,11 +1,16 @@
 //! Why a command failed: for people, for machines, and as an exit code.
 
+mod hint;
+mod machine;
+
 use std::path::Path;
 
-use graven::{Conflict, Error, ServerError};
+use graven::Error;
 use graven_source::problem::{Problem, Style, render_all};
 use serde_json::{Value, json};
 
+use self::hint::{hint, remedy};
+pub(crate) use self::machine::{conflict, problem};
 use crate::command::plural;
 use crate::exit::{self, Exit};
 
@@ -47,11 +52,15 @@ impl Failure {
             Self::Failed(..) => exit::FAILED,
             Self::Run(error) => match cause(error) {
                 Error::MigrationFailed(_) => exit::MIGRATION_FAILED,
-                Error::Conflicts { .. } => exit::CONFLICTS,
+                Error::Conflicts { .. }
+                | Error::NotRevertible { .. }
+                | Error::NotHighest { .. }
+                | Error::RedoSealed { .. }
+                | Error::NothingToRedo { .. } => exit::CONFLICTS,
                 Error::LockTimeout { .. } => exit::LOCK_TIMEOUT,
                 Error::Connect { .. } => exit::CANNOT_CONNECT,
                 Error::NotApplied { .. } => exit::NOT_APPLIED,
-                Error::Url { .. } | Error::HistoryName { .. } => exit::USAGE,
+                Error::Url { .. } | Error::HistoryName { .. } | Error::NoSuchVersion { .. } => exit::USAGE,
                 _ => exit::FAILED,
             },
         }
@@ -71,7 +80,7 @@ impl Failure {
     /// The same for machines.
     pub(crate) fn json(&self) -> Value {
         let error = match self {
-            Self::Run(error) => run(error),
+            Self::Run(error) => machine::run(error),
             Self::Problems(problems) => json!({
                 "kind": "problems",
                 "message": "the migrations directory breaks rules",
@@ -84,35 +93,15 @@ impl Failure {
     }
 }
 
-/// A problem for machines.
-pub(crate) fn problem(problem: &Problem) -> Value {
-    json!({
-        "rule": problem.rule.id,
-        "message": problem.message,
-        "file": problem.path,
-        "line": problem.line,
-        "column": problem.column,
-        "details": problem.rows.iter().map(|row| json!({ "label": row.label, "text": row.text })).collect::<Vec<_>>(),
-        "notes": problem.notes,
-        "help": problem.help,
-    })
-}
-
-/// A conflict for machines.
-pub(crate) fn conflict(conflict: &Conflict) -> Value {
-    json!({
-        "version": conflict.version().map(graven::Version::value),
-        "state": conflict.state(),
-        "message": conflict.to_string(),
-        "remedy": conflict.remedy(),
-    })
-}
-
 /// The runtime's page, with what to do at a command line.
 fn page(error: &Error) -> String {
     if let Error::Conflicts { conflicts, .. } = error {
         let conflicts = conflicts.iter().map(|it| format!("  {it}\n    remedy: {}", it.remedy())).collect::<Vec<_>>();
         return format!("{}\n\n{}", message(error), conflicts.join("\n\n"));
+    }
+    if let Error::NotRevertible { obstacles, .. } = error {
+        let obstacles = obstacles.iter().map(|it| format!("  {it}\n    remedy: {}", remedy(it))).collect::<Vec<_>>();
+        return format!("{}\n\n{}", message(error), obstacles.join("\n\n"));
     }
     let page = error.explain();
     let without = error.hint().and_then(|hint| page.strip_suffix(&format!("\n  hint: {hint}")).map(str::to_owned));
@@ -127,118 +116,21 @@ fn message(error: &Error) -> String {
     match error {
         Error::Conflicts { conflicts, history, .. } => {
             let conflicts = plural(conflicts.len(), "conflict");
-            format!("{conflicts} between the directory and {history}; nothing was applied")
+            format!("{conflicts} between the directory and {history}; nothing was changed")
+        }
+        Error::NotRevertible { obstacles, history, .. } => {
+            let obstacles = plural(obstacles.len(), "obstacle");
+            format!("cannot revert: {obstacles} in {history}; nothing was reverted")
         }
         other => other.to_string(),
     }
 }
 
-/// What to do about it. The runtime's own hints are for those who embed it, where the two differ.
-fn hint(error: &Error) -> Option<String> {
-    match error {
-        Error::Conflicts { .. } => Some("each conflict names its remedy".to_owned()),
-        Error::NotApplied { .. } => Some("`graven apply` applies them".to_owned()),
-        Error::NotEmpty { .. } => Some(
-            "if these tables are none of the migrations' business, say so once with `--into-existing`; if it is the \
-             wrong database, correct the URL"
-                .to_owned(),
-        ),
-        Error::HistoryElsewhere { found, history, .. } => Some(format!(
-            "say which one is meant: `--history {found}` goes on with that one, `--history {history}` begins a new one"
-        )),
-        Error::LockTimeout { holder, .. } => {
-            let ended = holder
-                .as_ref()
-                .map(|holder| format!("; if it hangs, `SELECT pg_terminate_backend({})` ends it", holder.pid));
-            let wait = "let it finish and start again, or wait longer with `--lock-timeout 5min`";
-            Some(format!("{wait}{}", ended.unwrap_or_default()))
-        }
-        Error::Connect { source, .. } => {
-            let sqlstate = source.downcast_ref::<ServerError>().map_or("", |error| error.sqlstate.as_str());
-            match sqlstate {
-                "3D000" => Some("create it (`createdb`) or correct the URL: graven makes no database".to_owned()),
-                "28P01" | "28000" => Some(
-                    "correct user and password in the URL; `@`, `/`, `:`, `?`, `#` and `%` in them are written as \
-                     %40, %2F, %3A, %3F, %23 and %25"
-                        .to_owned(),
-                ),
-                _ => error.hint(),
-            }
-        }
-        _ => error.hint(),
-    }
-}
-
-/// The error itself, where it is one that came after migrations had been applied.
+/// The error itself, where it is one that came after migrations had been applied or reverted.
 fn cause(error: &Error) -> &Error {
     match error {
         Error::Stopped { source, .. } => source,
         other => other,
-    }
-}
-
-fn run(error: &Error) -> Value {
-    if let Error::Stopped { applied, source, .. } = error {
-        let mut json = run(source);
-        json["message"] = json!(error.to_string());
-        json["applied"] = json!(applied);
-        return json;
-    }
-    let mut json = json!({ "kind": kind(error), "message": message(error), "hint": hint(error) });
-    let more = match error {
-        Error::MigrationFailed(failed) => json!({
-            "version": failed.version.value(),
-            "name": failed.name,
-            "file": failed.file,
-            "line": failed.line,
-            "column": failed.column,
-            "attempts": failed.attempts,
-            "server": match &failed.cause {
-                graven::Cause::Server(server) => json!({
-                    "sqlstate": server.sqlstate,
-                    "message": server.message,
-                    "detail": server.detail,
-                    "hint": server.hint,
-                    "context": server.context,
-                }),
-                _ => Value::Null,
-            },
-            "applied": failed.applied,
-        }),
-        Error::Conflicts { conflicts, history, .. } => json!({
-            "history": history,
-            "conflicts": conflicts.iter().map(conflict).collect::<Vec<_>>(),
-        }),
-        Error::NotApplied { pending, .. } | Error::Standby { pending, .. } => json!({ "pending": pending }),
-        Error::LockTimeout { waited, holder, .. } => json!({
-            "waited_seconds": waited.as_secs_f64(),
-            "holder": holder.as_ref().map(ToString::to_string),
-        }),
-        other => {
-            let mut causes = Vec::new();
-            let mut source = std::error::Error::source(other);
-            while let Some(cause) = source {
-                causes.push(cause.to_string());
-                source = cause.source();
-            }
-            json!({ "causes": causes })
-        }
-    };
-    if let (Some(json), Value::Object(more)) = (json.as_object_mut(), more) {
-        json.extend(more);
-    }
-    json
-}
-
-fn kind(error: &Error) -> &'static str {
-    match error {
-        Error::MigrationFailed(_) => "migration-failed",
-        Error::Conflicts { .. } => "conflicts",
-        Error::NotApplied { .. } => "not-applied",
-        Error::LockTimeout { .. } => "lock-timeout",
-        Error::Connect { .. } => "cannot-connect",
-        Error::Url { .. } | Error::HistoryName { .. } => "usage",
-        _ => "failed",
     }
 }
 
@@ -247,6 +139,5 @@ fn explained(problems: &[Problem]) -> String {
     let mut rules: Vec<&str> = problems.iter().map(|problem| problem.rule.id).collect();
     rules.sort_unstable();
     rules.dedup();
-    let commands: Vec<String> = rules.iter().map(|rule| format!("`graven explain {rule}`")).collect();
-    format!("more: {}", commands.join(", "))
+    format!("more: `graven explain {}`", rules.join(" "))
 }

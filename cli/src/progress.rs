@@ -1,7 +1,7 @@
-//! What `graven apply` shows while it runs: lines for what has happened, and that it is alive while nothing does.
+//! What a verb that writes shows while it runs: lines for what has happened, and that it is alive while nothing does.
 //!
 //! On a terminal one live line stands below the others; elsewhere a plain line comes now and then. Both say what is being
-//! applied, for how long, and whom it waits for. Machines are shown nothing. Nothing here can fail or stop a run.
+//! applied or reverted, for how long, and whom it waits for. Machines are shown nothing. Nothing here can fail or stop a run.
 
 mod bar;
 mod course;
@@ -9,11 +9,13 @@ mod line;
 mod sight;
 mod watch;
 
+use std::fmt::Display;
 use std::io::IsTerminal;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use graven::{Error, Event, Migrator, Report};
+use graven::{Error, Event, Migrator};
+use tokio_postgres::Client;
 
 use crate::output::Output;
 use crate::progress::bar::Bar;
@@ -26,36 +28,52 @@ const TERMINAL_TICK: Duration = Duration::from_millis(100);
 /// How often it is seen whether a plain line is due.
 const PLAIN_TICK: Duration = Duration::from_millis(250);
 
-/// Applies what is pending, and shows how it goes. The namespace is the one of the migrator.
-pub(crate) async fn run(
+/// What a verb runs with.
+pub(crate) struct Verb<'v> {
+    pub(crate) migrator: &'v mut Migrator,
+    pub(crate) client: &'v mut Client,
+    pub(crate) shown: &'v Shown,
+}
+
+/// Runs a verb over a connection of its own, and shows how it goes. The namespace is the one of the migrator.
+pub(crate) async fn run<T>(
     output: Output,
     migrator: Migrator,
     url: &str,
     namespace: Option<&str>,
-) -> Result<Report, Error> {
+    verb: impl AsyncFnOnce(Verb<'_>) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let shown = Shown::new(output);
     if output.is_json() {
         // Warnings are for people, and they read stderr.
         let warn = move |event: &Event<'_>| Line::of(event, None).into_iter().for_each(|line| line.print(output));
-        return migrator.observe(warn).run_url(url).await;
+        let mut client = graven::connect(url).await?;
+        return verb(Verb { migrator: &mut migrator.observe(warn), client: &mut client, shown: &shown }).await;
     }
-    let shown = Shown::new(output);
     let ticking = tokio::spawn(tick(shown.clone()));
-    let report = run_shown(&shown, migrator, url, namespace.unwrap_or_default()).await;
+    let outcome = run_shown(&shown, migrator, url, namespace.unwrap_or_default(), verb).await;
     ticking.abort();
     shown.lock().clear();
-    report
+    outcome
 }
 
-async fn run_shown(shown: &Shown, migrator: Migrator, url: &str, namespace: &str) -> Result<Report, Error> {
+async fn run_shown<T>(
+    shown: &Shown,
+    migrator: Migrator,
+    url: &str,
+    namespace: &str,
+    verb: impl AsyncFnOnce(Verb<'_>) -> Result<T, Error>,
+) -> Result<T, Error> {
     let mut client = graven::connect(url).await?;
     shown.lock().course.connected();
     let pid = watch::ask_pid(&client).await;
     let watched = Watched { url: url.to_owned(), namespace: namespace.to_owned(), pid };
     let watching = tokio::spawn(watch::watch(watched, shown.clone()));
     let observer = shown.clone();
-    let report = migrator.observe(move |event| observer.lock().event(event)).run(&mut client).await;
+    let mut migrator = migrator.observe(move |event| observer.lock().event(event));
+    let outcome = verb(Verb { migrator: &mut migrator, client: &mut client, shown }).await;
     watching.abort();
-    report
+    outcome
 }
 
 async fn tick(shown: Shown) {
@@ -78,6 +96,13 @@ impl Shown {
             course: Course::new(Instant::now()),
             bar: None,
         })))
+    }
+
+    /// A line of the verb's own, which stays. Machines are not told.
+    pub(crate) fn say(&self, line: impl Display) {
+        let mut progress = self.lock();
+        progress.clear();
+        progress.output.progress(line);
     }
 
     fn lock(&self) -> MutexGuard<'_, Progress> {

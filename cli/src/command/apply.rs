@@ -1,6 +1,6 @@
 //! `graven apply`: applies what is pending.
 
-use graven::{Outcome, Report};
+use graven::{Error, Outcome, Report};
 
 use crate::arguments::{Apply, Common};
 use crate::command::plural;
@@ -10,7 +10,7 @@ use crate::embed::embed;
 use crate::exit::{self, Exit};
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::progress;
+use crate::progress::{self, Verb};
 
 pub(crate) fn run(common: &Common, apply: &Apply, output: &Output) -> Result<Exit, Failure> {
     let set = embed(load_to_run(common, apply.sealed.into(), output)?);
@@ -25,7 +25,8 @@ pub(crate) fn run(common: &Common, apply: &Apply, output: &Output) -> Result<Exi
     if apply.strict {
         migrator = migrator.strict();
     }
-    let report = block_on(progress::run(*output, migrator, url, apply.database.namespace.as_deref()))?;
+    let applying = async |verb: Verb<'_>| -> Result<Report, Error> { verb.migrator.run(verb.client).await };
+    let report = block_on(progress::run(*output, migrator, url, apply.database.namespace.as_deref(), applying))?;
     output.result(&report, || summary(&report))?;
     Ok(exit::DONE)
 }

@@ -14,11 +14,13 @@ const WIDTH: usize = 100;
 const ALIKE: f64 = 0.75;
 
 pub(crate) fn run(explain: &Explain, output: &Output) -> Result<Exit, Failure> {
-    match &explain.rule {
-        None => output.result(&RULES.iter().map(|rule| json(rule)).collect::<Vec<_>>(), list)?,
-        Some(id) => {
-            let rule = by_id(id).ok_or_else(|| unknown(id))?;
-            output.result(&json(rule), || page(rule))?;
+    let rules = explain.rules.iter().map(|id| by_id(id).ok_or_else(|| unknown(id))).collect::<Result<Vec<_>, _>>()?;
+    match rules.as_slice() {
+        [] => output.result(&RULES.iter().map(|rule| json(rule)).collect::<Vec<_>>(), list)?,
+        [rule] => output.result(&json(rule), || page(rule))?,
+        several => {
+            let pages = || several.iter().map(|rule| page(rule)).collect::<Vec<_>>().join("\n");
+            output.result(&several.iter().map(|rule| json(rule)).collect::<Vec<_>>(), pages)?;
         }
     }
     Ok(exit::DONE)

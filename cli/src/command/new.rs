@@ -11,7 +11,7 @@ use graven_source::{Kind, Version};
 use serde_json::json;
 
 use crate::arguments::{Common, New};
-use crate::directory::{load, write_seal};
+use crate::directory::{Directory, write_seal};
 use crate::exit::{self, Exit};
 use crate::failure::Failure;
 use crate::output::{GOOD, Output};
@@ -91,11 +91,12 @@ fn name(words: &[String]) -> Result<String, Failure> {
 /// The directory, made where it is not there yet. Only what leaves the next version unknown is in the way of a new
 /// migration.
 fn directory(common: &Common) -> Result<(Set, Made), Failure> {
-    let mut loaded = load(common);
+    let directory = Directory::of(common)?;
+    let mut loaded = directory.load();
     let mut made = Made::Before;
-    if loaded.problems.iter().any(|problem| problem.rule.id == "directory-absent") && !common.dir.exists() {
-        std::fs::create_dir_all(&common.dir).map_err(|error| Failure::io("make", &common.dir, &error))?;
-        loaded = load(common);
+    if loaded.problems.iter().any(|problem| problem.rule.id == "directory-absent") && !directory.path.exists() {
+        std::fs::create_dir_all(&directory.path).map_err(|error| Failure::io("make", &directory.path, &error))?;
+        loaded = directory.load();
         made = Made::Now;
     }
     let Loaded { set, mut problems, .. } = loaded;

@@ -2,65 +2,20 @@
 
 use graven_source::file_name::SEAL_FILE;
 use graven_source::problem::Problem;
-use graven_source::seal::{Seal, SealLine};
+use graven_source::seal::{Mended, Seal, SealLine};
 use graven_source::set::{Loaded, Set};
-use graven_source::{Kind, Version, read};
+use graven_source::{Kind, Version};
 use serde_json::{Value, json};
 
 use crate::arguments::{self, Common};
-use crate::command::plural;
-use crate::directory::{load, mended_seal, write_seal};
+use crate::command::{mended, plural};
+use crate::directory::{Directory, warn_of_stubs, write_seal};
 use crate::exit::{self, Exit};
 use crate::failure::Failure;
 use crate::output::{GOOD, Output};
 
-/// What is done about a seal file before anything is sealed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mending {
-    /// All its lines were kept, and its `head` was written anew.
-    Mended,
-    NotNeeded,
-}
-
-/// What the seal file said, and what it says now.
-struct Written {
-    set: Set,
-    before: Seal,
-    after: Seal,
-}
-
 pub(crate) fn run(common: &Common, seal: &arguments::Seal, output: &Output) -> Result<Exit, Failure> {
-    let loaded = load(common);
-    let (written, mending) = match mended_seal(&loaded.set) {
-        Some(mended) => (mend(common, seal, loaded, &mended)?, Mending::Mended),
-        None => (write(seal, loaded)?, Mending::NotNeeded),
-    };
-    Changes::between(&written.before, &written.after, mending).report(&written.set, output)?;
-    Ok(exit::DONE)
-}
-
-/// Mends the seal file and seals what is to be sealed; or does neither, and tells of all that is in the way.
-///
-/// What is mended is written first: without a seal file nobody can tell what in the directory was edited or is gone.
-fn mend(common: &Common, seal: &arguments::Seal, loaded: Loaded, mended: &Seal) -> Result<Written, Failure> {
-    let path = loaded.set.location.join(SEAL_FILE);
-    let damaged = read::read(&path).map_err(|error| Failure::io("read", &path, &error))?;
-    write_seal(&loaded.set, mended)?;
-    write(seal, load(common)).map_err(|failure| {
-        // It held text a moment ago, or nothing could have been mended. If it cannot be put back, what is mended stays.
-        let _ = read::write(&path, &String::from_utf8_lossy(&damaged));
-        match failure {
-            Failure::Problems(mut problems) => {
-                problems.extend(loaded.problems.into_iter().filter(|problem| problem.rule.id == "seal-damaged"));
-                Failure::Problems(problems)
-            }
-            other => other,
-        }
-    })
-}
-
-fn write(seal: &arguments::Seal, loaded: Loaded) -> Result<Written, Failure> {
-    let Loaded { set, problems, .. } = loaded;
+    let (Loaded { set, problems, .. }, mended) = Directory::of(common)?.load_to_write();
     let in_the_way: Vec<Problem> =
         problems.into_iter().filter(|problem| !is_settled(problem, &set, &seal.accept_edit)).collect();
     let before = set.seal.clone().unwrap_or_default();
@@ -68,6 +23,7 @@ fn write(seal: &arguments::Seal, loaded: Loaded) -> Result<Written, Failure> {
     for version in &seal.accept_edit {
         after = accept(&set, &after, *version)?;
     }
+    // All of it or nothing: what is mended is not written either.
     if !in_the_way.is_empty() {
         return Err(Failure::Problems(in_the_way));
     }
@@ -75,10 +31,13 @@ fn write(seal: &arguments::Seal, loaded: Loaded) -> Result<Written, Failure> {
     if seal.accept_edit.is_empty() {
         after = after.seal_all(&set);
     }
-    if set.seal.is_none() || after != before {
+    if set.seal.is_none() || mended.is_some() || after != before {
         write_seal(&set, &after)?;
     }
-    Ok(Written { set, before, after })
+    let changes = Changes::between(&before, &after, mended.as_ref());
+    changes.report(&set, output)?;
+    changes.warn(&set, output);
+    Ok(exit::DONE)
 }
 
 /// Whether `graven seal` settles a problem.
@@ -121,24 +80,24 @@ struct Changes<'a> {
     /// Announced, and never made or deleted again before it was sealed.
     dropped: Vec<&'a SealLine>,
     lines: usize,
-    mending: Mending,
+    mended: Option<&'a Mended>,
 }
 
 impl<'a> Changes<'a> {
-    fn between(before: &'a Seal, after: &'a Seal, mending: Mending) -> Self {
+    fn between(before: &'a Seal, after: &'a Seal, mended: Option<&'a Mended>) -> Self {
         let checksum_before = |line: &SealLine| before.line(line.version, line.kind).and_then(SealLine::checksum);
         let changed =
             after.lines().filter(|line| line.checksum().is_some() && line.checksum() != checksum_before(line));
         let (accepted, sealed) = changed.partition(|line| checksum_before(line).is_some());
         let dropped = before.lines().filter(|line| after.line(line.version, line.kind).is_none()).collect();
-        Self { sealed, accepted, dropped, lines: after.lines().count(), mending }
+        Self { sealed, accepted, dropped, lines: after.lines().count(), mended }
     }
 
     fn report(&self, set: &Set, output: &Output) -> Result<(), Failure> {
         let file = set.path_of(SEAL_FILE);
         let json = json!({
             "file": file,
-            "mended": self.mending == Mending::Mended,
+            "mended": self.mended.map(|mended| mended::json(mended, &file)),
             "sealed": self.sealed.iter().map(|line| line_json(line)).collect::<Vec<_>>(),
             "accepted": self.accepted.iter().map(|line| line_json(line)).collect::<Vec<_>>(),
             "dropped": self.dropped.iter().map(|line| line_json(line)).collect::<Vec<_>>(),
@@ -147,13 +106,7 @@ impl<'a> Changes<'a> {
     }
 
     fn text(&self, file: &str) -> String {
-        let mut text = String::new();
-        if self.mending == Mending::Mended {
-            text.push_str(&format!(
-                "{GOOD}mended{GOOD:#} {file}: all its lines are kept, and its `head` matches them; \
-                 `git diff` shows what changed\n"
-            ));
-        }
+        let mut text = self.mended.map(|mended| mended::text(mended, file)).unwrap_or_default();
         for line in &self.sealed {
             text.push_str(&format!("{GOOD}sealed{GOOD:#} {}\n", shown(line)));
         }
@@ -168,14 +121,26 @@ impl<'a> Changes<'a> {
         }
         format!("{text}commit {file}")
     }
+
+    /// What is done, and may not be what was meant.
+    fn warn(&self, set: &Set, output: &Output) {
+        if let Some(mended) = self.mended {
+            mended::warn(mended, &set.path_of(SEAL_FILE), output);
+        }
+        let is_sealed_now = |version: Version| self.sealed.iter().any(|line| line.version == version);
+        let stubs = set.migrations.iter().filter(|found| is_sealed_now(found.version) && found.holds_no_statement());
+        warn_of_stubs(set, stubs, output);
+    }
 }
 
-fn shown(line: &SealLine) -> String {
+/// A line of the seal file, as its migration's file is called.
+pub(super) fn shown(line: &SealLine) -> String {
     let suffix = if line.kind == Kind::Baseline { Kind::Baseline.suffix() } else { "" };
     format!("{} {}{suffix}", line.spelling, line.name)
 }
 
-fn line_json(line: &SealLine) -> Value {
+/// A line of the seal file for machines.
+pub(super) fn line_json(line: &SealLine) -> Value {
     json!({
         "version": line.version.value(),
         "name": line.name,

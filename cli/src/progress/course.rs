@@ -23,7 +23,7 @@ pub(crate) struct Course {
     /// When that began. A new try at the same migration does not change it.
     since: Instant,
     line_due: Instant,
-    /// How many of the pending migrations are done.
+    /// How many of the migrations to apply or to revert are done.
     done: usize,
     /// How many there are. Zero until it is known.
     of: usize,
@@ -52,13 +52,21 @@ enum Doing {
     WaitingForLock {
         timeout: Duration,
     },
-    Applying {
+    Running {
+        way: Way,
         /// What the server has and has not answered, in order: several where they travel in one message.
         sent: Vec<Sent>,
         statement: Option<(usize, usize)>,
         /// A new try begins then.
         resumes: Option<Instant>,
     },
+}
+
+/// What is being done with migrations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    Applying,
+    Reverting,
 }
 
 /// A migration that the server has.
@@ -89,8 +97,8 @@ impl Course {
     /// Takes note of what has happened.
     pub(crate) fn note(&mut self, event: &Event<'_>, now: Instant) {
         self.event += 1;
-        if let Event::Applied { version, .. } = event {
-            return self.applied(*version, now);
+        if let Event::Applied { version, .. } | Event::Reverted { version, .. } = event {
+            return self.finished(*version, now);
         }
         self.sight = None;
         match event {
@@ -102,6 +110,9 @@ impl Course {
             Event::LockAcquired { .. } => self.begin(Doing::Reading, now),
             Event::Applying { version, name, number, of, .. } => {
                 self.applying(Sent { version: *version, name: (*name).to_owned() }, *number, *of, now);
+            }
+            Event::Reverting { version, name, number, of, .. } => {
+                self.reverting(Sent { version: *version, name: (*name).to_owned() }, *number, *of, now);
             }
             Event::Statement { number, of, .. } => self.statement(*number, *of, now),
             Event::Retrying { version, pause, .. } => self.retrying(*version, now + *pause),
@@ -119,20 +130,28 @@ impl Course {
         self.of = of;
         match &mut self.doing {
             // It travels with those before it. (One that is sent anew begins a new message.)
-            Doing::Applying { sent, .. }
+            Doing::Running { way: Way::Applying, sent, .. }
                 if !sent.is_empty() && sent.iter().all(|earlier| earlier.version != migration.version) =>
             {
                 sent.push(migration);
             }
-            _ => {
-                self.done = number.saturating_sub(1);
-                self.begin(Doing::Applying { sent: vec![migration], statement: None, resumes: None }, now);
-            }
+            _ => self.begin_with(Way::Applying, migration, number, now),
         }
     }
 
+    /// Reverses travel one at a time.
+    fn reverting(&mut self, migration: Sent, number: usize, of: usize, now: Instant) {
+        self.of = of;
+        self.begin_with(Way::Reverting, migration, number, now);
+    }
+
+    fn begin_with(&mut self, way: Way, migration: Sent, number: usize, now: Instant) {
+        self.done = number.saturating_sub(1);
+        self.begin(Doing::Running { way, sent: vec![migration], statement: None, resumes: None }, now);
+    }
+
     fn statement(&mut self, number: usize, of: usize, now: Instant) {
-        if let Doing::Applying { statement, resumes, .. } = &mut self.doing {
+        if let Doing::Running { statement, resumes, .. } = &mut self.doing {
             *statement = Some((number, of));
             *resumes = None;
             self.since = now;
@@ -143,14 +162,14 @@ impl Course {
     /// It is tried again, and what was sent behind it with it.
     fn retrying(&mut self, version: Version, at: Instant) {
         self.line_due = self.line_due.max(at + TRY_SEEN);
-        if let Doing::Applying { sent, resumes, .. } = &mut self.doing {
+        if let Doing::Running { sent, resumes, .. } = &mut self.doing {
             let before = sent.iter().position(|sent| sent.version == version).unwrap_or_default();
             sent.drain(..before);
             *resumes = Some(at);
         }
     }
 
-    fn applied(&mut self, version: Version, now: Instant) {
+    fn finished(&mut self, version: Version, now: Instant) {
         self.done += 1;
         self.line_due = now + FIRST_LINE;
         // What travels together is told of at once, at its end: what was seen may be of one that comes after this.
@@ -158,7 +177,7 @@ impl Course {
             self.sight = None;
             self.since = now;
         }
-        if let Doing::Applying { sent, resumes, .. } = &mut self.doing {
+        if let Doing::Running { sent, resumes, .. } = &mut self.doing {
             sent.retain(|sent| sent.version != version);
             *resumes = None;
         }
@@ -187,7 +206,7 @@ impl Course {
         let began = match &self.doing {
             Doing::Connecting | Doing::WaitingForLock { .. } => return None,
             Doing::Reading => self.since,
-            Doing::Applying { resumes, .. } => resumes.unwrap_or(self.since),
+            Doing::Running { resumes, .. } => resumes.unwrap_or(self.since),
         };
         let together = match self.sent() {
             [] | [_] => Vec::new(),
@@ -220,7 +239,11 @@ impl Course {
 
     /// [`describe`](Self::describe) for a line that stands by itself.
     pub(crate) fn line(&self, now: Instant) -> String {
-        let verb = if self.sent().is_empty() { "" } else { "applying " };
+        // A revert says so in any case.
+        let verb = match &self.doing {
+            Doing::Running { way: Way::Applying, sent, .. } if !sent.is_empty() => "applying ",
+            _ => "",
+        };
         format!("{verb}{}", self.describe(now))
     }
 
@@ -233,21 +256,25 @@ impl Course {
                 format!("waiting for another instance  {elapsed} of {}", age(*timeout))
             }
             Doing::Reading => format!("reading the history  {elapsed}{}", self.seen()),
-            Doing::Applying { resumes: Some(at), .. } if *at > now => {
+            Doing::Running { resumes: Some(at), .. } if *at > now => {
                 format!("{}  {elapsed}  about to try again", self.what())
             }
-            Doing::Applying { .. } => format!("{}  {elapsed}{}", self.what(), self.seen()),
+            Doing::Running { .. } => format!("{}  {elapsed}{}", self.what(), self.seen()),
         }
     }
 
     /// Which migrations the server is at.
     fn what(&self) -> String {
         let statement = match &self.doing {
-            Doing::Applying { statement: Some((number, of)), .. } if *of > 1 => format!(", statement {number} of {of}"),
+            Doing::Running { statement: Some((number, of)), .. } if *of > 1 => format!(", statement {number} of {of}"),
             _ => String::new(),
         };
+        let back = match &self.doing {
+            Doing::Running { way: Way::Reverting, .. } => "reverting ",
+            _ => "",
+        };
         match (self.running(), self.sent()) {
-            (Some(one), _) | (None, [one]) => format!("{} {}{statement}", one.version, one.name),
+            (Some(one), _) | (None, [one]) => format!("{back}{} {}{statement}", one.version, one.name),
             (None, [first, .., last]) => format!("{} to {}", first.version, last.version),
             (None, []) => "finishing".to_owned(),
         }
@@ -273,7 +300,7 @@ impl Course {
     }
 
     fn sent(&self) -> &[Sent] {
-        if let Doing::Applying { sent, .. } = &self.doing { sent } else { &[] }
+        if let Doing::Running { sent, .. } = &self.doing { sent } else { &[] }
     }
 }
 

@@ -37,6 +37,10 @@ impl Line {
             Event::Applied { version, name, duration, .. } => {
                 format!("{GOOD}applied{GOOD:#} {version} {name} {DIM}({duration:.1?}){DIM:#}")
             }
+            Event::Reverted { version, name, duration, .. } => {
+                format!("{GOOD}reverted{GOOD:#} {version} {name} {DIM}({duration:.1?}){DIM:#}")
+            }
+            Event::Stamped { version, name, .. } => format!("{GOOD}stamped{GOOD:#} {version} {name}"),
             Event::Future { versions, .. } => {
                 return Some(Self::Warning(format!(
                     "the database has {} that this directory does not: {}",

@@ -43,6 +43,24 @@ fn a_directory_that_is_not_there_is_named_in_full_with_its_likely_name() {
 }
 
 #[test]
+fn a_migration_that_was_made_and_not_written_yet_is_pointed_out_until_it_is() {
+    let world = World::with_database();
+    world.done(&["new", "create_users"]);
+    snapshot!("check-stub", world.run(&["check"]));
+    let json = world.done(&["check", "--json"]);
+    assert_eq!(
+        (json.stderr.as_str(), &json.json()["without_statements"][0]),
+        ("", &"migrations/0001_create_users.sql".into())
+    );
+    let ran = world.done(&["apply"]);
+    assert!(ran.stderr.contains("migrations/0001_create_users.sql holds no statement"), "{}", ran.page());
+    assert!(world.done(&["seal"]).stderr.contains("holds no statement"));
+    // Who seals it has seen it.
+    assert_eq!(world.done(&["check"]).stderr, "");
+    assert_eq!(world.done(&["apply"]).stderr, "");
+}
+
+#[test]
 fn a_directory_without_a_seal_file_is_a_problem() {
     let world = World::new();
     world.write("1_a.sql", "select 1;\n");

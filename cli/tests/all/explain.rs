@@ -26,6 +26,19 @@ fn a_page_says_why_what_to_do_and_shows_examples() {
 }
 
 #[test]
+fn several_rules_are_explained_one_after_the_other() {
+    let world = World::new();
+    let page = |rules: &[&str]| world.done(&[&["explain"], rules].concat()).stdout;
+    let both = page(&["not-utf8", "file-name"]);
+    assert_eq!(both, format!("{}\n{}", page(&["not-utf8"]), page(&["file-name"])));
+    let json = world.done(&["explain", "not-utf8", "file-name", "--json"]).json();
+    let ids: Vec<&str> = json.as_array().expect("a list").iter().filter_map(|rule| rule["id"].as_str()).collect();
+    assert_eq!(ids, ["not-utf8", "file-name"]);
+    let ran = world.run(&["explain", "not-utf8", "zzz"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""));
+}
+
+#[test]
 fn a_misspelt_rule_is_guessed_and_nonsense_is_not() {
     let world = World::new();
     snapshot!("explain-misspelt", world.run(&["explain", "Sealed-edit"]));

@@ -14,17 +14,24 @@ fn the_help_of_each_command_shows_what_to_type() {
     let world = World::new();
     snapshot!("help-new", world.done(&["new", "--help"]));
     snapshot!("help-seal", world.done(&["seal", "--help"]));
+    snapshot!("help-renumber", world.done(&["renumber", "--help"]));
     snapshot!("help-check", world.done(&["check", "--help"]));
     snapshot!("help-apply", world.done(&["apply", "--help"]));
     snapshot!("help-status", world.done(&["status", "--help"]));
     snapshot!("help-verify", world.done(&["verify", "--help"]));
     snapshot!("help-resolve", world.done(&["resolve", "--help"]));
+    snapshot!("help-revert", world.done(&["revert", "--help"]));
+    snapshot!("help-redo", world.done(&["redo", "--help"]));
+    snapshot!("help-stamp", world.done(&["stamp", "--help"]));
     snapshot!("help-explain", world.done(&["explain", "--help"]));
 }
 
 #[test]
 fn no_line_of_any_help_is_broken_in_the_middle_of_an_example() {
-    for command in ["new", "seal", "check", "apply", "status", "verify", "resolve", "explain"] {
+    for command in [
+        "new", "seal", "renumber", "check", "apply", "status", "verify", "resolve", "revert", "redo", "stamp",
+        "explain",
+    ] {
         let ran = World::new().done(&[command, "--help"]);
         let widest = ran.stdout.lines().map(|line| line.chars().count()).max();
         assert!(widest <= Some(100), "{command}: {widest:?}");
@@ -52,13 +59,16 @@ fn what_is_not_understood_exits_with_2_and_says_why() {
     let world = World::new();
     for (arguments, said) in [
         (&[][..], "Usage: graven"),
-        (&["stauts"], "a similar subcommand exists: 'status'"),
+        (&["stauts"], "similar subcommands exist: 'stamp', 'status'"),
         (&["new"], "<NAME>"),
         (&["apply", "--lock-timeout", "5x"], "write it as 30s, 500ms or 5min"),
         (&["seal", "--accept-edit", "first"], "--accept-edit"),
         (&["resolve", "1"], "--applied|--retry"),
         (&["resolve", "1", "--applied", "--retry"], "cannot be used with"),
         (&["resolve", "1e3", "--retry"], "1e3"),
+        (&["revert", "--steps", "0"], "--steps"),
+        (&["revert", "--all", "--to", "3"], "cannot be used with"),
+        (&["redo"], "<VERSION>"),
         (&["check", "--format", "xml"], "human, json"),
         (&["apply", "--dir"], "a value is required"),
     ] {

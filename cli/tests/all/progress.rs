@@ -1,4 +1,4 @@
-//! What `graven apply` shows while it runs: on a terminal, elsewhere, and to machines.
+//! What `graven apply` and `graven revert` show while they run: on a terminal, elsewhere, and to machines.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -59,8 +59,20 @@ fn with_orders(file: &str, sql: &str) -> World {
     world
 }
 
+/// A world with a migration that is applied, and whose reverse waits for whoever holds the table.
+fn with_total() -> World {
+    let world = with_orders("14_add_total.sql", ALTER);
+    world.write("14_add_total.down.sql", "-- graven: lock_timeout = 60s\nalter table orders drop column total;\n");
+    world.done(&["apply", "--into-existing"]);
+    world
+}
+
 fn apply(world: &World) -> Command {
-    let mut command = world.command(&["apply", "--into-existing"]);
+    piped(world, &["apply", "--into-existing"])
+}
+
+fn piped(world: &World, arguments: &[&str]) -> Command {
+    let mut command = world.command(arguments);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
@@ -98,6 +110,19 @@ fn a_plain_line_says_who_holds_the_table_that_a_migration_waits_for() {
     assert!(line.ends_with("): UPDATE orders SET id = 2"), "{line}");
     // It is a line of text where nobody has a terminal.
     assert!(!said.contains(['\r', '\u{1b}']), "{said:?}");
+}
+
+#[test]
+fn a_plain_line_of_a_revert_says_that_it_is_one() {
+    let world = with_total();
+    let holder = Holder::of(world.database(), "UPDATE orders SET id = 2");
+    let said = until_it_says(piped(&world, &["revert"]), "waiting for pid", holder);
+    let mut lines = said.lines();
+    let first = lines.next().expect("it says which ones");
+    assert!(first.ends_with(": to revert 14 add_total"), "{first}");
+    let line = lines.next().expect("it says that it is alive");
+    assert!(line.starts_with("  reverting 14 add_total  5 s  waiting for pid "), "{line}");
+    assert!(lines.last().is_some_and(|last| last.starts_with("reverted 14 add_total (")), "{said}");
 }
 
 #[test]
@@ -165,12 +190,11 @@ fn where_no_second_connection_can_be_made_the_time_alone_is_shown() {
 
 /// Runs the command with a pseudo-terminal as its stderr, until that shows `text`; lets the holder go, and returns all
 /// that the terminal was sent.
-fn until_the_terminal_shows(world: &World, text: &str, holder: Holder) -> String {
+fn until_the_terminal_shows(mut command: Command, text: &str, holder: Holder) -> String {
     let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pseudo-terminal");
     grantpt(&terminal).expect("it is ours");
     unlockpt(&terminal).expect("it opens");
     let name = ptsname(&terminal, Vec::new()).expect("its name").into_string().expect("UTF-8");
-    let mut command = apply(world);
     let side = File::options().read(true).write(true).open(name).expect("its other side");
     // Wide enough for all that there is to see.
     let mut size = rustix::termios::tcgetwinsize(&side).expect("a size");
@@ -201,7 +225,7 @@ fn a_terminal_has_one_live_line_with_a_bar_that_is_gone_in_the_end() {
     let world = with_orders("2_add_total.sql", ALTER);
     world.write("1_a.sql", "-- graven: transaction = off\ncreate table a ();\n");
     let holder = Holder::of(world.database(), "LOCK TABLE orders");
-    let shown = until_the_terminal_shows(&world, "waiting for pid", holder);
+    let shown = until_the_terminal_shows(apply(&world), "waiting for pid", holder);
     assert!(shown.contains("1/2  2 add_total  "), "{shown:?}");
     assert!(shown.contains("======>"), "{shown:?}");
     // Plain lines are for where there is no terminal.
@@ -209,4 +233,16 @@ fn a_terminal_has_one_live_line_with_a_bar_that_is_gone_in_the_end() {
     // The live line is taken away before the last line that stays, and is not drawn again.
     let (_, last) = shown.rsplit_once("\u{1b}[2K").expect("the line is cleared");
     assert!(last.contains("applied") && last.ends_with("\r\n") && last.lines().count() == 1, "{shown:?}");
+}
+
+#[test]
+fn a_terminal_is_told_which_ones_first_and_then_that_they_are_reverted() {
+    let world = with_total();
+    let holder = Holder::of(world.database(), "LOCK TABLE orders");
+    let shown = until_the_terminal_shows(piped(&world, &["revert"]), "waiting for pid", holder);
+    let (before, after) = shown.split_once(": to revert 14 add_total").expect("it says which ones");
+    assert!(!before.contains("reverting "), "{shown:?}");
+    assert!(after.contains("0/1  reverting 14 add_total  "), "{shown:?}");
+    let (_, last) = shown.rsplit_once("\u{1b}[2K").expect("the line is cleared");
+    assert!(last.contains("reverted") && last.ends_with("\r\n") && last.lines().count() == 1, "{shown:?}");
 }

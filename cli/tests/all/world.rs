@@ -16,7 +16,7 @@ const REDACTED: [(&str, &str); 12] = [
     (r"20\d{12}", "[TIMESTAMP]"),
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[WHEN]"),
     (r"\b\d+\.\d(ns|µs|ms|s)\b", "[TIME]"),
-    (r#"("(waited_)?seconds": )[\d.e-]+"#, "$1[SECONDS]"),
+    (r#"("(\w+_)?seconds": )[\d.e-]+"#, "$1[SECONDS]"),
     (r#""run": "[0-9a-f-]{36}""#, r#""run": "[RUN]""#),
     (r#""applied_as": "graven/[^"]+""#, r#""applied_as": "[INSTANCE]""#),
     (r"\(graven/[^)]+\)", "([INSTANCE])"),

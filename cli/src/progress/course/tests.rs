@@ -56,7 +56,7 @@ fn what_travels_together_is_a_range_until_it_is_seen_which_one_runs() {
     assert_eq!(course.describe(at(7.0)), "3 m3  4 s");
     course.see(None, 0, at(8.0));
     assert_eq!((course.describe(at(8.0)), course.count()), ("1 to 4  0 s".to_owned(), (0, 9)));
-    course.applied(version(1), at(8.0));
+    course.finished(version(1), at(8.0));
     assert_eq!(course.describe(at(9.0)), "2 to 4  1 s");
     assert_eq!(course.count(), (1, 9));
 }
@@ -71,11 +71,25 @@ fn the_first_of_a_message_has_been_running_since_it_was_sent() {
 #[test]
 fn the_next_message_counts_on_from_the_last() {
     let (mut course, began) = applying(&[1, 2], 3);
-    course.applied(version(1), began);
-    course.applied(version(2), began);
+    course.finished(version(1), began);
+    course.finished(version(2), began);
     assert_eq!(course.line(began), "finishing  0 s");
     course.applying(Sent { version: version(3), name: "m3".to_owned() }, 3, 3, began);
     assert_eq!((course.describe(began), course.count()), ("3 m3  0 s".to_owned(), (2, 3)));
+}
+
+#[test]
+fn a_revert_says_that_it_is_one_and_a_redo_applies_after_it() {
+    let (mut course, began) = applying(&[], 0);
+    let sent = || Sent { version: version(7), name: "m7".to_owned() };
+    course.reverting(sent(), 2, 3, began);
+    let at = began + seconds(4.0);
+    assert_eq!((course.describe(at), course.count()), ("reverting 7 m7  4 s".to_owned(), (1, 3)));
+    assert_eq!(course.line(at), course.describe(at));
+    course.finished(version(7), at);
+    assert_eq!((course.describe(at), course.count()), ("finishing  0 s".to_owned(), (2, 3)));
+    course.applying(sent(), 1, 1, at);
+    assert_eq!((course.line(at), course.count()), ("applying 7 m7  0 s".to_owned(), (0, 1)));
 }
 
 #[test]
@@ -127,10 +141,10 @@ fn whom_a_migration_waited_for_is_known_after_those_before_it_are_told_of() {
     let mut sight = Sight::parse(&[], &[holder]);
     sight.committed = Some(HashSet::from([1]));
     course.see(Some(sight), 0, began);
-    course.applied(version(1), began);
+    course.finished(version(1), began);
     assert_eq!(course.waited_for(version(3)), None);
     assert_eq!(course.waited_for(version(2)).as_deref(), Some("pid 4711 (app web-1, role app)"));
-    course.applied(version(2), began);
+    course.finished(version(2), began);
     assert_eq!(course.waited_for(version(3)), None);
 }
 
