@@ -1,5 +1,6 @@
 //! A checked set becomes constant tokens.
 
+use std::iter;
 use std::path::{Path, PathBuf};
 
 use proc_macro2::{Literal, TokenStream};
@@ -7,12 +8,13 @@ use quote::quote;
 use syn::parse::{ParseStream, Parser};
 
 use graven_source::digest;
+use graven_source::file_name::SEAL_FILE;
 use graven_source::set::{Paths, Set, unsealed_release};
 
 use crate::docs;
 use crate::errors::compile_error;
 use crate::input::{Head, Input, Unsealed};
-use crate::quote::{items, option};
+use crate::quote::{included, items, option, parsed, push_include};
 use crate::track;
 
 /// Overrides the directory that paths are relative to, for tests that compile a crate somewhere else.
@@ -64,12 +66,13 @@ fn expression(input: &Input) -> Expansion {
     };
     let loaded = Set::load(&root.path, Path::new(&input.path), Paths::Relative);
     track::directory(&loaded.set.location);
-    let tracked = tracked(&loaded.set);
     let mut problems = loaded.problems;
     problems.extend(loaded.set.not_run_yet());
     if !problems.is_empty() {
+        let tracked = tracked(&loaded.set, loaded.set.files.iter().map(String::as_str));
         return nothing(&compile_error(&problems, input.span), &tracked);
     }
+    let tracked = tracked(&loaded.set, not_included(&loaded.set));
     let release = release_check(input, &loaded.set);
     let items = items(runtime, &loaded.set);
     let digest = digest::of(loaded.set.migrations.iter().map(|found| (found.version, found.checksum)));
@@ -143,21 +146,23 @@ impl Root {
     }
 }
 
-/// Makes cargo rebuild when one of the files that were read changes or goes away. The bytes end up in no binary.
-///
-/// It is written as text, for the compiler to read: its own build is optimised, that of a procedural macro is mostly not.
-/// The paths are those of this machine, since `concat!(env!(…), …)` would be two more macros to expand for each file.
-fn tracked(set: &Set) -> TokenStream {
-    let mut text = String::from("const _: () = {");
-    for file in &set.files {
-        let path = set.location.join(file);
-        let Some(path) = path.to_str() else { continue };
-        text.push_str("::core::include_bytes!(");
-        text.push_str(&Literal::string(path).to_string());
-        text.push_str(");");
+/// Makes cargo rebuild when one of these files changes or goes away. The bytes end up in no binary.
+fn tracked<'a>(set: &Set, files: impl Iterator<Item = &'a str>) -> TokenStream {
+    let mut tokens = String::from("const _: () = {");
+    for file in files {
+        push_include(&mut tokens, "bytes", &set.location.join(file));
+        tokens.push(';');
     }
-    text.push_str("};");
-    text.parse().unwrap_or_else(|_| quote! { ::core::compile_error!("the files of the migrations cannot be tracked"); })
+    tokens.push_str("};");
+    parsed(&tokens)
+}
+
+/// The files that were read and whose text is not included.
+fn not_included(set: &Set) -> impl Iterator<Item = &str> {
+    let migrations = set.migrations.iter().chain(&set.reverses).chain(&set.baselines);
+    let migrations = migrations.filter(|migration| !included(migration)).map(|migration| migration.file.as_str());
+    let repeatables = set.repeatables.iter().map(|repeatable| repeatable.file.as_str());
+    iter::once(SEAL_FILE).chain(migrations).chain(repeatables)
 }
 
 /// A build without debug assertions refuses what is not sealed, unless it was told to allow it.

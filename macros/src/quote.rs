@@ -1,5 +1,6 @@
 //! Values of a checked set become constant tokens. Every path in them is absolute or the runtime's own.
 
+use std::path::Path;
 use std::time::Duration;
 
 use proc_macro2::{Literal, TokenStream};
@@ -12,8 +13,9 @@ use graven_source::statement::StatementKind;
 
 /// The items that hold what a set embeds, a static `MIGRATIONS` among them.
 ///
-/// Texts and numbers are one literal each, which the runtime takes apart in a constant function: an expression a
-/// migration would cost the compiler several times as much.
+/// Names and numbers are one literal each, which the runtime takes apart in a constant function: an expression a
+/// migration would cost the compiler several times as much. Texts are included by the compiler itself, which has to read
+/// the files in any case to notice when they change: as literals, they would be in its memory several times.
 pub(crate) fn items(runtime: &TokenStream, set: &Set) -> TokenStream {
     let mut forward = Table::default();
     let mut backward = Table::default();
@@ -28,14 +30,16 @@ pub(crate) fn items(runtime: &TokenStream, set: &Set) -> TokenStream {
         };
         forward.add(found, details);
     }
+    let location = set.location.as_path();
     let (count, reverses) = (forward.rows.len(), backward.rows.len());
-    let plain = quote! { &#runtime::__private::DEFAULT };
+    let plain = option(None);
     if reverses == 0 {
-        let table = forward.call(runtime, &plain, &quote! { &[] });
+        let table = forward.call(runtime, location, &plain, &quote! { &[] });
         return quote! { #[allow(long_running_const_eval)] static MIGRATIONS: [#runtime::Migration; #count] = #table; };
     }
-    let forward = forward.call(runtime, &plain, &quote! { &REVERSED });
-    let backward = backward.call(runtime, &quote! { &#runtime::__private::REVERSE }, &quote! { &[] });
+    let forward = forward.call(runtime, location, &plain, &quote! { &REVERSED });
+    let backward =
+        backward.call(runtime, location, &option(Some(quote! { &#runtime::__private::REVERSE })), &quote! { &[] });
     quote! {
         #[allow(long_running_const_eval)]
         static REVERSES: [#runtime::Migration; #reverses] = #backward;
@@ -67,16 +71,14 @@ impl<'a> Table<'a> {
         self.rows.push((found, details));
     }
 
-    fn call(&self, runtime: &TokenStream, plain: &TokenStream, reversed: &TokenStream) -> TokenStream {
+    fn call(&self, runtime: &TokenStream, location: &Path, plain: &TokenStream, reversed: &TokenStream) -> TokenStream {
         let is_special = |details: &Which| matches!(details, Which::Special(_));
         let all_special = self.rows.iter().filter(|(_, details)| is_special(details)).count();
-        let mut texts =
-            String::with_capacity(self.rows.iter().map(|(found, _)| found.file.len() + found.text.len()).sum());
+        let mut files = String::new();
         let mut records = Vec::with_capacity(self.rows.len() * 55);
         let mut special = Vec::new();
         for (found, details) in &self.rows {
-            texts.push_str(&found.file);
-            texts.push_str(&found.text);
+            files.push_str(&found.file);
             let which = match details {
                 Which::Plain => 0,
                 Which::Reversed(reverse) => all_special + 1 + reverse,
@@ -88,7 +90,7 @@ impl<'a> Table<'a> {
             let name = found.name_range();
             records.extend(found.checksum.as_bytes());
             records.extend(found.version.value().to_le_bytes());
-            records.extend(long(found.file.len() + found.text.len()).to_le_bytes());
+            records.extend(long(found.text.len()).to_le_bytes());
             for place in [found.file.len(), name.start, name.end] {
                 records.extend(short(place).to_le_bytes());
             }
@@ -96,14 +98,62 @@ impl<'a> Table<'a> {
             records.push(u8::from(found.sealing == Sealing::Sealed));
         }
         let count = self.rows.len();
-        let (texts, records) = (Literal::string(&texts), Literal::byte_string(&records));
+        let (files, records) = (Literal::string(&files), Literal::byte_string(&records));
+        let texts = texts(location, self.rows.iter().map(|(found, _)| *found));
         let special = if special.is_empty() {
             quote! { &[] }
         } else {
             quote! { { static SPECIAL: &[#runtime::__private::Details] = &[#(#special),*]; SPECIAL } }
         };
-        quote! { #runtime::__private::table::<#count>(#texts, #records, #plain, #special, #reversed) }
+        quote! {
+            {
+                const TEXTS: &[&str] = #texts;
+                const RECORDS: &[u8] = #records;
+                #[allow(long_running_const_eval)]
+                const _: () = ::core::assert!(
+                    #runtime::__private::fits(TEXTS, RECORDS),
+                    "a migration was written to while it was being compiled: build again"
+                );
+                #runtime::__private::table::<#count>(TEXTS, #files, RECORDS, #plain, #special, #reversed)
+            }
+        }
     }
+}
+
+/// The texts of migrations, as a slice of what the compiler includes. What git or an editor wrote with other line ends is
+/// a literal, since the compiler takes a file as it is.
+///
+/// It is written as text, for the compiler to read: its own build is optimised, that of a procedural macro is mostly not.
+fn texts<'a>(location: &Path, migrations: impl Iterator<Item = &'a Migration>) -> TokenStream {
+    let mut tokens = String::from("&[");
+    for found in migrations {
+        if included(found) {
+            push_include(&mut tokens, "str", &location.join(&found.file));
+        } else {
+            tokens.push_str(&Literal::string(&found.text).to_string());
+        }
+        tokens.push(',');
+    }
+    tokens.push(']');
+    parsed(&tokens)
+}
+
+/// Whether the compiler includes the text of a migration from its file.
+pub(crate) fn included(migration: &Migration) -> bool {
+    migration.is_verbatim && matches!(migration.kind, Kind::Versioned | Kind::Reverse)
+}
+
+/// Adds `include_str!` or `include_bytes!` of a file. The path is that of this machine: `concat!(env!(…), …)` would be two
+/// more macros to expand for each file.
+pub(crate) fn push_include(tokens: &mut String, what: &str, path: &Path) {
+    // The package's own path is UTF-8, or else nothing would be read; so are the names of migrations.
+    let path = Literal::string(&path.to_string_lossy());
+    tokens.push_str(&format!("::core::include_{what}!({path})"));
+}
+
+/// Tokens of the compiler's own making.
+pub(crate) fn parsed(tokens: &str) -> TokenStream {
+    tokens.parse().unwrap_or_else(|_| quote! { ::core::compile_error!("the expansion makes no sense to the compiler") })
 }
 
 /// What few migrations have, if this one does. `reverse` is the place of its reverse in `REVERSES`.

@@ -80,7 +80,7 @@ impl Way {
     }
 
     fn alone(step: &Step) -> Self {
-        match (step.migration.details.transaction, &step.start) {
+        match (step.migration.details().transaction, &step.start) {
             (Transaction::On, Start::Fresh) if goes_in_pieces(step.migration) => Self::InPieces,
             (Transaction::On, Start::Fresh) => Self::Together(1),
             _ => Self::StatementByStatement,
@@ -214,9 +214,9 @@ impl Applying<'_> {
     fn head_with(self, migration: &Migration, opening: &[&str], claim: &str) -> String {
         let opening: String =
             opening.iter().map(|statement| format!("{}\n;\n", statement.trim_end_matches(';'))).collect();
-        let lock_timeout = migration.details.lock_timeout.or(self.options.table_lock_timeout).unwrap_or_default();
+        let lock_timeout = migration.details().lock_timeout.or(self.options.table_lock_timeout).unwrap_or_default();
         let statement_timeout =
-            migration.details.statement_timeout.or(self.options.statement_timeout).unwrap_or_default();
+            migration.details().statement_timeout.or(self.options.statement_timeout).unwrap_or_default();
         format!(
             "{name}BEGIN;\n{opening}{NO_TRANSACTION_TIMEOUT};\n{};\n{claim};\nSET LOCAL lock_timeout = {};\nSET LOCAL statement_timeout = {};\n",
             self.patience("SET LOCAL"),

@@ -149,7 +149,7 @@ impl Conflict {
     fn incomplete(migration: &'static Migration, entry: &Entry<'_>) -> Option<Self> {
         let record = entry.record?;
         let Progress::Started { done, total, doubt } = record.progress else { return None };
-        let unit = usize::try_from(done).ok().and_then(|done| migration.details.units.get(done));
+        let unit = usize::try_from(done).ok().and_then(|done| migration.details().units.get(done));
         let reason = match (unit, doubt) {
             _ if resumable(migration, entry.record).is_some() => IncompleteReason::Resumable,
             (Some(unit), Doubt::InDoubt) if migration.accepts(&record.checksum) => {

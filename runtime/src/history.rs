@@ -10,7 +10,7 @@ mod write;
 use graven_source::{Checksum, Version};
 
 pub(crate) use self::glance::{Asking, glance};
-pub(crate) use self::read::{become_role, look, same_elsewhere, state};
+pub(crate) use self::read::{Schema, become_role, look, same_elsewhere, state};
 pub(crate) use self::write::{
     Claimant, FINISHED, NOT_THERE, claim, claim_started, complete, complete_by_word, create, finish, flush, progress,
     settle, stamp, take_back, take_over, unclaim, unsettle,
@@ -180,6 +180,8 @@ pub(crate) struct Origin {
     pub(crate) applied_as: String,
     pub(crate) seconds: Option<f64>,
     pub(crate) run: String,
+    /// Whether it was recorded without being run.
+    pub(crate) stamped: bool,
 }
 
 impl Record {
@@ -220,6 +222,8 @@ impl Record {
                     applied_as: row.text(12).to_owned(),
                     seconds: row.number(13),
                     run: row.text(14).to_owned(),
+                    // What ran has a duration, and what was resolved by word has statements.
+                    stamped: row.text(4) == "applied" && row.optional(13).is_none() && row.text(5) == "0",
                 }),
             },
         })

@@ -2,7 +2,7 @@
 
 use crate::connection::{Connection, Failure, Reply};
 use crate::error::Error;
-use crate::history::{self, Detail, FORMAT, Record, Server, Table, Wanted};
+use crate::history::{self, Detail, FORMAT, Record, Schema, Server, Table, Wanted};
 use crate::session::Session;
 
 pub(crate) const DOING: &str = "looking at the migration history";
@@ -35,7 +35,7 @@ pub(crate) async fn look<C: Connection>(session: &mut Session<'_, C>, question: 
         return Ok(seen);
     }
     // No schema of the search path can be used: why, is asked only now.
-    ask(session, question, history::state(question.wanted)).await
+    ask(session, question, history::state(question.wanted, Schema::Unknown)).await
 }
 
 async fn ask<C: Connection>(session: &mut Session<'_, C>, question: Question<'_>, ask: String) -> Result<Look, Error> {
@@ -73,7 +73,7 @@ pub(crate) async fn try_lock_and_look<C: Connection>(
     let sql = if seen.server.table_exists {
         format!("{attempt};\n{}", history::look(question.wanted, question.namespace, question.detail))
     } else {
-        format!("{attempt};\n{}", history::state(question.wanted))
+        format!("{attempt};\n{}", history::state(question.wanted, Schema::Known))
     };
     let role = question.role.map(|role| format!("{};\n", history::become_role(role)));
     let mut reply = session.send(&format!("{}{sql}", role.as_deref().unwrap_or_default())).await;

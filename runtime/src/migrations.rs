@@ -170,16 +170,14 @@ impl IntoIterator for &Migrations {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Migration {
     pub(crate) version: Version,
-    /// The file's name, and right after it the SQL: each pointer in a static is 24 bytes more of relocation.
-    pub(crate) text: &'static str,
-    /// Where in `text` the SQL begins.
-    pub(crate) sql: u16,
-    /// Where in `text` the name stands.
+    pub(crate) file: &'static str,
+    pub(crate) sql: &'static str,
+    /// Where in `file` the name stands.
     pub(crate) name: (u16, u16),
     pub(crate) sealing: Sealing,
     pub(crate) checksum: [u8; 32],
-    /// What few migrations have; all others share one.
-    pub(crate) details: &'static Details,
+    /// What few migrations have. Each pointer in a static is 24 bytes more of relocation, and `None` is no pointer.
+    pub(crate) details: Option<&'static Details>,
 }
 
 impl Migration {
@@ -192,31 +190,31 @@ impl Migration {
     /// Its name: of `0001_create_users.sql`, `create_users`.
     #[must_use]
     pub fn name(&self) -> &'static str {
-        self.text.get(usize::from(self.name.0)..usize::from(self.name.1)).unwrap_or_default()
+        self.file.get(usize::from(self.name.0)..usize::from(self.name.1)).unwrap_or_default()
     }
 
     /// Its file's name, without the directory.
     #[must_use]
     pub const fn file(&self) -> &'static str {
-        self.parts().0
+        self.file
     }
 
     /// What kind of migration it is.
     #[must_use]
     pub const fn kind(&self) -> Kind {
-        self.details.kind
+        self.details().kind
     }
 
     /// Its reverse, which takes it back: of `0001_create_users.sql`, what `0001_create_users.down.sql` holds.
     #[must_use]
     pub const fn reverse(&self) -> Option<&'static Migration> {
-        self.details.reverse
+        self.details().reverse
     }
 
     /// Its text, normalised: no byte order mark, LF line ends.
     #[must_use]
     pub const fn sql(&self) -> &'static str {
-        self.parts().1
+        self.sql
     }
 
     /// The SHA-256 of its text.
@@ -234,20 +232,19 @@ impl Migration {
     /// Whether it runs in a transaction of its own.
     #[must_use]
     pub const fn transaction(&self) -> Transaction {
-        self.details.transaction
+        self.details().transaction
     }
 
-    /// The file's name, and the SQL.
-    const fn parts(&self) -> (&'static str, &'static str) {
-        match self.text.split_at_checked(self.sql as usize) {
-            Some(parts) => parts,
-            None => (self.text, ""),
+    pub(crate) const fn details(&self) -> &'static Details {
+        match self.details {
+            Some(details) => details,
+            None => const { &Details::DEFAULT },
         }
     }
 
     /// Whether a database that holds this checksum has this migration: the present text or one accepted before.
     pub(crate) fn accepts(&self, checksum: &Checksum) -> bool {
-        self.checksum == *checksum.as_bytes() || self.details.was.iter().any(|was| was == checksum.as_bytes())
+        self.checksum == *checksum.as_bytes() || self.details().was.iter().any(|was| was == checksum.as_bytes())
     }
 }
 

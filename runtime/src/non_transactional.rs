@@ -104,8 +104,8 @@ impl Applying<'_> {
         }
         let timeouts = format!(
             "SET lock_timeout = {};\nSET statement_timeout = {}",
-            milliseconds(migration.details.lock_timeout.unwrap_or_default()),
-            milliseconds(migration.details.statement_timeout.or(self.options.statement_timeout).unwrap_or_default()),
+            milliseconds(migration.details().lock_timeout.unwrap_or_default()),
+            milliseconds(migration.details().statement_timeout.or(self.options.statement_timeout).unwrap_or_default()),
         );
         run.session.expect("setting the timeouts", &timeouts).await?;
         for unit in session_units(migration, done) {
@@ -142,7 +142,7 @@ impl Applying<'_> {
         mut noted: Option<String>,
     ) -> Result<(), Error> {
         let migration = step.migration;
-        let units = migration.details.units;
+        let units = migration.details().units;
         let (first, mut doubt) = match &step.start {
             Start::Fresh => (0, None),
             Start::Resume { done, doubt, .. } => (*done as usize, Some(*doubt)),
@@ -266,18 +266,18 @@ fn about_the_whole(mut failure: Failure) -> Failure {
 
 /// What the history is to say of the unit after the first `done`, before it runs.
 fn doubt_about(migration: &'static Migration, done: usize) -> Doubt {
-    let next = migration.details.units.get(done);
+    let next = migration.details().units.get(done);
     next.map_or(Doubt::Settled, |unit| Trace::of(migration, *unit).doubt())
 }
 
 /// The first units that change the session only.
 fn session_units(migration: &'static Migration, first: usize) -> impl Iterator<Item = &'static Unit> {
-    migration.details.units.iter().take(first).filter(|unit| unit.effect == Effect::Session)
+    migration.details().units.iter().take(first).filter(|unit| unit.effect == Effect::Session)
 }
 
 /// Whether a migration relies on what it sets for its session.
 fn needs_its_own_session(migration: &'static Migration) -> bool {
-    let details = &migration.details;
+    let details = migration.details();
     details.lock_timeout.is_some()
         || details.statement_timeout.is_some()
         || session_units(migration, details.units.len()).next().is_some()

@@ -88,7 +88,7 @@ pub(crate) fn plan(set: &'static [Migration], history: &[Record], policy: Policy
 pub(crate) fn resumable(migration: &Migration, record: Option<&Record>) -> Option<Start> {
     let record = record?;
     let Progress::Started { done, total, doubt } = record.progress else { return None };
-    let units = migration.details.units;
+    let units = migration.details().units;
     if !migration.accepts(&record.checksum) || usize::try_from(total) != Ok(units.len()) {
         return None;
     }

@@ -117,7 +117,7 @@ fn with_reverse(migration: &'static Migration, record: &Record) -> Result<Revers
 ///
 /// The last statement is left to its author: a row that says nothing of it is all that can be left behind then.
 fn cannot_run_again(reverse: &'static Migration) -> Option<&'static Unit> {
-    let (_, before) = reverse.details.units.split_last()?;
+    let (_, before) = reverse.details().units.split_last()?;
     before.iter().find(|unit| unit.effect != Effect::Session && !drops_if_exists(unit.sql(reverse)))
 }
 

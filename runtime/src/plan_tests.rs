@@ -108,7 +108,8 @@ fn another_checksum_makes_a_migration_modified_unless_it_was_accepted() {
     assert_eq!((*recorded, *embedded), (Checksum::from_bytes([8; 32]), Checksum::from_bytes([7; 32])));
 
     let details = Details { was: &[[5; 32], [8; 32]], ..Details::DEFAULT };
-    let accepting: &'static [Migration] = vec![Migration { details: Box::leak(Box::new(details)), ..one(1, 7) }].leak();
+    let accepting: &'static [Migration] =
+        vec![Migration { details: Some(Box::leak(Box::new(details))), ..one(1, 7) }].leak();
     for checksum in [5, 7, 8] {
         let plan = plan(accepting, &[applied(1, checksum)], STRICT).expect("accepted");
         assert_eq!((plan.applied, plan.steps.len()), (1, 0), "{checksum}");
@@ -195,7 +196,7 @@ fn three_units(number: i64, second: Effect) -> Migration {
         Unit { start: 29, end: 37, effect: ORDINARY },
     ];
     let details = Details { transaction: Transaction::Off, units: units.leak(), ..Details::DEFAULT };
-    Migration { details: Box::leak(Box::new(details)), ..one(number, 7) }
+    Migration { details: Some(Box::leak(Box::new(details))), ..one(number, 7) }
 }
 
 fn started(migration: &Migration, done: u32, doubt: Doubt) -> Record {
@@ -296,8 +297,8 @@ fn a_set() -> impl Strategy<Value = &'static [Migration]> {
         let migration = |(number, (checksum, kind)): (i64, (u8, u8))| {
             let effect = [ORDINARY, INDEX, NAMELESS, Effect::Session][usize::from(kind)];
             let units = three_units(number, effect);
-            let details = if kind == 3 { &Details::DEFAULT } else { units.details };
-            Migration { details, ..one(number, checksum) }
+            let details = if kind == 3 { &Details::DEFAULT } else { units.details() };
+            Migration { details: Some(details), ..one(number, checksum) }
         };
         &*found.into_iter().map(migration).collect::<Vec<_>>().leak()
     })

@@ -26,7 +26,7 @@ pub(crate) struct Retries {
 
 impl Retries {
     pub(crate) fn new(options: &Options, migration: &Migration) -> Self {
-        Self { left: migration.details.retries.unwrap_or(options.retries), attempt: 1, pause: FIRST_RETRY }
+        Self { left: migration.details().retries.unwrap_or(options.retries), attempt: 1, pause: FIRST_RETRY }
     }
 
     /// Waits for the next try, or hands the failure back where there is to be none.

@@ -25,7 +25,7 @@ impl Applying<'_> {
         reversal: Reversal,
     ) -> Result<Outcome, Error> {
         let Reversal { migration, reverse, .. } = reversal;
-        let duration = match reverse.details.transaction {
+        let duration = match reverse.details().transaction {
             Transaction::On => {
                 let claim = self.removal(reversal);
                 self.transaction(run, reverse, &claim, &self.tail_with("")).await?
@@ -75,7 +75,7 @@ impl Applying<'_> {
     }
 
     async fn units<C: Connection>(self, run: &mut Run<'_, '_, C>, reversal: Reversal) -> Result<(), Error> {
-        let details = reversal.reverse.details;
+        let details = reversal.reverse.details();
         let timeouts = format!(
             "SET lock_timeout = {};\nSET statement_timeout = {}",
             milliseconds(details.lock_timeout.unwrap_or_default()),

@@ -376,7 +376,7 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
     pub(crate) fn applied(&mut self, migration: &Migration, duration: Duration, last: Version) {
         let (version, name) = (migration.version, migration.name());
         // Outside of a transaction every statement waits for the disk, and with it for all before it.
-        let waited = version == last || migration.details.transaction == Transaction::Off;
+        let waited = version == last || migration.details().transaction == Transaction::Off;
         self.unflushed = (!waited).then_some(version);
         self.observers.tell(&Event::Applied { version, name, duration });
         self.applied.push(Applied { version, name: name.to_owned(), duration });

@@ -190,7 +190,7 @@ fn opening(migration: &Migration) -> Vec<Range<usize>> {
 }
 
 fn absorbed(migration: &Migration) -> impl DoubleEndedIterator<Item = Range<usize>> {
-    migration.details.absorbed.iter().map(|(start, end)| *start as usize..*end as usize)
+    migration.details().absorbed.iter().map(|(start, end)| *start as usize..*end as usize)
 }
 
 /// How many bytes the word at the head of a text has; one character where it is no word.

@@ -125,6 +125,8 @@ pub struct MigrationStatus {
     pub seconds: Option<f64>,
     /// The run that applied it.
     pub run: Option<String>,
+    /// Whether it was recorded without being run: see [`Migrator::stamp`](crate::Migrator::stamp).
+    pub stamped: bool,
     /// Of an incomplete one: how many statements are recorded as done.
     pub statements_done: Option<u32>,
     /// Of an incomplete one: how many statements it has.
@@ -152,6 +154,7 @@ impl MigrationStatus {
             applied_as: origin.map(|origin| origin.applied_as.clone()),
             seconds: origin.and_then(|origin| origin.seconds),
             run: origin.map(|origin| origin.run.clone()),
+            stamped: origin.is_some_and(|origin| origin.stamped),
             statements_done: progress.map(|(done, _)| done),
             statements_total: progress.map(|(_, total)| total),
         }

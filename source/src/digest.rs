@@ -4,9 +4,10 @@ use sha2::Digest as _;
 
 use crate::{Checksum, Version};
 
-/// The SHA-256 over each version, as eight bytes with the highest first, and its checksum, ascending by version.
+/// The SHA-256 over the first checksum, and over each other version, as eight bytes with the highest first, and its checksum,
+/// ascending by version. Whoever compares it has to compare the first version as well.
 ///
-/// PostgreSQL computes the same from `int8send(version)` and the checksums as `bytea`.
+/// PostgreSQL computes the same by `sha256(string_agg(checksum, int8send(version) ORDER BY version))`.
 ///
 /// ```
 /// use graven_source::{Checksum, Version, digest};
@@ -19,8 +20,10 @@ use crate::{Checksum, Version};
 #[must_use]
 pub fn of(migrations: impl IntoIterator<Item = (Version, Checksum)>) -> [u8; 32] {
     let mut digest = sha2::Sha256::new();
-    for (version, checksum) in migrations {
-        digest.update(version.value().to_be_bytes());
+    for (at, (version, checksum)) in migrations.into_iter().enumerate() {
+        if at > 0 {
+            digest.update(version.value().to_be_bytes());
+        }
         digest.update(checksum.as_bytes());
     }
     digest.finalize().into()

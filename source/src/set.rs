@@ -79,6 +79,8 @@ pub struct Migration {
     pub file: String,
     /// Its text, normalised: see [`crate::normalise`].
     pub text: String,
+    /// Whether the file holds `text` byte for byte: it has no byte order mark and no CRLF.
+    pub is_verbatim: bool,
     /// The checksum of `text`.
     pub checksum: Checksum,
     /// What the comments at its head say.
@@ -311,7 +313,7 @@ impl Set {
     }
 
     fn add(&mut self, named: &names::Named, content: content::Content) {
-        let content::Content { text, checksum, directives, control } = content;
+        let content::Content { text, is_verbatim, checksum, directives, control } = content;
         let (name, file) = (named.name.clone(), named.file.clone());
         let Some(version) = named.version else {
             self.repeatables.push(Repeatable { name, file, text, checksum, directives, control });
@@ -324,6 +326,7 @@ impl Set {
             name,
             file,
             text,
+            is_verbatim,
             checksum,
             directives,
             control,

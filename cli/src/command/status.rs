@@ -1,6 +1,6 @@
 //! `graven status`: what state each migration is in.
 
-use graven::{MigrationStatus, Migrations, State, Transaction};
+use graven::{MigrationStatus, State};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -25,7 +25,7 @@ pub(crate) fn run(common: &Common, status: &arguments::Status, output: &Output) 
         migrator.status(&mut client).await
     })?;
     let json = Json { status: &status, conflicts: status.conflicts.iter().map(failure::conflict).collect() };
-    output.result(&json, || table(&status, &set))?;
+    output.result(&json, || table(&status))?;
     Ok(exit::DONE)
 }
 
@@ -37,7 +37,7 @@ struct Json<'a> {
     conflicts: Vec<Value>,
 }
 
-fn table(status: &graven::Status, set: &Migrations) -> String {
+fn table(status: &graven::Status) -> String {
     let mut text = match &status.history {
         Some(history) => format!("history {BOLD}{history}{BOLD:#}"),
         None => "no schema in the search path exists".to_owned(),
@@ -55,7 +55,7 @@ fn table(status: &graven::Status, set: &Migrations) -> String {
             _ => BAD,
         };
         // Padding at the end of a line would stay in logs.
-        let origin = origin(migration, set);
+        let origin = origin(migration);
         let state_width = if origin.is_empty() { 0 } else { STATE_WIDTH };
         text.push_str(&format!(
             "\n  {version:>version_width$}  {:name_width$}  {style}{:state_width$}{style:#}{DIM}{origin}{DIM:#}",
@@ -82,7 +82,7 @@ fn version(migration: &MigrationStatus) -> String {
 }
 
 /// When, by whom and how long, as far as it is known.
-fn origin(migration: &MigrationStatus, set: &Migrations) -> String {
+fn origin(migration: &MigrationStatus) -> String {
     let mut parts = Vec::new();
     if let (Some(done), Some(total)) = (migration.statements_done, migration.statements_total) {
         parts.push(format!("{done} of {total} statements"));
@@ -99,22 +99,14 @@ fn origin(migration: &MigrationStatus, set: &Migrations) -> String {
             let duration = std::time::Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or_default();
             parts.push(format!("{duration:.1?}"));
         }
+        None if migration.stamped => parts.push("stamped".to_owned()),
+        // What else is applied and has no duration is so by an operator's word.
         None if migration.statements_done.is_none() && migration.applied_at.is_some() => {
-            parts.push(by_word(migration, set).to_owned());
+            parts.push("resolved".to_owned());
         }
         None => {}
     }
     parts.join("  ")
-}
-
-/// What an operator said of a migration that nobody saw to its end: then nobody knows how long it took.
-fn by_word(migration: &MigrationStatus, set: &Migrations) -> &'static str {
-    let known = migration.version.and_then(|version| set.by_version(version.value()));
-    match known.map(graven::Migration::transaction) {
-        // What runs in a transaction is never incomplete, and so is not resolved either.
-        Some(Transaction::On) => "stamped",
-        _ => "stamped or resolved",
-    }
 }
 
 fn width<'a>(texts: impl Iterator<Item = &'a str>) -> usize {

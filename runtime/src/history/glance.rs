@@ -4,6 +4,8 @@
 //! caches, and costs more than a hundred rows do. So it asks for rights and names only as keywords and settings tell them,
 //! calls functions by name instead of operators, and compares nothing that the client can compare.
 
+use graven_source::Version;
+
 use super::Wanted;
 use crate::migrations::Migrations;
 use crate::sql::{identifier, literal};
@@ -17,15 +19,15 @@ pub(crate) const MOST_ROWS: usize = 128;
 pub(crate) enum Asking<'a> {
     /// Every row.
     Rows,
-    /// Whether all of them have this digest; and every row if not.
-    Digest(&'a [u8; 32]),
+    /// Whether they begin with this version and all of them have this digest; and every row if not.
+    Digest(Version, &'a [u8; 32]),
 }
 
 impl Asking<'_> {
     /// The way that suits a set.
     pub(crate) fn about(set: &Migrations) -> Self {
-        match set.digest {
-            Some(digest) if set.len() > MOST_ROWS => Asking::Digest(digest),
+        match (set.digest, set.migrations.first()) {
+            (Some(digest), Some(first)) if set.len() > MOST_ROWS => Asking::Digest(first.version, digest),
             _ => Asking::Rows,
         }
     }
@@ -59,7 +61,7 @@ pub(crate) fn glance(wanted: &Wanted, namespace: &str, asking: Asking<'_>, proce
          SELECT CURRENT_TIMESTAMP, pg_catalog.statement_timestamp(), current_catalog{place}{process};\n{}",
         match asking {
             Asking::Rows => format!("SELECT {COLUMNS} {from}"),
-            Asking::Digest(digest) => compare(digest, &from),
+            Asking::Digest(first, digest) => compare(first, digest, &from),
         }
     )
 }
@@ -68,16 +70,15 @@ pub(crate) fn glance(wanted: &Wanted, namespace: &str, asking: Asking<'_>, proce
 const COLUMNS: &str = "h.version, h.name, h.checksum, h.state, h.format";
 
 /// One row with a yes, or the rows with a no. The digest is that of graven-source.
-fn compare(digest: &[u8; 32], from: &str) -> String {
+fn compare(first: Version, digest: &[u8; 32], from: &str) -> String {
     let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    // A delimiter goes before each value but the first. LATERAL and OFFSET keep the rows from being read before the verdict.
+    // A delimiter goes before each value but the first, and none where the version is NULL. LATERAL and OFFSET keep the rows from being read before the verdict.
     format!(
         "SELECT d.same, x.version, x.name, x.checksum, x.state, x.format FROM (\
-         SELECT pg_catalog.byteaeq(pg_catalog.sha256(pg_catalog.byteacat(\
-         pg_catalog.int8send(pg_catalog.min(h.version)), \
-         pg_catalog.string_agg(h.checksum, pg_catalog.int8send(h.version) ORDER BY h.version))), {digest}) \
-         AND pg_catalog.bool_and(h.version IS NOT NULL AND pg_catalog.texteq(h.state, 'applied') \
-         AND pg_catalog.int2eq(h.format, '1')) AS same {from}) d \
+         SELECT pg_catalog.byteaeq(pg_catalog.sha256(\
+         pg_catalog.string_agg(h.checksum, pg_catalog.int8send(h.version) ORDER BY h.version)), {digest}) \
+         AND pg_catalog.int8eq(pg_catalog.min(h.version), '{first}') \
+         AND pg_catalog.bool_and(pg_catalog.texteq(h.state, 'applied') AND pg_catalog.int2eq(h.format, '1')) AS same {from}) d \
          LEFT JOIN LATERAL (SELECT {COLUMNS} {from} AND d.same IS NOT TRUE OFFSET 0) x ON true",
         digest = literal(&format!("\\x{digest}")),
     )

@@ -53,8 +53,16 @@ fn schema(wanted: &Wanted) -> String {
     wanted.schema.as_ref().map_or_else(|| "pg_catalog.current_schema()".to_owned(), |schema| literal(schema))
 }
 
+/// Whether there is a schema for the history, before the server's state is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Schema {
+    Known,
+    /// Why there is none must be known as well.
+    Unknown,
+}
+
 /// The server's state with all that must be known where there is no history.
-pub(crate) fn state(wanted: &Wanted) -> String {
+pub(crate) fn state(wanted: &Wanted, schema: Schema) -> String {
     let name = literal(&wanted.name);
     let elsewhere = match &wanted.schema {
         Some(_) => "NULL".to_owned(),
@@ -69,7 +77,10 @@ pub(crate) fn state(wanted: &Wanted) -> String {
         may_create: "COALESCE(pg_catalog.has_schema_privilege(n.oid, 'CREATE'), false)",
         elsewhere: &elsewhere,
         tables: &format!("({})", existing_tables()),
-        unusable: &format!("({})", unusable_schema()),
+        unusable: &match schema {
+            Schema::Unknown => format!("({})", unusable_schema()),
+            Schema::Known => "NULL".to_owned(),
+        },
     };
     ask(wanted, &absent, "NULL")
 }

@@ -7,6 +7,9 @@ use crate::migrations::Migration;
 use crate::sql::{bytes, literal};
 
 /// Makes the table. Harmless where it is there.
+///
+/// It has neither CHECKs nor DEFAULTs: each would be read by every session that looks at it, and once more for every row
+/// that is written. Whoever reads a row checks it, and names the column where it holds nonsense.
 pub(crate) fn create(table: &Table) -> String {
     let qualified = table.qualified();
     format!(
@@ -16,20 +19,19 @@ pub(crate) fn create(table: &Table) -> String {
          version bigint, \
          name text NOT NULL, \
          kind text NOT NULL, \
-         checksum bytea NOT NULL CHECK (pg_catalog.octet_length(checksum) = 32), \
-         state text NOT NULL CHECK (state IN ('applied', 'started')), \
+         checksum bytea NOT NULL, \
+         state text NOT NULL, \
          statements_done integer NOT NULL, \
          statements_total integer NOT NULL, \
-         in_doubt boolean NOT NULL DEFAULT false, \
+         in_doubt boolean NOT NULL, \
          was_there oid[], \
-         applied_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(), \
-         applied_by text NOT NULL DEFAULT current_user, \
+         applied_at timestamptz NOT NULL, \
+         applied_by text NOT NULL, \
          applied_as text NOT NULL, \
          duration interval, \
          run uuid NOT NULL, \
          format smallint NOT NULL, \
-         PRIMARY KEY (namespace, id), \
-         CHECK (id = CASE WHEN version IS NULL THEN name || '.repeatable' ELSE version::text END)\
+         PRIMARY KEY (namespace, id)\
          )",
     )
 }
@@ -49,7 +51,7 @@ pub(crate) fn claim(table: &Table, migration: &Migration, claimant: &Claimant) -
 /// Claims a non-transactional migration, and has the server say so: nothing of it has run yet, and its first unit is about
 /// to.
 pub(crate) fn claim_started(table: &Table, migration: &Migration, claimant: &Claimant, first: Doubt) -> String {
-    let total = migration.details.units.len();
+    let total = migration.details().units.len();
     format!("{} RETURNING 1", insert(table, migration, claimant, &format!("'started', 0, {total}, {}", is(first))))
 }
 
@@ -60,7 +62,7 @@ fn insert(table: &Table, migration: &Migration, claimant: &Claimant, progress: &
 fn insert_into(table: &Table) -> String {
     format!(
         "INSERT INTO {} (namespace, id, version, name, kind, checksum, state, statements_done, \
-         statements_total, in_doubt, applied_as, run, format) VALUES ",
+         statements_total, in_doubt, applied_at, applied_by, applied_as, run, format) VALUES ",
         table.qualified()
     )
 }
@@ -68,7 +70,7 @@ fn insert_into(table: &Table) -> String {
 fn values(table: &Table, migration: &Migration, claimant: &Claimant, progress: &str) -> String {
     format!(
         "({namespace}, '{version}', {version}, {name}, \
-         'versioned', {checksum}, {progress}, {applied_as}, {run}, {FORMAT})",
+         'versioned', {checksum}, {progress}, pg_catalog.clock_timestamp(), current_user, {applied_as}, {run}, {FORMAT})",
         namespace = literal(&table.namespace),
         version = migration.version,
         name = literal(migration.name()),
@@ -82,7 +84,7 @@ fn values(table: &Table, migration: &Migration, claimant: &Claimant, progress: &
 /// nobody knows.
 pub(crate) fn stamp(table: &Table, migrations: &[&'static Migration], claimant: &Claimant) -> String {
     let value = |migration: &&Migration| {
-        let total = migration.details.units.len().max(1);
+        let total = migration.details().units.len().max(1);
         values(table, migration, claimant, &format!("'applied', 0, {total}, false"))
     };
     let all: Vec<String> = migrations.iter().map(value).collect();

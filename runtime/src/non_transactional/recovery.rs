@@ -50,7 +50,7 @@ impl Going {
     }
 
     fn total(&self) -> u32 {
-        u32::try_from(self.migration.details.units.len()).unwrap_or(u32::MAX)
+        u32::try_from(self.migration.details().units.len()).unwrap_or(u32::MAX)
     }
 
     /// How it stands where nothing is known of it but that it was sent.

@@ -19,6 +19,7 @@ use crate::seal::{DamageReason, Disagreement, MendError, Mended, Seal, SealDamag
 /// What a file holds.
 pub(super) struct Content {
     pub(super) text: String,
+    pub(super) is_verbatim: bool,
     pub(super) checksum: Checksum,
     pub(super) directives: Directives,
     pub(super) control: Control,
@@ -62,9 +63,9 @@ pub(super) fn load_all(place: &Place, named: &[Named], problems: &mut Vec<Proble
 
 /// Reads a migration. `None` where it is no text at all, and then a problem says so.
 fn load(place: &Place, named: &Named, problems: &mut Vec<Problem>) -> Option<Content> {
-    let text = load_text(place, &named.file, problems)?;
+    let Text { text, is_verbatim } = load_text(place, &named.file, problems)?;
     let (directives, control) = sql::check(&place.path_of(&named.file), named.kind, &text, problems);
-    Some(Content { checksum: Checksum::of_text(&text), directives, control, text })
+    Some(Content { checksum: Checksum::of_text(&text), directives, control, text, is_verbatim })
 }
 
 /// A seal file as it was found.
@@ -78,7 +79,7 @@ pub(super) enum SealText {
 
 /// Reads the seal file. Where it is damaged, problems say so.
 pub(super) fn load_seal(place: &Place, problems: &mut Vec<Problem>) -> SealText {
-    let Some(text) = load_text(place, SEAL_FILE, problems) else { return SealText::Damaged };
+    let Some(Text { text, .. }) = load_text(place, SEAL_FILE, problems) else { return SealText::Damaged };
     match Seal::parse(&text) {
         Ok(seal) => SealText::Sound(seal),
         Err(damage) => {
@@ -89,7 +90,14 @@ pub(super) fn load_seal(place: &Place, problems: &mut Vec<Problem>) -> SealText 
     }
 }
 
-fn load_text(place: &Place, file: &str, problems: &mut Vec<Problem>) -> Option<String> {
+/// A file's text, normalised.
+struct Text {
+    text: String,
+    /// Whether the file holds just that.
+    is_verbatim: bool,
+}
+
+fn load_text(place: &Place, file: &str, problems: &mut Vec<Problem>) -> Option<Text> {
     let path = place.path_of(file);
     let bytes = match read::read(&place.location.join(file)) {
         Ok(bytes) => bytes,
@@ -100,7 +108,12 @@ fn load_text(place: &Place, file: &str, problems: &mut Vec<Problem>) -> Option<S
     };
     match String::from_utf8(bytes) {
         Ok(text) => match text.find('\0') {
-            None => Some(normalise(text)),
+            None => {
+                let length = text.len();
+                let text = normalise(text);
+                // It only ever takes something away.
+                Some(Text { is_verbatim: text.len() == length, text })
+            }
             Some(at) => {
                 problems.push(nul_byte(&path, &text, at));
                 None

@@ -45,10 +45,8 @@ pub(crate) async fn applied(migrations: i64) -> (Database, Migrations) {
     let (database, mut client) = fresh().await;
     assert_eq!(in_memory(1).run(&mut client).await.unwrap().applied.len(), 1);
     let fill = format!(
-        "INSERT INTO graven_history (namespace, id, version, name, kind, checksum, state, statements_done, \
-         statements_total, applied_as, run, format) \
-         SELECT namespace, v::text, v, 'm', kind, decode(lpad(to_hex(v), 64, '0'), 'hex'), state, statements_done, \
-         statements_total, applied_as, run, format FROM graven_history, generate_series(20, {}, 10) v",
+        "INSERT INTO graven_history SELECT (jsonb_populate_record(h, jsonb_build_object('version', v, 'id', v, 'name', 'm', \
+         'checksum', '\\x' || lpad(to_hex(v), 64, '0')))).* FROM graven_history h, generate_series(20, {}, 10) v",
         migrations * 10
     );
     database.execute(&fill).unwrap();

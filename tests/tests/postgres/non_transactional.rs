@@ -178,8 +178,9 @@ async fn cut_off(database: &Database, client: &mut Client) -> Migrations {
     let checksum = migrations.by_version(2).unwrap().checksum().to_string();
     let row = format!(
         "CREATE TABLE before (); INSERT INTO graven_history (namespace, id, version, name, kind, checksum, state, \
-         statements_done, statements_total, in_doubt, applied_as, run, format) VALUES ('', '2', 2, 'unique', \
-         'versioned', decode('{}', 'hex'), 'started', 1, 3, true, 'crashed', gen_random_uuid(), 1)",
+         statements_done, statements_total, in_doubt, applied_at, applied_by, applied_as, run, format) \
+         VALUES ('', '2', 2, 'unique', 'versioned', decode('{}', 'hex'), 'started', 1, 3, true, now(), current_user, \
+         'crashed', gen_random_uuid(), 1)",
         checksum.trim_start_matches("sha256:")
     );
     database.execute(&row).unwrap();
