@@ -70,6 +70,10 @@ fn build_packaged(scratch: &Scratch, name: &str) -> Built {
     assert!(output.status.success(), "{output:?}");
     let unpacked = format!("registry/{name}-0.1.0");
     scratch.write(&format!("{unpacked}/Cargo.lock"), lock_file());
+    // Packaging leaves out that the package is a workspace of its own, and the target directory may lie within another.
+    let manifest = scratch.path().join(&unpacked).join("Cargo.toml");
+    let packaged = fs::read_to_string(&manifest).unwrap();
+    fs::write(&manifest, format!("{packaged}\n[workspace]\n")).unwrap();
     let mut build = cargo(&scratch.path().join(unpacked), "build");
     build.args(patch()).arg("--target-dir").arg(target("scratch-target"));
     Built::by(build)
