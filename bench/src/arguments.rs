@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 
 use crate::server::Durability;
 use crate::tool::{Pending, Tool};
@@ -14,8 +14,11 @@ use crate::tool::{Pending, Tool};
 /// psql in PATH. Without arguments it takes about half an hour, and writes RESULTS.md and results.json beside its
 /// Cargo.toml; a run that measures less writes them only where --output says so.
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 100)]
+#[command(version, max_term_width = 100, args_conflicts_with_subcommands = true)]
 pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+
     /// Fewer migrations and runs, and no more than 1 ms of latency: less than a minute.
     #[arg(long)]
     quick: bool,
@@ -47,6 +50,12 @@ pub(crate) struct Arguments {
     /// The directory to write RESULTS.md and results.json to.
     #[arg(long, value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,
+}
+
+/// What else can be measured.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Build(crate::build::Arguments),
 }
 
 /// What a tool has to do, and how often.

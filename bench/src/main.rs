@@ -1,9 +1,10 @@
 //! graven, sqlx, refinery, diesel and psql applying the same migrations to the same server, in one run.
 //!
-//! It measures what a service waits for when it starts: time and round trips, near the server and far from it. It does
-//! not measure build times, and it judges nothing: README.md says what is on the clock and what is not.
+//! It measures what a service waits for when it starts: time and round trips, near the server and far from it; and with
+//! `build`, what its author waits for. It judges nothing: README.md says what is on the clock and what is not.
 
 mod arguments;
+mod build;
 mod files;
 mod measure;
 mod proxy;
@@ -18,7 +19,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use crate::arguments::Arguments;
+use crate::arguments::{Arguments, Command};
 use crate::measure::Route;
 use crate::results::Results;
 use crate::server::Server;
@@ -27,6 +28,9 @@ use crate::server::Server;
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 fn main() -> ExitCode {
+    if let Some(code) = build::wrapped() {
+        return code;
+    }
     match run(&Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -37,6 +41,9 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<()> {
+    if let Some(Command::Build(arguments)) = &arguments.command {
+        return build::run(arguments);
+    }
     let results = measure(arguments)?;
     let output = match &arguments.output {
         Some(output) => output.clone(),

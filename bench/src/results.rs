@@ -82,6 +82,11 @@ impl Results {
 pub(crate) fn versions(tools: &[Box<dyn Tool>]) -> Vec<(&'static str, String)> {
     let mut packages: Vec<&'static str> = tools.iter().filter_map(|tool| tool.package()).collect();
     packages.dedup();
+    locked(&packages)
+}
+
+/// The versions of these packages in the lock file.
+pub(crate) fn locked(packages: &[&'static str]) -> Vec<(&'static str, String)> {
     let lock = include_str!("../Cargo.lock");
     let version = |package: &&'static str| {
         let after = lock.split(&format!("name = \"{package}\"\nversion = \"")).nth(1)?;
