@@ -13,8 +13,8 @@ use graven_source::statement::StatementKind;
 
 /// The items that hold what a set embeds, a static `MIGRATIONS` among them.
 ///
-/// Names and numbers are one literal each, which the runtime takes apart in a constant function: an expression a
-/// migration would cost the compiler several times as much. Texts are included by the compiler itself, which has to read
+/// Each kind of value is an array of its own, which the runtime puts together in a constant function: an expression a
+/// migration would cost the compiler twice as much. Texts are included by the compiler itself, which has to read
 /// the files in any case to notice when they change: as literals, they would be in its memory several times.
 pub(crate) fn items(runtime: &TokenStream, set: &Set) -> TokenStream {
     let mut forward = Table::default();
@@ -50,7 +50,7 @@ pub(crate) fn items(runtime: &TokenStream, set: &Set) -> TokenStream {
     }
 }
 
-/// Migrations on their way into one call of the runtime's `table`, which says what a record looks like.
+/// Migrations on their way into one call of the runtime's `table`.
 #[derive(Default)]
 struct Table<'a> {
     rows: Vec<(&'a Migration, Which)>,
@@ -74,68 +74,73 @@ impl<'a> Table<'a> {
     fn call(&self, runtime: &TokenStream, location: &Path, plain: &TokenStream, reversed: &TokenStream) -> TokenStream {
         let is_special = |details: &Which| matches!(details, Which::Special(_));
         let all_special = self.rows.iter().filter(|(_, details)| is_special(details)).count();
-        let mut files = String::new();
-        let mut records = Vec::with_capacity(self.rows.len() * 55);
+        let mut checksums = Vec::with_capacity(self.rows.len() * 32);
+        let mut which = Vec::new();
         let mut special = Vec::new();
         for (found, details) in &self.rows {
-            files.push_str(&found.file);
-            let which = match details {
+            checksums.extend(found.checksum.as_bytes());
+            which.push(match details {
                 Which::Plain => 0,
                 Which::Reversed(reverse) => all_special + 1 + reverse,
                 Which::Special(tokens) => {
                     special.push(tokens);
                     special.len()
                 }
-            };
-            let name = found.name_range();
-            records.extend(found.checksum.as_bytes());
-            records.extend(found.version.value().to_le_bytes());
-            records.extend(long(found.text.len()).to_le_bytes());
-            for place in [found.file.len(), name.start, name.end] {
-                records.extend(short(place).to_le_bytes());
-            }
-            records.extend(long(which).to_le_bytes());
-            records.push(u8::from(found.sealing == Sealing::Sealed));
+            });
         }
-        let count = self.rows.len();
-        let (files, records) = (Literal::string(&files), Literal::byte_string(&records));
-        let texts = texts(location, self.rows.iter().map(|(found, _)| *found));
         let special = if special.is_empty() {
             quote! { &[] }
         } else {
             quote! { { static SPECIAL: &[#runtime::__private::Details] = &[#(#special),*]; SPECIAL } }
         };
+        let found = || self.rows.iter().map(|(found, _)| *found);
+        let texts = array(found(), |tokens, found| push_text(tokens, location, found));
+        let files = array(found(), |tokens, found| tokens.push_str(&Literal::string(&found.file).to_string()));
+        let versions = array(found(), |tokens, found| tokens.push_str(&found.version.to_string()));
+        let numbers = array(found(), |tokens, found| tokens.push_str(&numbers(found).to_string()));
+        // Mostly nobody has any.
+        if which.iter().all(|which| *which == 0) {
+            which.clear();
+        }
+        let which = array(which.iter(), |tokens, which| tokens.push_str(&which.to_string()));
+        let checksums = Literal::byte_string(&checksums);
         quote! {
-            {
-                const TEXTS: &[&str] = #texts;
-                const RECORDS: &[u8] = #records;
-                #[allow(long_running_const_eval)]
-                const _: () = ::core::assert!(
-                    #runtime::__private::fits(TEXTS, RECORDS),
-                    "a migration was written to while it was being compiled: build again"
-                );
-                #runtime::__private::table::<#count>(TEXTS, #files, RECORDS, #plain, #special, #reversed)
-            }
+            #runtime::__private::table(
+                &#texts, &#files, &#versions, &#numbers, #checksums, &#which, #plain, #special, #reversed
+            )
         }
     }
 }
 
-/// The texts of migrations, as a slice of what the compiler includes. What git or an editor wrote with other line ends is
-/// a literal, since the compiler takes a file as it is.
-///
-/// It is written as text, for the compiler to read: its own build is optimised, that of a procedural macro is mostly not.
-fn texts<'a>(location: &Path, migrations: impl Iterator<Item = &'a Migration>) -> TokenStream {
-    let mut tokens = String::from("&[");
-    for found in migrations {
-        if included(found) {
-            push_include(&mut tokens, "str", &location.join(&found.file));
-        } else {
-            tokens.push_str(&Literal::string(&found.text).to_string());
-        }
+/// The numbers of a migration in one, as the runtime's `table` has them. The compiler holds no text that does not fit, and
+/// no file system knows names that don't.
+fn numbers(found: &Migration) -> u64 {
+    let fit = |number: usize, bits: u32| u64::try_from(number).unwrap_or(u64::MAX).min((1 << bits) - 1);
+    let name = found.name_range();
+    let sealed = u64::from(found.sealing == Sealing::Sealed);
+    fit(found.text.len(), 32) | fit(name.start, 11) << 32 | fit(name.end, 11) << 43 | sealed << 54
+}
+
+/// An array. It is written as text, for the compiler to read: its own build is optimised, that of a procedural macro is
+/// mostly not.
+fn array<T>(items: impl Iterator<Item = T>, push: impl Fn(&mut String, T)) -> TokenStream {
+    let mut tokens = String::from("[");
+    for item in items {
+        push(&mut tokens, item);
         tokens.push(',');
     }
     tokens.push(']');
     parsed(&tokens)
+}
+
+/// The text of a migration: what the compiler includes, or a literal for what git or an editor wrote with other line ends,
+/// since the compiler takes a file as it is.
+fn push_text(tokens: &mut String, location: &Path, found: &Migration) {
+    if included(found) {
+        push_include(tokens, "str", &location.join(&found.file));
+    } else {
+        tokens.push_str(&Literal::string(&found.text).to_string());
+    }
 }
 
 /// Whether the compiler includes the text of a migration from its file.
@@ -241,11 +246,6 @@ pub(crate) fn option(value: Option<TokenStream>) -> TokenStream {
 
 fn offset(at: usize) -> Literal {
     Literal::u32_unsuffixed(long(at))
-}
-
-/// No file system knows names that do not fit.
-fn short(number: usize) -> u16 {
-    u16::try_from(number).unwrap_or(u16::MAX)
 }
 
 /// The compiler holds no text that does not fit.

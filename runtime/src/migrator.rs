@@ -342,7 +342,7 @@ impl Migrator {
         self.over(connection, &options).stamp(to).await
     }
 
-    fn options(&self) -> Result<Options, Error> {
+    pub(crate) fn options(&self) -> Result<Options, Error> {
         let mut options = self.options.clone();
         if let Some(history) = &self.history {
             options.wanted = parse_history(history)?;
@@ -356,7 +356,11 @@ impl Migrator {
         Ok(options)
     }
 
-    fn over<'r, 'c, C: Connection>(&'r mut self, connection: &'c mut C, options: &'r Options) -> Run<'r, 'c, C> {
+    pub(crate) fn over<'r, 'c, C: Connection>(
+        &'r mut self,
+        connection: &'c mut C,
+        options: &'r Options,
+    ) -> Run<'r, 'c, C> {
         let observer = self.observer.as_mut().map(|observer| observer as &mut (dyn FnMut(&Event<'_>) + Send));
         Run::new(connection, self.set, options, Observers { instance: String::new(), observer })
     }

@@ -26,91 +26,66 @@ pub const fn with_digest(set: Migrations, digest: &'static [u8; 32]) -> Migratio
     Migrations { digest: Some(digest), ..set }
 }
 
-/// How many bytes [`table`] takes for a migration. The macro writes them:
-///
-/// | bytes | what, the lowest byte first |
-/// |---|---|
-/// | 0..32 | the checksum |
-/// | 32..40 | the version |
-/// | 40..44 | the length of the SQL |
-/// | 44..46 | the length of the file's name |
-/// | 46..50 | where in that the name begins and ends |
-/// | 50..54 | which details: 0 is `plain`, 1 the first one of `special`, and so on, those of `reversed` after them |
-/// | 54 | 1 if it is sealed |
-const RECORD: usize = 55;
+/// Where the numbers of a migration lie in the 64 bits that the macro writes for it: the length of its SQL, where in the
+/// file's name the name begins and ends, and whether it is sealed.
+const LENGTH: u64 = 0xffff_ffff;
+const START: u32 = 32;
+const END: u32 = 43;
+const PLACE: u64 = 0x7ff;
+const SEALED: u32 = 54;
 
-/// The migrations of a set, or its reverses: their SQL, and their files' names one after the other.
+/// The migrations of a set, or its reverses. `checksums` holds 32 bytes for each. `which` says whose details are whose: 0
+/// is `plain`, 1 the first one of `special`, and so on, those of `reversed` after them; if it is empty, all are plain.
 ///
-/// For ten thousand migrations the compiler evaluates this in a small part of the time that it would take for as many
-/// expressions. What is left over where the numbers do not fit together stays empty: [`fits`] says whether they do.
+/// The compiler evaluates this anew whenever a migration has changed, and a call costs it microseconds where an index
+/// costs it nanoseconds: hence arrays, numbers that are shifted, and one call in the loop.
+///
+/// # Panics
+///
+/// At compile time, if a text has not the length that it had when the macro read it and took its checksum: the compiler
+/// reads the file once more, and in between somebody has written to it.
+#[allow(clippy::too_many_arguments)]
 #[must_use]
 pub const fn table<const N: usize>(
-    texts: &[&'static str],
-    mut files: &'static str,
-    mut records: &[u8],
+    texts: &[&'static str; N],
+    files: &[&'static str; N],
+    versions: &[i64; N],
+    numbers: &[u64; N],
+    checksums: &[u8],
+    which: &[u32],
     plain: Option<&'static Details>,
     special: &'static [Details],
     reversed: &'static [Details],
 ) -> [Migration; N] {
+    let (checksums, _) = checksums.as_chunks();
+    let is_plain = which.is_empty();
+    let specials = special.len();
     let mut table = [const { EMPTY }; N];
     let mut at = 0;
-    while at < N && at < texts.len() {
-        let Some((record, other_records)) = records.split_first_chunk::<RECORD>() else { break };
-        let length = u16::from_le_bytes([record[44], record[45]]);
-        let Some((file, other_files)) = files.split_at_checked(length as usize) else { break };
-        let which = u32::from_le_bytes([record[50], record[51], record[52], record[53]]) as usize;
-        let details = if which == 0 {
-            plain
-        } else if which <= special.len() {
-            Some(&special[which - 1])
-        } else if which - special.len() <= reversed.len() {
-            Some(&reversed[which - special.len() - 1])
-        } else {
-            break;
+    while at < N {
+        let (text, numbers) = (texts[at], numbers[at]);
+        assert!(
+            text.len() as u64 == numbers & LENGTH,
+            "a migration was written to while it was being compiled: build again"
+        );
+        table[at] = Migration {
+            version: version_of(versions[at]),
+            file: files[at],
+            sql: text,
+            name: ((numbers >> START & PLACE) as u16, (numbers >> END & PLACE) as u16),
+            sealing: if numbers >> SEALED & 1 == 1 { Sealing::Sealed } else { Sealing::Unsealed },
+            checksum: checksums[at],
+            details: if is_plain || which[at] == 0 {
+                plain
+            } else if which[at] as usize <= specials {
+                Some(&special[which[at] as usize - 1])
+            } else {
+                Some(&reversed[which[at] as usize - specials - 1])
+            },
         };
-        table[at] = entry(record, file, texts[at], details);
-        (records, files) = (other_records, other_files);
         at += 1;
     }
     table
-}
-
-/// Whether each text has the length that it had when its checksum was taken.
-///
-/// The macro reads a file, and the compiler reads it once more: in between somebody may have written to it.
-#[must_use]
-pub const fn fits(texts: &[&'static str], mut records: &[u8]) -> bool {
-    let mut at = 0;
-    while at < texts.len() {
-        let Some((record, other_records)) = records.split_first_chunk::<RECORD>() else { return false };
-        let length = u32::from_le_bytes([record[40], record[41], record[42], record[43]]);
-        if texts[at].len() != length as usize {
-            return false;
-        }
-        records = other_records;
-        at += 1;
-    }
-    records.is_empty()
-}
-
-const fn entry(
-    record: &[u8; RECORD],
-    file: &'static str,
-    sql: &'static str,
-    details: Option<&'static Details>,
-) -> Migration {
-    let (checksum, rest) = record.split_at(32);
-    let checksum = match checksum.first_chunk() {
-        Some(checksum) => *checksum,
-        None => EMPTY.checksum,
-    };
-    let version = match rest.first_chunk() {
-        Some(version) => version_of(i64::from_le_bytes(*version)),
-        None => EMPTY.version,
-    };
-    let name = (u16::from_le_bytes([record[46], record[47]]), u16::from_le_bytes([record[48], record[49]]));
-    let sealing = if record[54] == 1 { Sealing::Sealed } else { Sealing::Unsealed };
-    Migration { version, file, sql, name, sealing, checksum, details }
 }
 
 const EMPTY: Migration = Migration {
@@ -205,56 +180,40 @@ pub const fn unit(start: u32, end: u32, effect: Effect) -> Unit {
 
 #[cfg(test)]
 mod tests {
-    use super::{DEFAULT, Details, RECORD, REVERSE, Sealing, details, fits, table, unit};
+    use super::{DEFAULT, Details, END, Migration, REVERSE, SEALED, START, Sealing, details, table, unit};
     use crate::migrations::{Effect, Transaction};
 
-    /// A sealed migration `1_m.sql` whose SQL is so long, with these details.
-    fn record(version: i64, length: u32, which: u32) -> [u8; RECORD] {
-        let mut record = [7; RECORD];
-        record[32..40].copy_from_slice(&version.to_le_bytes());
-        record[40..44].copy_from_slice(&length.to_le_bytes());
-        record[44..50].copy_from_slice(&[7, 0, 2, 0, 3, 0]);
-        record[50..54].copy_from_slice(&which.to_le_bytes());
-        record[54] = 1;
-        record
+    /// What the macro writes for a migration `1_m.sql` whose SQL is so long.
+    fn numbers(length: u64, sealed: u64) -> u64 {
+        length | 2 << START | 3 << END | sealed << SEALED
     }
 
     #[test]
     fn a_table_is_taken_apart_as_the_macro_put_it_together() {
-        let records = [record(1, 3, 0), record(i64::MAX, 0, 1), record(3, 1, 3)].concat();
-        let special: &'static [Details] =
-            vec![details(Transaction::Off, None, None, None, &[], &[], vec![unit(0, 1, Effect::Ordinary)].leak())]
-                .leak();
+        let units = vec![unit(0, 1, Effect::Ordinary)].leak();
+        let special: &'static [Details] = vec![details(Transaction::Off, None, None, None, &[], &[], units)].leak();
         let reversed: &'static [Details] =
             vec![Details::DEFAULT, Details { retries: Some(9), ..Details::DEFAULT }].leak();
         let texts = ["a;\n", "", "b"];
-        let files = "1_m.sql2_n.sql3_o.sql";
-        let [first, second, third] = table::<3>(&texts, files, &records, Some(&REVERSE), special, reversed);
-        let parts = |it: &super::Migration| (it.version().value(), it.file(), it.name(), it.sql());
-        assert_eq!(parts(&first), (1, "1_m.sql", "m", "a;\n"));
-        assert_eq!(parts(&second), (i64::MAX, "2_n.sql", "n", ""));
-        assert_eq!(parts(&third), (3, "3_o.sql", "o", "b"));
-        assert_eq!(first.checksum().as_bytes(), &[7; 32]);
-        assert_eq!(first.sealing(), Sealing::Sealed);
+        let files = ["1_m.sql", "2_n.sql", "3_o.sql"];
+        let numbers = [numbers(3, 1), numbers(0, 0), numbers(1, 1)];
+        let checksums = [[7; 32], [8; 32], [9; 32]].concat();
+        let versions = [1, i64::MAX, 3];
+        let [first, second, third] =
+            table(&texts, &files, &versions, &numbers, &checksums, &[0, 1, 3], Some(&REVERSE), special, reversed);
+        let parts = |it: &Migration| (it.version().value(), it.file(), it.name(), it.sql(), it.sealing());
+        assert_eq!(parts(&first), (1, "1_m.sql", "m", "a;\n", Sealing::Sealed));
+        assert_eq!(parts(&second), (i64::MAX, "2_n.sql", "n", "", Sealing::Unsealed));
+        assert_eq!(parts(&third), (3, "3_o.sql", "o", "b", Sealing::Sealed));
+        assert_eq!([&first, &second, &third].map(|it| it.checksum().as_bytes()[31]), [7, 8, 9]);
         assert_eq!((first.details(), second.details(), third.details()), (&REVERSE, &special[0], &reversed[1]));
-        let [plain] = table::<1>(&texts, files, &records, None, &[], &[]);
-        assert_eq!(plain.details(), &DEFAULT);
+        let plain = table(&texts, &files, &versions, &numbers, &checksums, &[], None, &[], &[]);
+        assert!(plain.iter().all(|it| *it.details() == DEFAULT));
     }
 
     #[test]
-    fn a_text_of_another_length_than_was_read_does_not_fit() {
-        let records = [record(1, 3, 0), record(2, 1, 0)].concat();
-        assert!(fits(&["a;\n", "b"], &records));
-        for texts in [&["a;\n", "bb"] as &[_], &["a;", "b"], &["a;\n"], &["a;\n", "b", ""], &[]] {
-            assert!(!fits(texts, &records), "{texts:?}");
-        }
-    }
-
-    #[test]
-    fn numbers_that_do_not_fit_together_leave_the_rest_empty() {
-        for records in [vec![], record(1, 1, 9).to_vec(), record(1, 1, 0)[1..].to_vec()] {
-            let [one] = table::<1>(&["b"], "1_m.sql", &records, None, &[], &[]);
-            assert_eq!((one.file(), one.sql(), one.version().value()), ("", "", 0));
-        }
+    #[should_panic = "a migration was written to while it was being compiled: build again"]
+    fn a_text_of_another_length_than_was_read_is_refused() {
+        let _: [Migration; 1] = table(&["bb"], &["1_m.sql"], &[1], &[numbers(1, 1)], &[0; 32], &[], None, &[], &[]);
     }
 }
