@@ -1,18 +1,15 @@
 //! The commands, one file each.
 
-mod apply;
-mod check;
+pub(crate) mod check;
+mod database;
 mod explain;
 mod mended;
 mod new;
-mod redo;
 mod renumber;
-mod resolve;
-mod revert;
 mod seal;
-mod stamp;
-mod status;
-mod verify;
+pub(crate) mod summary;
+
+pub(crate) use graven::cli::__private::plural;
 
 use crate::arguments::{Arguments, Command};
 use crate::exit::Exit;
@@ -27,18 +24,8 @@ pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Failur
         Command::Seal(seal) => seal::run(common, seal, output),
         Command::Renumber(renumber) => renumber::run(common, renumber, output),
         Command::Check(check) => check::run(common, check, output),
-        Command::Apply(apply) => apply::run(common, apply, output),
-        Command::Status(database) => status::run(common, database, output),
-        Command::Verify(verify) => verify::run(common, verify, output),
-        Command::Resolve(resolve) => resolve::run(common, resolve, output),
-        Command::Revert(revert) => revert::run(common, revert, output),
-        Command::Redo(redo) => redo::run(common, redo, output),
-        Command::Stamp(stamp) => stamp::run(common, stamp, output),
+        Command::Summary(summary) => summary::run(common, summary, output),
+        Command::Verb(verb) => database::run(common, verb, output),
         Command::Explain(explain) => explain::run(explain, output),
     }
-}
-
-/// `1 migration`, `2 migrations`.
-pub(crate) fn plural(count: usize, one: &str) -> String {
-    format!("{count} {one}{}", if count == 1 { "" } else { "s" })
 }

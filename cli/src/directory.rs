@@ -101,7 +101,7 @@ impl Directory {
 }
 
 /// A path without the `..` that led to it.
-fn plain(path: &Path) -> PathBuf {
+pub(crate) fn plain(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();
     for part in path.components() {
         match part {
@@ -132,7 +132,6 @@ pub(crate) fn load_to_run(common: &Common, demand: Demand, output: &Output) -> R
             !absent
         });
     }
-    problems.extend(set.not_run_yet());
     problems.extend(unsealed(&set, demand));
     if !problems.is_empty() {
         return Err(Failure::Problems(problems));

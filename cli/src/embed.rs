@@ -8,15 +8,16 @@ use std::collections::HashMap;
 use graven::__private as private;
 use graven::Migrations;
 use graven_source::directive::{Directives, Transaction};
-use graven_source::set::{Control, Migration, Sealing, Set, Unit};
+use graven_source::set::{Control, Migration, Repeatable, Sealing, Set, Unit};
 use graven_source::statement::StatementKind;
-use graven_source::{Kind, digest};
+use graven_source::{Checksum, Kind, digest};
 
 /// A set as the macro would have embedded it.
 pub(crate) fn embed(set: Set) -> Migrations {
     let mut reverses: HashMap<_, _> = set.reverses.into_iter().map(|reverse| (reverse.version, reverse)).collect();
     let directory = leak(set.directory);
-    let digest = digest::of(set.migrations.iter().map(|found| (found.version, found.checksum)));
+    let versioned = set.migrations.iter().map(|found| (found.version, found.checksum));
+    let digest = digest::of(versioned, set.repeatables.iter().map(|found| (found.name.as_str(), found.checksum)));
     let migrations: Vec<_> = set
         .migrations
         .into_iter()
@@ -25,7 +26,18 @@ pub(crate) fn embed(set: Set) -> Migrations {
             migration(found, reverse)
         })
         .collect();
-    private::with_digest(private::migrations(migrations.leak(), directory, None, None, ""), Box::leak(Box::new(digest)))
+    let baselines: Vec<_> = set.baselines.into_iter().map(|found| migration(found, None)).collect();
+    let repeatables: Vec<_> = set.repeatables.into_iter().map(repeatable).collect();
+    let set = private::migrations(migrations.leak(), directory, None, None, "");
+    let set = private::with_repeatables(private::with_baselines(set, baselines.leak()), repeatables.leak());
+    private::with_digest(set, Box::leak(Box::new(digest)))
+}
+
+fn repeatable(found: Repeatable) -> private::Repeatable {
+    let Repeatable { name, file, text, checksum, directives, control, .. } = &found;
+    let parts = Parts { kind: Kind::Repeatable, text, directives, control, was: &[] };
+    let name = bound(name.len());
+    private::repeatable(leak(file.clone()), name, leak(text.clone()), checksum.as_bytes(), parts.details(None))
 }
 
 fn migration(found: Migration, reverse: Option<Migration>) -> private::Migration {
@@ -34,7 +46,8 @@ fn migration(found: Migration, reverse: Option<Migration>) -> private::Migration
         Sealing::Sealed => private::Sealing::Sealed,
         _ => private::Sealing::Unsealed,
     };
-    let details = details(&found, reverse);
+    let Migration { kind, text, directives, control, was, .. } = &found;
+    let details = Parts { kind: *kind, text, directives, control, was }.details(reverse);
     private::migration(
         found.version.value(),
         &found.file,
@@ -46,42 +59,58 @@ fn migration(found: Migration, reverse: Option<Migration>) -> private::Migration
     )
 }
 
-fn details(found: &Migration, reverse: Option<Migration>) -> &'static private::Details {
-    let directives = &found.directives;
-    let (absorbed, units): (Vec<_>, Vec<_>) = match &found.control {
-        Control::Absorbed(spans) => {
-            (spans.iter().map(|span| (offset(span.start), offset(span.end))).collect(), Vec::new())
+/// What of a migration of any kind makes it special.
+struct Parts<'a> {
+    kind: Kind,
+    text: &'a str,
+    directives: &'a Directives,
+    control: &'a Control,
+    was: &'a [Checksum],
+}
+
+impl Parts<'_> {
+    fn details(&self, reverse: Option<Migration>) -> &'static private::Details {
+        let directives = self.directives;
+        let (absorbed, units): (Vec<_>, Vec<_>) = match self.control {
+            Control::Absorbed(spans) => {
+                (spans.iter().map(|span| (offset(span.start), offset(span.end))).collect(), Vec::new())
+            }
+            Control::Units(units) => (Vec::new(), units.iter().map(|it| unit(it, self.text)).collect()),
+            _ => (Vec::new(), Vec::new()),
+        };
+        let is_plain = *directives == Directives::default() && self.was.is_empty() && absorbed.is_empty();
+        match self.kind {
+            Kind::Reverse if is_plain => return &private::REVERSE,
+            Kind::Baseline if is_plain => return &private::BASELINE,
+            Kind::Repeatable if is_plain => return &private::REPEATABLE,
+            _ if is_plain && reverse.is_none() => return &private::DEFAULT,
+            _ => {}
         }
-        Control::Units(units) => (Vec::new(), units.iter().map(|it| unit(it, &found.text)).collect()),
-        _ => (Vec::new(), Vec::new()),
-    };
-    let is_plain = *directives == Directives::default() && found.was.is_empty() && absorbed.is_empty();
-    match found.kind {
-        Kind::Reverse if is_plain => return &private::REVERSE,
-        _ if is_plain && reverse.is_none() => return &private::DEFAULT,
-        _ => {}
+        let transaction = match directives.transaction {
+            Transaction::On => private::Transaction::On,
+            Transaction::Off => private::Transaction::Off,
+        };
+        let was: Vec<[u8; 32]> = self.was.iter().map(|checksum| *checksum.as_bytes()).collect();
+        let mut details = private::details(
+            transaction,
+            directives.lock_timeout,
+            directives.statement_timeout,
+            directives.retries,
+            was.leak(),
+            absorbed.leak(),
+            units.leak(),
+        );
+        details = match self.kind {
+            Kind::Reverse => private::of_reverse(details),
+            Kind::Baseline => private::of_baseline(details),
+            Kind::Repeatable => private::of_repeatable(details),
+            _ => details,
+        };
+        if let Some(reverse) = reverse {
+            details = private::with_reverse(details, Box::leak(Box::new(migration(reverse, None))));
+        }
+        Box::leak(Box::new(details))
     }
-    let transaction = match directives.transaction {
-        Transaction::On => private::Transaction::On,
-        Transaction::Off => private::Transaction::Off,
-    };
-    let was: Vec<[u8; 32]> = found.was.iter().map(|checksum| *checksum.as_bytes()).collect();
-    let mut details = private::details(
-        transaction,
-        directives.lock_timeout,
-        directives.statement_timeout,
-        directives.retries,
-        was.leak(),
-        absorbed.leak(),
-        units.leak(),
-    );
-    if found.kind == Kind::Reverse {
-        details = private::of_reverse(details);
-    }
-    if let Some(reverse) = reverse {
-        details = private::with_reverse(details, Box::leak(Box::new(migration(reverse, None))));
-    }
-    Box::leak(Box::new(details))
 }
 
 fn unit(unit: &Unit, text: &str) -> private::Unit {

@@ -2,45 +2,39 @@
 
 mod arguments;
 mod command;
-mod database;
 mod directory;
 mod embed;
-mod exit;
 mod failure;
-mod output;
-mod progress;
+mod recorded;
+mod schema;
 
 use std::process::ExitCode;
 
 use clap::Parser;
+pub(crate) use graven::cli::__private::{exit, output};
 
 use crate::arguments::Arguments;
 use crate::failure::Failure;
-use crate::output::Output;
+use crate::output::{Form, Output};
 
 fn main() -> ExitCode {
     match Arguments::try_parse() {
         Ok(arguments) => {
-            let output = Output::new(&arguments.common);
-            command::run(&arguments, &output).unwrap_or_else(|failure| fail(&output, &failure))
+            let output = Output::new(if arguments.common.json { Form::Json } else { Form::Human });
+            command::run(&arguments, &output).unwrap_or_else(|failure| failure.tell(&output))
         }
         // `--help` and `--version` are errors to clap. If nobody reads what they print, there is nobody to tell.
         Err(error) if !error.use_stderr() => {
             let _ = error.print();
             exit::DONE
         }
-        Err(error) if json_was_asked_for() => fail(&Output::for_machines(), &misunderstood(&error)),
+        Err(error) if json_was_asked_for() => misunderstood(&error).tell(&Output::for_machines()),
         Err(error) => {
             let _ = error.print();
             exit::USAGE
         }
     }
     .into()
-}
-
-fn fail(output: &Output, failure: &Failure) -> exit::Exit {
-    output.failure(failure);
-    failure.exit()
 }
 
 /// Whether machines read the output, on a command line that clap could make nothing of.

@@ -12,7 +12,7 @@ const LAST: usize = 20;
 pub(crate) fn lines(set: &Set) -> Vec<String> {
     let migrations = &set.migrations;
     let mut lines = vec![String::new(), summary(set), String::new()];
-    if migrations.is_empty() {
+    if migrations.is_empty() && set.repeatables.is_empty() {
         return lines;
     }
     lines.extend(["| version | name | |".to_owned(), "|--:|---|---|".to_owned()]);
@@ -25,6 +25,12 @@ pub(crate) fn lines(set: &Set) -> Vec<String> {
         }
         _ => lines.extend(migrations.iter().map(row)),
     }
+    let baselines = set.baselines.iter().rev().take(LAST).rev();
+    lines.extend(baselines.map(|found| {
+        let sealing = if found.sealing == Sealing::Sealed { "" } else { ", unsealed" };
+        format!("| {} | {} | baseline{sealing} |", found.version, code(&found.name))
+    }));
+    lines.extend(set.repeatables.iter().take(LAST).map(|found| format!("| | {} | repeatable |", code(&found.name))));
     lines
 }
 
@@ -37,7 +43,8 @@ fn summary(set: &Set) -> String {
     let directory = code(&set.directory);
     let unsealed = set.migrations.iter().filter(|migration| migration.sealing == Sealing::Unsealed).count();
     let migrations = match set.migrations.as_slice() {
-        [] => return format!("No migrations are embedded: {directory} holds none."),
+        [] if set.repeatables.is_empty() => return format!("No migrations are embedded: {directory} holds none."),
+        [] => return format!("The repeatables of {directory}{}", others(set)),
         [one] => format!("The migration of {directory}, version {}", one.version),
         [first, .., last] => {
             format!(
@@ -48,11 +55,22 @@ fn summary(set: &Set) -> String {
             )
         }
     };
+    let others = others(set);
     match unsealed {
-        0 => format!("{migrations}; sealed."),
-        1 if set.migrations.len() == 1 => format!("{migrations}; not sealed."),
-        _ => format!("{migrations}; {unsealed} not sealed."),
+        0 => format!("{migrations}; sealed{others}"),
+        1 if set.migrations.len() == 1 => format!("{migrations}; not sealed{others}"),
+        _ => format!("{migrations}; {unsealed} not sealed{others}"),
     }
+}
+
+/// How many there are of the other kinds, and the full stop.
+fn others(set: &Set) -> String {
+    let count = |count: usize, one: &str| match count {
+        0 => String::new(),
+        1 => format!("; 1 {one}"),
+        _ => format!("; {count} {one}s"),
+    };
+    format!("{}{}.", count(set.baselines.len(), "baseline"), count(set.repeatables.len(), "repeatable"))
 }
 
 fn row(migration: &Migration, has_reverse: bool) -> String {
@@ -106,6 +124,20 @@ mod tests {
              | version | name | |\n|--:|---|---|\n| 1 | `a\\|b` | unsealed, has a reverse |"
         );
         assert_eq!(documented(numbered(26)).matches("| `m` |").count(), 26);
+    }
+
+    #[test]
+    fn baselines_and_repeatables_are_listed_after_the_migrations() {
+        let files = ["1_a.sql", "1_all.baseline.sql", "views.repeatable.sql", "roles.repeatable.sql"];
+        assert_eq!(
+            documented(files.map(str::to_owned)),
+            "\nThe migration of `.`, version 1; not sealed; 1 baseline; 2 repeatables.\n\n\
+             | version | name | |\n|--:|---|---|\n| 1 | `a` | unsealed |\n| 1 | `all` | baseline, unsealed |\n\
+             | | `roles` | repeatable |\n| | `views` | repeatable |"
+        );
+        assert!(
+            documented(["views.repeatable.sql".to_owned()]).starts_with("\nThe repeatables of `.`; 1 repeatable.\n")
+        );
     }
 
     #[test]

@@ -14,7 +14,7 @@ use graven_source::set::{Paths, Set, unsealed_release};
 use crate::docs;
 use crate::errors::compile_error;
 use crate::input::{Head, Input, Unsealed};
-use crate::quote::{included, items, option, parsed, push_include};
+use crate::quote::{included, items, option, parsed, push_include, with_other_kinds};
 use crate::track;
 
 /// Overrides the directory that paths are relative to, for tests that compile a crate somewhere else.
@@ -66,8 +66,7 @@ fn expression(input: &Input) -> Expansion {
     };
     let loaded = Set::load(&root.path, Path::new(&input.path), Paths::Relative);
     track::directory(&loaded.set.location);
-    let mut problems = loaded.problems;
-    problems.extend(loaded.set.not_run_yet());
+    let problems = loaded.problems;
     if !problems.is_empty() {
         let tracked = tracked(&loaded.set, loaded.set.files.iter().map(String::as_str));
         return nothing(&compile_error(&problems, input.span), &tracked);
@@ -75,30 +74,35 @@ fn expression(input: &Input) -> Expansion {
     let tracked = tracked(&loaded.set, not_included(&loaded.set));
     let release = release_check(input, &loaded.set);
     let items = items(runtime, &loaded.set);
-    let digest = digest::of(loaded.set.migrations.iter().map(|found| (found.version, found.checksum)));
-    let digest = Literal::byte_string(&digest);
+    let versioned = loaded.set.migrations.iter().map(|found| (found.version, found.checksum));
+    let repeatables = loaded.set.repeatables.iter().map(|found| (found.name.as_str(), found.checksum));
+    let digest = Literal::byte_string(&digest::of(versioned, repeatables));
     let directory = &loaded.set.directory;
     let built_from = root.join(directory);
     let history = option(input.history.as_ref().map(|history| quote! { #history }));
     let namespace = &input.namespace;
+    let set = quote! {
+        #runtime::__private::with_digest(#runtime::__private::migrations(
+            &MIGRATIONS,
+            #directory,
+            // A release build holds no path of the machine that built it.
+            if ::core::cfg!(debug_assertions) {
+                ::core::option::Option::Some(#built_from)
+            } else {
+                ::core::option::Option::None
+            },
+            #history,
+            #namespace,
+        ), #digest)
+    };
+    let set = with_other_kinds(runtime, &loaded.set, set);
     let value = quote! {
         {
             #tracked
             #release
             // Outside of a constant's initialiser the compiler makes no call of a function a constant by itself.
             #items
-            #runtime::__private::with_digest(#runtime::__private::migrations(
-                &MIGRATIONS,
-                #directory,
-                // A release build holds no path of the machine that built it.
-                if ::core::cfg!(debug_assertions) {
-                    ::core::option::Option::Some(#built_from)
-                } else {
-                    ::core::option::Option::None
-                },
-                #history,
-                #namespace,
-            ), #digest)
+            #set
         }
     };
     Expansion { value, documentation: docs::lines(&loaded.set) }

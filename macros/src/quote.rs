@@ -6,10 +6,10 @@ use std::time::Duration;
 use proc_macro2::{Literal, TokenStream};
 use quote::quote;
 
-use graven_source::Kind;
 use graven_source::directive::{Directives, Transaction};
-use graven_source::set::{Control, Migration, Sealing, Set, Unit};
+use graven_source::set::{Control, Migration, Repeatable, Sealing, Set, Unit};
 use graven_source::statement::StatementKind;
+use graven_source::{Checksum, Kind};
 
 /// The items that hold what a set embeds, a static `MIGRATIONS` among them.
 ///
@@ -33,9 +33,13 @@ pub(crate) fn items(runtime: &TokenStream, set: &Set) -> TokenStream {
     let location = set.location.as_path();
     let (count, reverses) = (forward.rows.len(), backward.rows.len());
     let plain = option(None);
+    let others = [baselines(runtime, set), repeatables(runtime, set)];
     if reverses == 0 {
         let table = forward.call(runtime, location, &plain, &quote! { &[] });
-        return quote! { #[allow(long_running_const_eval)] static MIGRATIONS: [#runtime::Migration; #count] = #table; };
+        return quote! {
+            #[allow(long_running_const_eval)] static MIGRATIONS: [#runtime::Migration; #count] = #table;
+            #(#others)*
+        };
     }
     let forward = forward.call(runtime, location, &plain, &quote! { &REVERSED });
     let backward =
@@ -47,7 +51,57 @@ pub(crate) fn items(runtime: &TokenStream, set: &Set) -> TokenStream {
         static REVERSED: [#runtime::__private::Details; #reverses] = #runtime::__private::reversed(&REVERSES);
         #[allow(long_running_const_eval)]
         static MIGRATIONS: [#runtime::Migration; #count] = #forward;
+        #(#others)*
     }
+}
+
+/// The expression of a set together with its baselines and repeatables, which most sets have none of.
+pub(crate) fn with_other_kinds(runtime: &TokenStream, set: &Set, mut expression: TokenStream) -> TokenStream {
+    if !set.baselines.is_empty() {
+        expression = quote! { #runtime::__private::with_baselines(#expression, &BASELINES) };
+    }
+    if !set.repeatables.is_empty() {
+        expression = quote! { #runtime::__private::with_repeatables(#expression, &REPEATABLES) };
+    }
+    expression
+}
+
+/// The static `BASELINES`, if there are any.
+fn baselines(runtime: &TokenStream, set: &Set) -> Option<TokenStream> {
+    if set.baselines.is_empty() {
+        return None;
+    }
+    let mut table = Table::default();
+    for found in &set.baselines {
+        table.add(found, special(runtime, found, None));
+    }
+    let count = table.rows.len();
+    let plain = option(Some(quote! { &#runtime::__private::BASELINE }));
+    let table = table.call(runtime, &set.location, &plain, &quote! { &[] });
+    Some(quote! { static BASELINES: [#runtime::Migration; #count] = #table; })
+}
+
+/// The static `REPEATABLES`, if there are any. They are few, so that each is an expression of its own, and short, so that
+/// each text is a literal.
+fn repeatables(runtime: &TokenStream, set: &Set) -> Option<TokenStream> {
+    let repeatable = |found: &Repeatable| {
+        let (file, text) = (&found.file, &found.text);
+        // It begins the file's name; no file system knows names that do not fit.
+        let name = u16::try_from(found.name.len()).unwrap_or(u16::MAX);
+        let checksum = Literal::byte_string(found.checksum.as_bytes());
+        let parts =
+            Parts { kind: Kind::Repeatable, text, directives: &found.directives, control: &found.control, was: &[] };
+        let details = match parts.details(runtime, None) {
+            Which::Special(details) => {
+                quote! { { static DETAILS: #runtime::__private::Details = #details; &DETAILS } }
+            }
+            _ => quote! { &#runtime::__private::REPEATABLE },
+        };
+        quote! { #runtime::__private::repeatable(#file, #name, #text, #checksum, #details) }
+    };
+    let count = set.repeatables.len();
+    let all = set.repeatables.iter().map(repeatable);
+    (count > 0).then(|| quote! { static REPEATABLES: [#runtime::Repeatable; #count] = [#(#all),*]; })
 }
 
 /// Migrations on their way into one call of the runtime's `table`.
@@ -145,7 +199,7 @@ fn push_text(tokens: &mut String, location: &Path, found: &Migration) {
 
 /// Whether the compiler includes the text of a migration from its file.
 pub(crate) fn included(migration: &Migration) -> bool {
-    migration.is_verbatim && matches!(migration.kind, Kind::Versioned | Kind::Reverse)
+    migration.is_verbatim
 }
 
 /// Adds `include_str!` or `include_bytes!` of a file. The path is that of this machine: `concat!(env!(…), …)` would be two
@@ -163,54 +217,73 @@ pub(crate) fn parsed(tokens: &str) -> TokenStream {
 
 /// What few migrations have, if this one does. `reverse` is the place of its reverse in `REVERSES`.
 fn special(runtime: &TokenStream, found: &Migration, reverse: Option<usize>) -> Which {
-    let (absorbed, units) = match &found.control {
-        Control::Absorbed(absorbed) => (absorbed.as_slice(), [].as_slice()),
-        Control::Units(units) => ([].as_slice(), units.as_slice()),
-        _ => ([].as_slice(), [].as_slice()),
-    };
-    if found.directives == Directives::default() && found.was.is_empty() && absorbed.is_empty() {
-        return Which::Plain;
-    }
-    let transaction = match found.directives.transaction {
-        Transaction::On => quote! { On },
-        Transaction::Off => quote! { Off },
-    };
-    let lock_timeout = option(found.directives.lock_timeout.map(duration));
-    let statement_timeout = option(found.directives.statement_timeout.map(duration));
-    let retries = option(found.directives.retries.map(|retries| quote! { #retries }));
-    let was = found.was.iter().map(|checksum| {
-        let bytes = Literal::byte_string(checksum.as_bytes());
-        quote! { *#bytes }
-    });
-    let absorbed = absorbed.iter().map(|span| {
-        let (start, end) = (offset(span.start), offset(span.end));
-        quote! { (#start, #end) }
-    });
-    let units = units.iter().map(|unit| {
-        let (start, end) = (offset(unit.span.start), offset(unit.span.end));
-        let effect = effect(runtime, unit, &found.text);
-        quote! { #runtime::__private::unit(#start, #end, #effect) }
-    });
-    let mut details = quote! {
-        #runtime::__private::details(
-            #runtime::__private::Transaction::#transaction, #lock_timeout, #statement_timeout, #retries,
-            WAS, &[#(#absorbed),*], UNITS,
-        )
-    };
-    if found.kind == Kind::Reverse {
-        details = quote! { #runtime::__private::of_reverse(#details) };
-    }
-    if let Some(reverse) = reverse {
-        details = quote! { #runtime::__private::with_reverse(#details, &REVERSES[#reverse]) };
-    }
-    // Items: a borrow of what is computed lives for ever in an item's initialiser, and not everywhere else.
-    Which::Special(quote! {
-        {
-            const WAS: &[[u8; 32]] = &[#(#was),*];
-            const UNITS: &[#runtime::__private::Unit] = &[#(#units),*];
-            #details
+    let Migration { kind, text, directives, control, was, .. } = found;
+    Parts { kind: *kind, text, directives, control, was }.details(runtime, reverse)
+}
+
+/// What of a migration of any kind makes it special.
+struct Parts<'a> {
+    kind: Kind,
+    text: &'a str,
+    directives: &'a Directives,
+    control: &'a Control,
+    was: &'a [Checksum],
+}
+
+impl Parts<'_> {
+    fn details(&self, runtime: &TokenStream, reverse: Option<usize>) -> Which {
+        let (absorbed, units) = match self.control {
+            Control::Absorbed(absorbed) => (absorbed.as_slice(), [].as_slice()),
+            Control::Units(units) => ([].as_slice(), units.as_slice()),
+            _ => ([].as_slice(), [].as_slice()),
+        };
+        if *self.directives == Directives::default() && self.was.is_empty() && absorbed.is_empty() {
+            return Which::Plain;
         }
-    })
+        let transaction = match self.directives.transaction {
+            Transaction::On => quote! { On },
+            Transaction::Off => quote! { Off },
+        };
+        let lock_timeout = option(self.directives.lock_timeout.map(duration));
+        let statement_timeout = option(self.directives.statement_timeout.map(duration));
+        let retries = option(self.directives.retries.map(|retries| quote! { #retries }));
+        let was = self.was.iter().map(|checksum| {
+            let bytes = Literal::byte_string(checksum.as_bytes());
+            quote! { *#bytes }
+        });
+        let absorbed = absorbed.iter().map(|span| {
+            let (start, end) = (offset(span.start), offset(span.end));
+            quote! { (#start, #end) }
+        });
+        let units = units.iter().map(|unit| {
+            let (start, end) = (offset(unit.span.start), offset(unit.span.end));
+            let effect = effect(runtime, unit, self.text);
+            quote! { #runtime::__private::unit(#start, #end, #effect) }
+        });
+        let mut details = quote! {
+            #runtime::__private::details(
+                #runtime::__private::Transaction::#transaction, #lock_timeout, #statement_timeout, #retries,
+                WAS, &[#(#absorbed),*], UNITS,
+            )
+        };
+        details = match self.kind {
+            Kind::Reverse => quote! { #runtime::__private::of_reverse(#details) },
+            Kind::Baseline => quote! { #runtime::__private::of_baseline(#details) },
+            Kind::Repeatable => quote! { #runtime::__private::of_repeatable(#details) },
+            _ => details,
+        };
+        if let Some(reverse) = reverse {
+            details = quote! { #runtime::__private::with_reverse(#details, &REVERSES[#reverse]) };
+        }
+        // Items: a borrow of what is computed lives for ever in an item's initialiser, and not everywhere else.
+        Which::Special(quote! {
+            {
+                const WAS: &[[u8; 32]] = &[#(#was),*];
+                const UNITS: &[#runtime::__private::Unit] = &[#(#units),*];
+                #details
+            }
+        })
+    }
 }
 
 fn effect(runtime: &TokenStream, unit: &Unit, text: &str) -> TokenStream {

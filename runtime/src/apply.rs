@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use graven_source::Version;
+use graven_source::{Kind, Version};
 
 use crate::batch::Batch;
 use crate::connection::{Connection, Failure};
@@ -34,8 +34,10 @@ pub(crate) struct Applying<'a> {
     pub(crate) claimant: &'a Claimant,
     pub(crate) state: &'a SessionState,
     pub(crate) options: &'a Options,
+    /// The versioned migrations of the set, of which a baseline stands for the first ones.
+    pub(crate) versioned: &'static [Migration],
     /// The last of the plan: its commit is the one that waits until everything is on disk.
-    pub(crate) last: Version,
+    pub(crate) last: &'static Migration,
 }
 
 /// How the next steps of a plan go to the server.
@@ -81,9 +83,9 @@ impl Way {
 
     fn alone(step: &Step) -> Self {
         match (step.migration.details().transaction, &step.start) {
-            (Transaction::On, Start::Fresh) if goes_in_pieces(step.migration) => Self::InPieces,
-            (Transaction::On, Start::Fresh) => Self::Together(1),
-            _ => Self::StatementByStatement,
+            (Transaction::Off, _) | (_, Start::Resume { .. }) => Self::StatementByStatement,
+            (Transaction::On, _) if goes_in_pieces(step.migration) => Self::InPieces,
+            (Transaction::On, _) => Self::Together(1),
         }
     }
 }
@@ -100,7 +102,7 @@ impl Applying<'_> {
     ) -> Result<Outcome, Error> {
         let mut left = steps;
         let mut one_by_one = 0;
-        let mut retries: Option<(Version, Retries)> = None;
+        let mut retries: Option<(&Migration, Retries)> = None;
         while !left.is_empty() {
             let count = if one_by_one > 0 { 1 } else { left.len() };
             let mut batch = Batch::of(self, left.get(..count).unwrap_or(left));
@@ -141,10 +143,10 @@ impl Applying<'_> {
             let behind = if lost { Left::Unsaid { after: count - committed - 1 } } else { Left::Nothing };
             let failed = MigrationFailed::new(run.set, migration, failure, place, behind);
             let tries = match retries.take() {
-                Some((version, tries)) if version == migration.version => tries,
+                Some((earlier, tries)) if std::ptr::eq(earlier, migration) => tries,
                 _ => Retries::new(self.options, migration),
             };
-            let (_, tries) = retries.insert((migration.version, tries));
+            let (_, tries) = retries.insert((migration, tries));
             tries.pause_or_give_up(run, migration, failed).await?;
         }
         Ok(Outcome::Applied)
@@ -154,9 +156,9 @@ impl Applying<'_> {
     pub(crate) async fn in_pieces<C: Connection>(
         self,
         run: &mut Run<'_, '_, C>,
-        migration: &'static Migration,
+        step: &Step,
     ) -> Result<Outcome, Error> {
-        let claim = history::claim(self.table, migration, self.claimant);
+        let (migration, claim) = (step.migration, self.claim(step));
         let Some(duration) = self.transaction(run, migration, &claim, &self.tail(migration)).await? else {
             return Ok(Outcome::ClaimedElsewhere);
         };
@@ -207,8 +209,21 @@ impl Applying<'_> {
     }
 
     /// What stands before the SQL of a transactional migration.
-    pub(crate) fn head(self, migration: &Migration, opening: &[&str]) -> String {
-        self.head_with(migration, opening, &history::claim(self.table, migration, self.claimant))
+    pub(crate) fn head(self, step: &Step, opening: &[&str]) -> String {
+        self.head_with(step.migration, opening, &self.claim(step))
+    }
+
+    /// The statement that makes it this run's to apply.
+    fn claim(self, step: &Step) -> String {
+        let Step { migration, start } = step;
+        match start {
+            Start::Again { recorded } => history::claim_again(self.table, migration, recorded, self.claimant),
+            _ if migration.kind() == Kind::Baseline => {
+                let covered = covered(self.versioned, migration.version);
+                history::claim_covered(self.table, covered, migration.version, self.claimant)
+            }
+            _ => history::claim(self.table, migration, self.claimant),
+        }
     }
 
     fn head_with(self, migration: &Migration, opening: &[&str], claim: &str) -> String {
@@ -238,8 +253,8 @@ impl Applying<'_> {
     pub(crate) fn tail(self, migration: &Migration) -> String {
         // All commits but the last need not wait for the disk: a crash of the server can only lose a whole suffix of them,
         // each with its row, and the last one flushes them all (PostgreSQL manual, 30.4).
-        let commit = if migration.version == self.last { "" } else { "SET LOCAL synchronous_commit = off;\n" };
-        let finish = history::finish(self.table, migration.version, self.claimant);
+        let commit = if std::ptr::eq(migration, self.last) { "" } else { "SET LOCAL synchronous_commit = off;\n" };
+        let finish = history::finish(self.table, history::id(migration), self.claimant);
         self.tail_with(&format!("{commit}{finish};\n"))
     }
 
@@ -278,4 +293,10 @@ const CLAIM: usize = 4;
 /// How many statements have completed where the claim fails.
 pub(crate) fn claim_position(opening: &[&str]) -> usize {
     opening.len() + CLAIM
+}
+
+/// What a baseline of that version stands for.
+pub(crate) fn covered(versioned: &'static [Migration], baseline: Version) -> &'static [Migration] {
+    let count = versioned.partition_point(|migration| migration.version <= baseline);
+    versioned.get(..count).unwrap_or_default()
 }

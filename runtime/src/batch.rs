@@ -8,7 +8,7 @@ use crate::history::FINISHED;
 use crate::lock;
 use crate::migrations::Migration;
 use crate::plan::Step;
-use crate::sent::{COMMENT, Pieces, Sent};
+use crate::sent::{COMMENT, Pieces, Sent, name_in_comment};
 
 /// Migrations on their way to the server.
 pub(crate) struct Batch {
@@ -39,7 +39,7 @@ pub(crate) struct Done {
 impl Batch {
     /// Joins the transactions of some steps, each of which goes into one message.
     pub(crate) fn of(applying: Applying<'_>, steps: &[Step]) -> Self {
-        let mut parts: Vec<Part> = steps.iter().filter_map(|step| Part::of(applying, step.migration)).collect();
+        let mut parts: Vec<Part> = steps.iter().filter_map(|step| Part::of(applying, step)).collect();
         let text = match parts.as_mut_slice() {
             // A large file goes alone, and is not copied.
             [one] => std::mem::take(&mut one.sent.text),
@@ -53,7 +53,7 @@ impl Batch {
 
     /// Gives the lock back as well, once everything has committed, where this is the last message of a run that needs it.
     pub(crate) fn give_back_the_lock(&mut self, applying: Applying<'_>) {
-        if self.parts.last().is_some_and(|part| part.migration.version == applying.last) {
+        if self.parts.last().is_some_and(|part| std::ptr::eq(part.migration, applying.last)) {
             self.gives_back = true;
             self.text.push_str(SEPARATOR);
             self.text.push_str(&lock::give_back(applying.table));
@@ -103,20 +103,26 @@ impl Batch {
 fn name_for_dba(parts: &[Part]) -> String {
     match (parts.first(), parts.last()) {
         (Some(first), Some(last)) => {
-            format!("{COMMENT}migrations {} to {} */ ", first.migration.version, last.migration.version)
+            format!("{COMMENT}migrations {} to {} */ ", place(first.migration), place(last.migration))
         }
         _ => String::new(),
     }
+}
+
+/// A migration by its version or, where it has none, by its name.
+fn place(migration: &Migration) -> String {
+    migration.number().map_or_else(|| name_in_comment(migration), |version| version.to_string())
 }
 
 /// What stands between two transactions.
 const SEPARATOR: &str = ";\n";
 
 impl Part {
-    fn of(applying: Applying<'_>, migration: &'static Migration) -> Option<Self> {
+    fn of(applying: Applying<'_>, step: &Step) -> Option<Self> {
+        let migration = step.migration;
         let Pieces { opening, sent } = Pieces::of(migration);
         let mut sent = sent.into_iter().next()?;
-        sent.precede(&applying.head(migration, &opening), opening.len() + HEAD_STATEMENTS);
+        sent.precede(&applying.head(step, &opening), opening.len() + HEAD_STATEMENTS);
         sent.follow(&applying.tail(migration));
         Some(Self { migration, sent, claim: claim_position(&opening) })
     }

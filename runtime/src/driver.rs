@@ -10,4 +10,6 @@ mod url;
 #[cfg(feature = "tokio-postgres")]
 pub use self::tokio_postgres::connect;
 #[cfg(feature = "tokio-postgres")]
-pub(crate) use self::tokio_postgres::connect_cancelling;
+pub(crate) use self::tokio_postgres::{connect_cancelling, connect_to};
+#[cfg(feature = "tokio-postgres")]
+pub(crate) use self::url::Target;

@@ -14,6 +14,8 @@ pub use crate::obstacle::Obstacle;
 pub use crate::server_error::ServerError;
 
 pub(crate) use self::text::count;
+#[cfg(feature = "tokio-postgres")]
+use self::text::refusals_line;
 use self::text::{applied_after, conflicts_line, done_before, held_by, listed, obstacles_line, pending_and};
 use crate::failed::reverted;
 use crate::foreign::ForeignHistory;
@@ -108,6 +110,16 @@ pub enum Error {
         version: i64,
         /// The nearest versions of the set, below and above.
         nearest: Vec<Version>,
+    },
+
+    /// The last version that was asked for lies below the first.
+    #[error("there is nothing from {from} to {to}")]
+    #[non_exhaustive]
+    EmptyRange {
+        /// The first version.
+        from: Version,
+        /// The last version.
+        to: Version,
     },
 
     /// Another instance held the lock for longer than this one was to wait.
@@ -251,6 +263,30 @@ pub enum Error {
         version: i64,
     },
 
+    /// A database is not reset: it does not look like one of development, or cannot be dropped. Nothing was touched.
+    #[cfg(feature = "tokio-postgres")]
+    #[error("{database} is not reset: {}", refusals_line(.refusals))]
+    #[non_exhaustive]
+    ResetRefused {
+        /// The database.
+        database: String,
+        /// Every rule that it breaks.
+        refusals: Vec<crate::reset::Refusal>,
+    },
+
+    /// A reset was cut off when one database had been dropped, or may have been, and the new one had not got its name.
+    #[cfg(feature = "tokio-postgres")]
+    #[error("the reset of {database} is unfinished")]
+    #[non_exhaustive]
+    ResetUnfinished {
+        /// The database.
+        database: String,
+        /// What is left to do.
+        left: String,
+        /// What went wrong.
+        source: Box<Self>,
+    },
+
     /// The namespace holds a NUL character, which PostgreSQL knows none of.
     #[error("the namespace {namespace:?} holds a NUL character")]
     #[non_exhaustive]
@@ -331,21 +367,24 @@ pub enum Error {
     },
 }
 
-/// A migration that is pending, by version and name.
+/// A migration that is pending, by version and name. A baseline stands for all that it would take the place of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Pending {
-    /// Its version.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::report::serialize_version"))]
-    pub version: Version,
+    /// Its version; `None` for a repeatable, which has none.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::report::serialize_optional_version"))]
+    pub version: Option<Version>,
     /// Its name.
     pub name: String,
 }
 
 impl fmt::Display for Pending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.version, self.name)
+        match self.version {
+            Some(version) => write!(f, "{version} {}", self.name),
+            None => write!(f, "repeatable {}", self.name),
+        }
     }
 }
 
@@ -377,7 +416,7 @@ impl Error {
         match self {
             Self::Stopped { applied, reverted: before, source } => {
                 page = source.explain();
-                let applied: Vec<String> = applied.iter().map(|it| format!("{} {}", it.version, it.name)).collect();
+                let applied: Vec<String> = applied.iter().map(ToString::to_string).collect();
                 if !before.is_empty() {
                     page.push_str(&format!("\n  reverted before it: {}", reverted(before)));
                 }
@@ -388,6 +427,11 @@ impl Error {
             }
             Self::NotRevertible { obstacles, .. } => {
                 let remedies = obstacles.iter().map(|it| format!("\n\n  {it}\n    remedy: {}", it.remedy()));
+                page.extend(remedies);
+            }
+            #[cfg(feature = "tokio-postgres")]
+            Self::ResetRefused { refusals, .. } => {
+                let remedies = refusals.iter().map(|it| format!("\n\n  {it}\n    remedy: {}", it.remedy));
                 page.extend(remedies);
             }
             Self::Conflicts { conflicts, .. } if conflicts.len() == 1 => {

@@ -6,6 +6,7 @@ use graven_source::Version;
 
 use crate::error::ServerError;
 use crate::lock::Holder;
+use crate::observe::Watch;
 
 /// Something that a run does or finds, told as it happens.
 ///
@@ -66,6 +67,54 @@ pub enum Event<'a> {
         number: usize,
         /// How many there are.
         of: usize,
+    },
+    /// The database is fresh, and gets a baseline in place of the first migrations. [`Applying`](Self::Applying) and
+    /// [`Applied`](Self::Applied) follow, by the baseline's version and name.
+    #[non_exhaustive]
+    Baseline {
+        /// Its version.
+        version: Version,
+        /// Its name.
+        name: &'a str,
+        /// How many migrations it stands for.
+        covers: usize,
+    },
+    /// A repeatable is sent to the server, for the first time or because its text has changed: as
+    /// [`Applying`](Self::Applying).
+    #[non_exhaustive]
+    ApplyingRepeatable {
+        /// Its name.
+        name: &'a str,
+        /// Which of the pending ones it is, from 1.
+        number: usize,
+        /// How many there are.
+        of: usize,
+    },
+    /// A repeatable is applied and committed.
+    #[non_exhaustive]
+    AppliedRepeatable {
+        /// Its name.
+        name: &'a str,
+        /// How long it took.
+        duration: Duration,
+    },
+    /// A repeatable failed on something that may pass, and is tried again: as [`Retrying`](Self::Retrying).
+    #[non_exhaustive]
+    RetryingRepeatable {
+        /// Its name.
+        name: &'a str,
+        /// Which attempt comes next, from 2.
+        attempt: u32,
+        /// How long until then.
+        pause: Duration,
+        /// What it failed on.
+        error: &'a ServerError,
+    },
+    /// The history knows repeatables that the set does not have any more. What they made is left as it is.
+    #[non_exhaustive]
+    OrphanedRepeatables {
+        /// Their names.
+        names: &'a [String],
     },
     /// A statement of a non-transactional migration begins.
     #[non_exhaustive]
@@ -148,14 +197,18 @@ pub(crate) struct Observers<'a> {
     /// Who applies, for the log: application name and host.
     pub(crate) instance: String,
     pub(crate) observer: Option<&'a mut (dyn FnMut(&Event<'_>) + Send)>,
+    pub(crate) watch: Watch,
 }
 
 impl Observers<'_> {
     pub(crate) fn tell(&mut self, event: &Event<'_>) {
-        event.trace(&self.instance);
-        if let Some(observer) = &mut self.observer {
-            observer(event);
-        }
+        let Self { instance, observer, watch } = self;
+        watch.told(event, || {
+            event.trace(instance);
+            if let Some(observer) = observer {
+                observer(event);
+            }
+        });
     }
 }
 
@@ -185,6 +238,21 @@ impl Event<'_> {
             Self::Applying { version, name, number, of } => {
                 tracing::debug!(target: "graven", instance, %version, name, number, of, "applying");
             }
+            Self::Baseline { version, name, covers } => {
+                tracing::info!(target: "graven", instance, %version, name, covers, "a fresh database gets the baseline");
+            }
+            Self::ApplyingRepeatable { name, number, of } => {
+                tracing::debug!(target: "graven", instance, name, number, of, "applying a repeatable");
+            }
+            Self::AppliedRepeatable { name, duration } => {
+                tracing::info!(target: "graven", instance, name, duration = %rounded(*duration), "applied a repeatable");
+            }
+            Self::RetryingRepeatable { name, attempt, pause, error } => tracing::warn!(
+                target: "graven", instance, name, attempt, pause = %rounded(*pause), error = %error, "trying a repeatable again"
+            ),
+            Self::OrphanedRepeatables { names } => tracing::warn!(
+                target: "graven", instance, ?names, "the database has repeatables whose files are gone"
+            ),
             Self::Statement { version, number, of, sql } => {
                 tracing::info!(target: "graven", instance, %version, number, of, sql, "running a statement");
             }

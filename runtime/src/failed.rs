@@ -19,8 +19,8 @@ use crate::server_error::{DISK_FULL, ServerError};
 pub struct MigrationFailed {
     /// What failed: the migration itself, or its reverse.
     pub kind: Kind,
-    /// Its version.
-    pub version: Version,
+    /// Its version; `None` for a repeatable, which has none.
+    pub version: Option<Version>,
     /// Its name.
     pub name: String,
     /// Its file, with the directory, relative to the package.
@@ -111,7 +111,7 @@ impl MigrationFailed {
     ) -> Box<Self> {
         Box::new(Self {
             kind: migration.kind(),
-            version: migration.version,
+            version: migration.number(),
             name: migration.name().to_owned(),
             file: format!("{}/{}", set.directory, migration.file()),
             line: excerpt.as_ref().map(Excerpt::line),
@@ -192,12 +192,20 @@ impl MigrationFailed {
             Left::InDoubt { .. } => format!(
                 "look whether the statement took effect; then `graven resolve {0} --applied{1}` goes on after it, \
                  `graven resolve {0} --retry{1}` runs it again",
-                self.version, self.flags
+                self.number(),
+                self.flags
             ),
-            Left::Nothing | Left::Unsaid { .. } if self.sealing == Sealing::Sealed && correct == CORRECT => format!(
-                "correct the file, accept the edit with `graven seal --accept-edit {}`, and start again",
-                self.version
-            ),
+            Left::Nothing | Left::Unsaid { .. } if self.is_sealed() && correct == CORRECT => match self.kind {
+                Kind::Baseline => {
+                    "start without it, with `Migrator::no_baseline` (`graven apply --no-baseline`), and write a \
+                                   new baseline of a later version"
+                        .to_owned()
+                }
+                _ => format!(
+                    "correct the file, accept the edit with `graven seal --accept-edit {}`, and start again",
+                    self.number()
+                ),
+            },
             Left::Nothing | Left::Unsaid { .. } | Left::Elsewhere => correct.to_owned(),
             // The file is recorded under its checksum, and must stay as it is.
             Left::Statements { .. } => match &self.cause {
@@ -212,10 +220,20 @@ impl MigrationFailed {
                     "the file must stay as it is now that its first statements are recorded: remove the cause in the \
                      database and start again, or do by hand what the statement was to do and say so with `graven \
                      resolve {} --applied{}`",
-                    self.version, self.flags
+                    self.number(),
+                    self.flags
                 ),
             },
         }
+    }
+
+    /// Its version, for a command that takes one.
+    fn number(&self) -> String {
+        self.version.map(|version| version.to_string()).unwrap_or_default()
+    }
+
+    fn is_sealed(&self) -> bool {
+        self.sealing == Sealing::Sealed
     }
 
     /// What follows the first line of the page about it.
@@ -246,17 +264,8 @@ impl MigrationFailed {
         }
         let applied = match self.applied.as_slice() {
             [] => "nothing".to_owned(),
-            [one] => format!("{} {}", one.version, one.name),
-            [first, .., last] => {
-                format!(
-                    "{} migrations, {} {} to {} {}",
-                    self.applied.len(),
-                    first.version,
-                    first.name,
-                    last.version,
-                    last.name
-                )
-            }
+            [one] => one.to_string(),
+            [first, .., last] => format!("{} migrations, {first} to {last}", self.applied.len()),
         };
         if self.kind != Kind::Reverse {
             page.push_str(&format!("\n  applied before it in this run: {applied}"));
@@ -270,8 +279,13 @@ impl MigrationFailed {
 
 impl fmt::Display for MigrationFailed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = if self.kind == Kind::Reverse { "the reverse of migration" } else { "migration" };
-        write!(f, "{what} {} {} failed at {}", self.version, self.name, self.file)?;
+        match (self.version, self.kind) {
+            (Some(version), Kind::Reverse) => write!(f, "the reverse of migration {version}")?,
+            (Some(version), Kind::Baseline) => write!(f, "baseline {version}")?,
+            (Some(version), _) => write!(f, "migration {version}")?,
+            (None, _) => f.write_str("repeatable")?,
+        }
+        write!(f, " {} failed at {}", self.name, self.file)?;
         if let (Some(line), Some(column)) = (self.line, self.column) {
             write!(f, ":{line}:{column}")?;
         }

@@ -2,7 +2,7 @@
 
 use crate::connection::{Connection, Failure, Reply, Row};
 use crate::error::Error;
-use crate::history::{self, Asking, Progress, Record, Server};
+use crate::history::{self, Asking, Doubt, Progress, Record, Server};
 use crate::look::{DOING, Look, Question, look, send_as};
 use crate::migrations::{Migration, Migrations};
 use crate::session::Session;
@@ -26,7 +26,7 @@ pub(crate) async fn glance<C: Connection>(
     let asking = Asking::about(set);
     let sql = history::glance(question.wanted, question.namespace, asking, session.process());
     let (reply, role_before) = send_as(session, question, &sql).await?;
-    match understand(question, asking, set.migrations, reply)? {
+    match understand(question, asking, set, reply)? {
         Some(Glance::Agrees(server)) => {
             session.reached(server.process);
             Ok(Glance::Agrees(server))
@@ -39,11 +39,22 @@ pub(crate) async fn glance<C: Connection>(
     }
 }
 
-/// Reads the reply; `None` where it takes a look to say what is the matter.
+/// Reads the reply; `None` where it takes a look to say what is the matter: how far what is incomplete came, for one.
 fn understand(
     question: Question<'_>,
     asking: Asking<'_>,
-    set: &'static [Migration],
+    set: &Migrations,
+    reply: Reply,
+) -> Result<Option<Glance>, Error> {
+    let whole = |seen: &Glance| !matches!(seen, Glance::Differs(seen) if seen.records.iter().any(Record::is_started));
+    Ok(read(question, asking, set, reply)?.filter(whole))
+}
+
+/// The same for who only wants to know the states: of what is incomplete it does not say how far it came.
+pub(crate) fn read(
+    question: Question<'_>,
+    asking: Asking<'_>,
+    set: &Migrations,
     reply: Reply,
 ) -> Result<Option<Glance>, Error> {
     let Reply { completed, failure } = reply;
@@ -146,24 +157,31 @@ impl Place {
 
 /// Whether the rows, from some cell on, are those of the set and no others, as they come: what was applied one after another
 /// mostly comes so.
-fn agree(rows: &[Row], at: usize, set: &[Migration]) -> bool {
-    rows.len() == set.len()
-        && rows.iter().zip(set).all(|(row, migration)| {
-            row.number(at) == Some(migration.version.value())
-                && is_applied(row, at)
-                && bytes(row.text(at + 2)).is_some_and(|checksum| checksum == migration.checksum)
-        })
+fn agree(rows: &[Row], at: usize, set: &Migrations) -> bool {
+    let has = |row: &Row, migration: &Migration| {
+        is_applied(row, at) && bytes(row.text(at + 2)).is_some_and(|checksum| checksum == migration.checksum)
+    };
+    let mut versioned = set.migrations.iter();
+    let is_of_set = |row: &Row| match row.number::<i64>(at) {
+        Some(version) => versioned.next().is_some_and(|it| it.version.value() == version && has(row, it)),
+        // One that was applied again stands after what was applied before.
+        None => set.repeatables.iter().any(|it| it.name() == row.text(at + 1) && has(row, &it.0)),
+    };
+    rows.len() == set.rows() && rows.iter().all(is_of_set)
 }
 
 fn is_applied(row: &Row, at: usize) -> bool {
     row.text(at + 3) == "applied" && row.text(at + 4) == "1"
 }
 
-/// A row of something that is applied; of what is not, a look says more.
+/// A row, unless it is of another format or says something else than `applied` or `started`: then a look says more.
 fn record(row: &Row, at: usize) -> Option<Record> {
-    if !is_applied(row, at) {
-        return None;
-    }
+    let progress = match row.text(at + 3) {
+        _ if row.text(at + 4) != "1" => return None,
+        "applied" => Progress::Applied,
+        "started" => Progress::Started { done: 0, total: 0, doubt: Doubt::InDoubt },
+        _ => return None,
+    };
     let version = match row.optional(at) {
         Some(_) => Some(Version::new(row.number(at)?)?),
         None => None,
@@ -172,7 +190,7 @@ fn record(row: &Row, at: usize) -> Option<Record> {
         version,
         name: row.text(at + 1).to_owned(),
         checksum: Checksum::from_bytes(bytes(row.text(at + 2))?),
-        progress: Progress::Applied,
+        progress,
         format: history::FORMAT,
         kind: String::new(),
         started_by: None,

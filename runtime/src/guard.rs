@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use graven_source::file_name::{FileName, parse};
-use graven_source::{Kind, normalise};
+use graven_source::normalise;
 
 use crate::error::Error;
 use crate::migrations::{Migration, Migrations};
@@ -24,6 +24,8 @@ pub(crate) fn check(set: &Migrations) -> Result<(), Error> {
     let embedded: BTreeMap<&str, &Migration> = set
         .iter()
         .flat_map(|migration| iter::once(migration).chain(migration.reverse()))
+        .chain(set.baselines)
+        .chain(set.repeatables.iter().map(|repeatable| &repeatable.0))
         .map(|it| (it.file(), it))
         .collect();
     let stale = |file: &str, change| {
@@ -46,14 +48,12 @@ pub(crate) fn check(set: &Migrations) -> Result<(), Error> {
     Ok(())
 }
 
-/// The names of the migrations in a directory that a set holds: versioned ones and their reverses.
+/// The names of the migrations in a directory, of every kind.
 fn embeddable_files(directory: &Path) -> Option<BTreeSet<String>> {
     let mut files = BTreeSet::new();
     for entry in std::fs::read_dir(directory).ok()? {
         let Ok(name) = entry.ok()?.file_name().into_string() else { continue };
-        if let FileName::Migration(found) = parse(&name)
-            && matches!(found.kind, Kind::Versioned | Kind::Reverse)
-        {
+        if let FileName::Migration(_) = parse(&name) {
             files.insert(name);
         }
     }

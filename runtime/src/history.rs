@@ -3,17 +3,19 @@
 //! Format 1 is the only one so far; ARCHITECTURE.md lists the formats. The table's name is always qualified and quoted,
 //! but for the first look, which confines the search path to the one schema instead (see [`look`]).
 
+mod accept;
 mod glance;
 mod read;
 mod write;
 
 use graven_source::{Checksum, Version};
 
+pub(crate) use self::accept::accept;
 pub(crate) use self::glance::{Asking, glance};
 pub(crate) use self::read::{Schema, become_role, look, same_elsewhere, state};
 pub(crate) use self::write::{
-    Claimant, FINISHED, NOT_THERE, claim, claim_started, complete, complete_by_word, create, finish, flush, progress,
-    settle, stamp, take_back, take_over, unclaim, unsettle,
+    Claimant, FINISHED, NOT_THERE, claim, claim_again, claim_covered, claim_started, complete, complete_by_word,
+    create, finish, flush, id, progress, settle, stamp, take_back, take_over, unclaim, unsettle,
 };
 use crate::connection::Row;
 use crate::server_error::ServerError;
@@ -66,6 +68,12 @@ impl Table {
     /// do not wait for each other. Advisory locks are local to a database (PostgreSQL manual, 13.3.5).
     pub(crate) fn lock_key(&self) -> String {
         format!("pg_catalog.hashtextextended({}, 0)", literal(&format!("graven {}", self.qualified())))
+    }
+
+    /// The same where the server is to say which schema it is: by an expression for its name, as it stands between quotes,
+    /// and the quoted name of the table.
+    pub(crate) fn lock_key_in(schema: &str, table: &str) -> String {
+        format!("pg_catalog.hashtextextended(pg_catalog.concat('graven \"', {schema}, '\".', {}), 0)", literal(table))
     }
 }
 
@@ -182,6 +190,8 @@ pub(crate) struct Origin {
     pub(crate) run: String,
     /// Whether it was recorded without being run.
     pub(crate) stamped: bool,
+    /// The baseline that stands for it.
+    pub(crate) baseline: Option<Version>,
 }
 
 impl Record {
@@ -223,7 +233,11 @@ impl Record {
                     seconds: row.number(13),
                     run: row.text(14).to_owned(),
                     // What ran has a duration, and what was resolved by word has statements.
-                    stamped: row.text(4) == "applied" && row.optional(13).is_none() && row.text(5) == "0",
+                    stamped: row.text(4) == "applied"
+                        && row.optional(13).is_none()
+                        && row.text(5) == "0"
+                        && row.optional(15).is_none(),
+                    baseline: row.number(15).and_then(Version::new),
                 }),
             },
         })

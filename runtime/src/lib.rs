@@ -16,8 +16,9 @@
 //! * [`embed_migrations!`] reads the directory and turns whatever is wrong with it into a compile error.
 //! * [`Migrations`] is the set it makes: plain static data. Its verbs [`run`](Migrations::run),
 //!   [`verify`](Migrations::verify), [`status`](Migrations::status) and [`health`](Migrations::health) meet a database.
-//! * [`Migrator`] is the same verbs with options, and those of an operator: [`revert`](Migrator::revert),
-//!   [`redo`](Migrator::redo), [`stamp`](Migrator::stamp) and [`resolve`](Migrator::resolve).
+//! * [`Migrator`] is the same verbs with options, and those of an operator: [`plan`](Migrator::plan),
+//!   [`doctor`](Migrator::doctor), [`revert`](Migrator::revert), [`redo`](Migrator::redo), [`stamp`](Migrator::stamp),
+//!   [`repair`](Migrator::repair), [`script`](Migrator::script) and [`resolve`](Migrator::resolve).
 //! * [`Error`] says what went wrong, where, and what to do about it.
 //!
 //! # Features
@@ -25,14 +26,20 @@
 //! * `tokio-postgres` (default): run on a `tokio_postgres::Client`, or on a connection of graven's own with `run_url`.
 //! * `tls` (default): TLS for `run_url`, by rustls.
 //! * `serde`: `Serialize` for reports, status and health.
+//! * `service`: [`service::HealthService`], a page for readiness probes, ready to be mounted in axum or hyper.
+//! * `metrics`: durations, waits, retries and states for the `metrics` facade. [`observe`] lists them.
+//! * `cli`: [`cli::Migrate`], the verbs as a clap subcommand that an application mounts as `myapp migrate …`.
 //! * `nightly`: [`embed_migrations!`] tracks the directory itself. Needs a nightly compiler, and leans on what may change
 //!   there any day.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod apply;
 mod batch;
+#[cfg(feature = "cli")]
+pub mod cli;
 mod conflict;
 mod connection;
+mod doctor;
 mod driver;
 mod error;
 mod event;
@@ -43,25 +50,32 @@ mod guard;
 mod health;
 mod history;
 mod index;
-
 mod lock;
 mod look;
 mod migrations;
 mod migrator;
 mod non_transactional;
+pub mod observe;
 mod obstacle;
 mod options;
 mod plan;
 mod plan_revert;
+mod planned;
 mod private;
+mod repair;
 mod report;
+#[cfg(feature = "tokio-postgres")]
+mod reset;
 mod resolve;
 mod retry;
 mod reverse;
 mod revert;
 mod run;
+mod script;
 mod sent;
 mod server_error;
+#[cfg(feature = "service")]
+pub mod service;
 mod session;
 mod sql;
 mod stamp;
@@ -69,22 +83,29 @@ mod state;
 mod status;
 mod under_lock;
 
+pub use graven_source::statement::LockMode;
 pub use graven_source::{Checksum, Kind, Version};
 
 pub use crate::connection::Connection;
+pub use crate::doctor::{Diagnosis, Finding, Severity};
 #[cfg(feature = "tokio-postgres")]
 pub use crate::driver::connect;
 pub use crate::error::{Cause, Conflict, Error, IncompleteReason, MigrationFailed, Obstacle, Pending, ServerError};
 pub use crate::event::Event;
 pub use crate::foreign::ForeignHistory;
-pub use crate::health::{Health, HealthState};
+pub use crate::health::{Difference, Health, HealthState, LastApplied, LockHolder};
 pub use crate::lock::Holder;
-pub use crate::migrations::{Migration, Migrations, Sealing, Transaction};
+pub use crate::migrations::{Migration, Migrations, Repeatable, Sealing, Transaction};
 pub use crate::migrator::Migrator;
 pub use crate::options::Mode;
 pub use crate::plan_revert::{StampTo, Target};
+pub use crate::planned::{Planned, PlannedLock, PlannedStep, Sending};
+pub use crate::repair::{Repair, RepairReport, Repairable};
 pub use crate::report::{Applied, Outcome, Redone, Report, RevertReport, Reverted, StampReport, Stamped};
+#[cfg(feature = "tokio-postgres")]
+pub use crate::reset::{Refusal, ResetReport, Sessions};
 pub use crate::resolve::{Resolution, Resolved};
+pub use crate::script::{Script, ScriptRange, Scripted};
 pub use crate::status::{MigrationStatus, State, Status};
 
 /// What the expansion of [`embed_migrations!`] and the command line build sets with. Not public API.

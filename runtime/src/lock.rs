@@ -138,7 +138,7 @@ impl Holder {
 }
 
 /// What a message of graven's own says of itself, in the comment with which it begins.
-fn migration_named_in(statement: &str) -> Option<&str> {
+pub(crate) fn migration_named_in(statement: &str) -> Option<&str> {
     Some(statement.strip_prefix(crate::sent::COMMENT)?.split("*/").next()?.trim())
 }
 
@@ -169,19 +169,23 @@ const SESSION: &str = "a.usename, a.application_name, pg_catalog.host(a.client_a
     pg_catalog.regexp_replace(\
     pg_catalog.left(NULLIF(a.query, '<insufficient privilege>'), 120), '[[:space:]]+', ' ', 'g')";
 
-/// Who holds the lock, where that can be seen. Never fails: it only serves a message.
-pub(crate) async fn holder<C: Connection>(session: &mut Session<'_, C>, table: &Table) -> Option<Holder> {
+/// Where it is to be seen who holds the lock with this key, an SQL expression: `l` is its row of `pg_locks`, `a` that of its
+/// session in `pg_stat_activity`.
+pub(crate) fn held(key: &str) -> String {
     // A bigint key is shown as its two halves, with objsubid 1 (PostgreSQL manual, 54.12).
-    let sql = format!(
-        "SELECT l.pid, {SESSION} \
-         FROM (SELECT {key} AS key) k \
+    format!(
+        "FROM (SELECT {key} AS key) k \
          JOIN pg_catalog.pg_locks l ON l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted \
          AND l.classid = ((k.key >> 32) & 4294967295)::oid AND l.objid = (k.key & 4294967295)::oid \
          AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d \
          WHERE d.datname = pg_catalog.current_database()) \
-         LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid",
-        key = table.lock_key()
-    );
+         LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid"
+    )
+}
+
+/// Who holds the lock, where that can be seen. Never fails: it only serves a message.
+pub(crate) async fn holder<C: Connection>(session: &mut Session<'_, C>, table: &Table) -> Option<Holder> {
+    let sql = format!("SELECT l.pid, {SESSION} {}", held(&table.lock_key()));
     let reply = session.send(&sql).await;
     reply.completed.first()?.first().and_then(Holder::parse)
 }

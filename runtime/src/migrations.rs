@@ -26,6 +26,10 @@ use crate::status::Status;
 #[derive(Clone, Copy, Debug)]
 pub struct Migrations {
     pub(crate) migrations: &'static [Migration],
+    /// Ascending by version.
+    pub(crate) baselines: &'static [Migration],
+    /// In order of the bytes of their names.
+    pub(crate) repeatables: &'static [Repeatable],
     /// How the directory is shown: relative to the package.
     pub(crate) directory: &'static str,
     /// Where the directory lies on the machine that built this. Dev builds only: it serves the guard.
@@ -37,7 +41,7 @@ pub struct Migrations {
 }
 
 impl Migrations {
-    /// The migrations, ascending by version.
+    /// The versioned migrations, ascending by version.
     pub fn iter(&self) -> std::slice::Iter<'static, Migration> {
         self.migrations.iter()
     }
@@ -55,13 +59,48 @@ impl Migrations {
         self.migrations.get(at)
     }
 
-    /// How many there are.
+    /// The baselines, ascending by version: `0012_all.baseline.sql` is what a fresh database gets in place of every version
+    /// up to 12, the highest one before others.
+    ///
+    /// A database is fresh whose history has no rows of this set; what was begun without a baseline goes on without one. The
+    /// baseline and a row for each migration that it stands for are one transaction. Those rows hold the checksums of the
+    /// migrations themselves, so that an edit of one is found there as anywhere. Their files stay in the directory.
+    #[must_use]
+    pub const fn baselines(&self) -> &'static [Migration] {
+        self.baselines
+    }
+
+    /// The repeatables, by name: `views.repeatable.sql` is applied after all versioned migrations, and again when its text has
+    /// changed, each time in one transaction with its row in the history.
+    ///
+    /// That its text differs is no conflict. It is not applied where the history has later versions than the set: a newer
+    /// binary has applied its own text. Of two binaries with the same versions and different texts, the one that starts last
+    /// applies its own. What a repeatable made stays when its file is deleted: drop it in a versioned migration.
+    #[must_use]
+    pub const fn repeatables(&self) -> &'static [Repeatable] {
+        self.repeatables
+    }
+
+    /// The error that there is no such version, with the nearest ones below and above.
+    pub(crate) fn no_such_version(&self, version: i64) -> Error {
+        let versions = || self.iter().map(|migration| migration.version);
+        let below = versions().rfind(|found| found.value() < version);
+        let above = versions().find(|found| found.value() > version);
+        Error::NoSuchVersion { version, nearest: below.into_iter().chain(above).collect() }
+    }
+
+    /// How many rows its history has once everything is applied.
+    pub(crate) const fn rows(&self) -> usize {
+        self.migrations.len() + self.repeatables.len()
+    }
+
+    /// How many versioned migrations there are.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.migrations.len()
     }
 
-    /// Whether there is none.
+    /// Whether there is no versioned migration.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.migrations.is_empty()
@@ -242,9 +281,47 @@ impl Migration {
         }
     }
 
+    /// Its version; `None` for a repeatable.
+    pub(crate) const fn number(&self) -> Option<Version> {
+        match self.kind() {
+            Kind::Repeatable => None,
+            _ => Some(self.version),
+        }
+    }
+
     /// Whether a database that holds this checksum has this migration: the present text or one accepted before.
     pub(crate) fn accepts(&self, checksum: &Checksum) -> bool {
         self.checksum == *checksum.as_bytes() || self.details().was.iter().any(|was| was == checksum.as_bytes())
+    }
+}
+
+/// One embedded repeatable: it has a name and no version, and a text that is meant to change.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Repeatable(pub(crate) Migration);
+
+impl Repeatable {
+    /// Its name: of `views.repeatable.sql`, `views`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.0.name()
+    }
+
+    /// Its file's name, without the directory.
+    #[must_use]
+    pub const fn file(&self) -> &'static str {
+        self.0.file()
+    }
+
+    /// Its text, normalised: no byte order mark, LF line ends.
+    #[must_use]
+    pub const fn sql(&self) -> &'static str {
+        self.0.sql()
+    }
+
+    /// The SHA-256 of its text.
+    #[must_use]
+    pub const fn checksum(&self) -> Checksum {
+        self.0.checksum()
     }
 }
 

@@ -9,8 +9,9 @@ use crate::guard;
 use crate::health::Health;
 use crate::look::IntoExisting;
 use crate::migrations::Migrations;
+use crate::observe::{Watch, verb};
 use crate::options::{Environment, Mode, Options, parse_history};
-use crate::plan::{Future, OutOfOrder};
+use crate::plan::{Baseline, Future, OutOfOrder};
 use crate::plan_revert::{RedoSealed, StampTo, Target};
 use crate::report::{Outcome, Redone, Report, RevertReport, StampReport};
 use crate::resolve::{Resolution, Resolved};
@@ -104,6 +105,20 @@ impl Migrator {
         self
     }
 
+    /// Runs every versioned migration also on a fresh database, where the latest baseline would take the place of those up to
+    /// its version. It is for tests, and for a baseline that fails.
+    pub fn no_baseline(mut self) -> Self {
+        self.options.policy.baseline = Baseline::Unused;
+        self
+    }
+
+    /// Goes no further than this version, which the set must have: what is pending above it stays pending, repeatables
+    /// among it, and [`verify`](Self::verify) does not ask for it. A fresh database gets the latest baseline up to there.
+    pub fn to(mut self, version: i64) -> Self {
+        self.options.to = Some(version);
+        self
+    }
+
     /// Begins a history in a schema that already holds tables, and applies every migration beside them.
     pub fn into_existing(mut self) -> Self {
         self.options.into_existing = IntoExisting::Allow;
@@ -151,8 +166,8 @@ impl Migrator {
         }
         guard::check(&self.set)?;
         match options.mode {
-            Mode::Verify => self.over(connection, &options).verify().await,
-            Mode::Apply | Mode::Skip => self.over(connection, &options).apply().await,
+            Mode::Verify => verb("verify", &options.namespace, self.over(connection, &options).verify()).await,
+            Mode::Apply | Mode::Skip => verb("run", &options.namespace, self.over(connection, &options).apply()).await,
         }
     }
 
@@ -182,7 +197,7 @@ impl Migrator {
     pub async fn verify<C: Connection>(&mut self, connection: &mut C) -> Result<Report, Error> {
         let options = self.options()?;
         guard::check(&self.set)?;
-        self.over(connection, &options).verify().await
+        verb("verify", &options.namespace, self.over(connection, &options).verify()).await
     }
 
     /// What state each migration is in. See [`Migrations::status`].
@@ -192,7 +207,7 @@ impl Migrator {
     /// As for [`Migrations::status`].
     pub async fn status<C: Connection>(&mut self, connection: &mut C) -> Result<Status, Error> {
         let options = self.options()?;
-        self.over(connection, &options).status().await
+        verb("status", &options.namespace, self.over(connection, &options).status()).await
     }
 
     /// Whether a service may take traffic. See [`Migrations::health`].
@@ -202,7 +217,7 @@ impl Migrator {
     /// As for [`Migrations::health`].
     pub async fn health<C: Connection>(&mut self, connection: &mut C) -> Result<Health, Error> {
         let options = self.options()?;
-        self.over(connection, &options).health().await
+        verb("health", &options.namespace, self.over(connection, &options).health()).await
     }
 
     /// Says what became of the statement at which an incomplete migration was cut off, so that the next run goes on.
@@ -222,7 +237,7 @@ impl Migrator {
         resolution: Resolution,
     ) -> Result<Resolved, Error> {
         let options = self.options()?.with_environment()?;
-        self.over(connection, &options).resolve(version, resolution).await
+        verb("resolve", &options.namespace, self.over(connection, &options).resolve(version, resolution)).await
     }
 
     /// Takes migrations back, the highest version first, each by its reverse file, `<version>_<name>.down.sql`. They are
@@ -240,6 +255,8 @@ impl Migrator {
     /// # Ok(())
     /// # }
     /// ```
+    ///
+    /// A migration that a baseline stands for is taken back as any other. Repeatables stay as they are.
     ///
     /// Replace the instances whose binary has these migrations first: the next one of them to start applies them again.
     ///
@@ -270,7 +287,7 @@ impl Migrator {
     pub async fn revert<C: Connection>(&mut self, connection: &mut C, target: Target) -> Result<RevertReport, Error> {
         let options = self.options()?.with_environment()?;
         guard::check(&self.set)?;
-        self.over(connection, &options).revert(target).await
+        verb("revert", &options.namespace, self.over(connection, &options).revert(target)).await
     }
 
     /// Takes the highest applied migration back and applies it again, for one that is still being written: it may have been
@@ -302,11 +319,11 @@ impl Migrator {
     pub async fn redo<C: Connection>(&mut self, connection: &mut C, version: i64) -> Result<Redone, Error> {
         let options = self.options()?.with_environment()?;
         guard::check(&self.set)?;
-        self.over(connection, &options).redo(version).await
+        verb("redo", &options.namespace, self.over(connection, &options).redo(version)).await
     }
 
     /// Records migrations as applied without running them, for a schema that was made otherwise: by another tool, or by hand.
-    /// What is recorded already is passed over, and what lies above stays pending.
+    /// What is recorded already is passed over. What lies above stays pending, and so do repeatables.
     ///
     /// It compares nothing with the live schema: that the schema is what these migrations make is the operator's word.
     ///
@@ -339,13 +356,21 @@ impl Migrator {
     pub async fn stamp<C: Connection>(&mut self, connection: &mut C, to: StampTo) -> Result<StampReport, Error> {
         let options = self.options()?.with_environment()?;
         guard::check(&self.set)?;
-        self.over(connection, &options).stamp(to).await
+        verb("stamp", &options.namespace, self.over(connection, &options).stamp(to)).await
+    }
+
+    pub(crate) fn migrations(&self) -> &Migrations {
+        &self.set
     }
 
     pub(crate) fn options(&self) -> Result<Options, Error> {
         let mut options = self.options.clone();
         if let Some(history) = &self.history {
             options.wanted = parse_history(history)?;
+        }
+        if let Some(version) = options.to {
+            let last = self.set.by_version(version).ok_or_else(|| self.set.no_such_version(version))?;
+            options.policy.to = Some(last.version);
         }
         if options.namespace.contains('\0') {
             return Err(Error::Namespace { namespace: options.namespace });
@@ -362,7 +387,8 @@ impl Migrator {
         options: &'r Options,
     ) -> Run<'r, 'c, C> {
         let observer = self.observer.as_mut().map(|observer| observer as &mut (dyn FnMut(&Event<'_>) + Send));
-        Run::new(connection, self.set, options, Observers { instance: String::new(), observer })
+        let watch = Watch::of(&options.namespace);
+        Run::new(connection, self.set, options, Observers { instance: String::new(), observer, watch })
     }
 
     fn skipped(&self) -> Report {
@@ -372,6 +398,7 @@ impl Migrator {
             applied: Vec::new(),
             total: self.set.len(),
             future: Vec::new(),
+            orphaned: Vec::new(),
             waited: Duration::ZERO,
             duration: Duration::ZERO,
         }

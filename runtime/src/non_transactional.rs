@@ -59,7 +59,9 @@ impl Applying<'_> {
     async fn begin<C: Connection>(self, run: &mut Run<'_, '_, C>, step: &Step) -> Result<Begun, Error> {
         let migration = step.migration;
         let claim = match &step.start {
-            Start::Fresh => history::claim_started(self.table, migration, self.claimant, doubt_about(migration, 0)),
+            Start::Fresh | Start::Again { .. } => {
+                history::claim_started(self.table, migration, self.claimant, doubt_about(migration, 0))
+            }
             Start::Resume { done, started_by, .. } => {
                 let next = doubt_about(migration, *done as usize);
                 history::take_over(self.table, migration.version, self.claimant, *done, next, started_by)
@@ -72,7 +74,7 @@ impl Applying<'_> {
         }
         Ok(match (reply.completed.last().and_then(|rows| rows.first()), &step.start) {
             (None, _) => Begun::Elsewhere,
-            (Some(_), Start::Fresh) => Begun::Claimed { noted: None },
+            (Some(_), Start::Fresh | Start::Again { .. }) => Begun::Claimed { noted: None },
             (Some(row), Start::Resume { .. }) => Begun::Claimed { noted: row.optional(0).map(str::to_owned) },
         })
     }
@@ -81,7 +83,7 @@ impl Applying<'_> {
     async fn give_back<C: Connection>(self, run: &mut Run<'_, '_, C>, step: &Step) {
         let version = step.migration.version;
         let record = match &step.start {
-            Start::Fresh => history::unclaim(self.table, version, self.claimant),
+            Start::Fresh | Start::Again { .. } => history::unclaim(self.table, version, self.claimant),
             Start::Resume { doubt, .. } => history::unsettle(self.table, version, self.claimant, *doubt),
         };
         // If this fails too, the row says that the statement is in doubt: people will find that it has not run.
@@ -144,7 +146,7 @@ impl Applying<'_> {
         let migration = step.migration;
         let units = migration.details().units;
         let (first, mut doubt) = match &step.start {
-            Start::Fresh => (0, None),
+            Start::Fresh | Start::Again { .. } => (0, None),
             Start::Resume { done, doubt, .. } => (*done as usize, Some(*doubt)),
         };
         if let Err(error) = self.set_up(run, migration, first).await {

@@ -40,6 +40,8 @@ pub(crate) struct Options {
     pub(crate) wanted: Wanted,
     pub(crate) namespace: String,
     pub(crate) policy: Policy,
+    /// The version after which to stop, as it was asked for.
+    pub(crate) to: Option<i64>,
     pub(crate) into_existing: IntoExisting,
     pub(crate) redo_sealed: RedoSealed,
     /// The role to run as, where it is not the one that connects.
@@ -59,6 +61,7 @@ impl Default for Options {
             wanted: Wanted::default(),
             namespace: String::new(),
             policy: Policy::default(),
+            to: None,
             into_existing: IntoExisting::default(),
             redo_sealed: RedoSealed::default(),
             role: None,

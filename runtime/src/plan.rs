@@ -1,9 +1,12 @@
 //! Pure: a set, a history and the options become a plan or the conflicts. It knows no server and has no effects.
 
+mod whole;
+
 use std::collections::HashMap;
 
 use graven_source::{Checksum, Version};
 
+pub(crate) use self::whole::{Baseline, compare_all, plan_all};
 use crate::conflict::Conflict;
 use crate::history::{Doubt, Progress, Record};
 use crate::migrations::{Effect, Migration};
@@ -14,6 +17,9 @@ use crate::status::State;
 pub(crate) struct Policy {
     pub(crate) future: Future,
     pub(crate) out_of_order: OutOfOrder,
+    pub(crate) baseline: Baseline,
+    /// The version after which to stop.
+    pub(crate) to: Option<Version>,
 }
 
 /// What to do where the history knows versions above the set's head.
@@ -42,8 +48,12 @@ pub(crate) struct Plan {
     pub(crate) steps: Vec<Step>,
     /// Versions that only the history knows, above the set's head.
     pub(crate) future: Vec<Version>,
-    /// How many migrations of the set the history has already.
+    /// How many versioned migrations of the set the history has already.
     pub(crate) applied: usize,
+    /// How many are pending above the version after which to stop.
+    pub(crate) left: usize,
+    /// The repeatables that only the history knows.
+    pub(crate) orphaned: Vec<String>,
 }
 
 /// One migration to run.
@@ -58,22 +68,28 @@ pub(crate) struct Step {
 pub(crate) enum Start {
     /// With a claim of its own.
     Fresh,
+    /// A repeatable, with a claim of the row that it has, as it was seen.
+    Again { recorded: Checksum },
     /// After as many units as an earlier run recorded.
     Resume { done: u32, doubt: Doubt, started_by: String },
 }
 
-/// What is to be done about each difference between set and history, or all that stands in the way.
+/// What is to be done about each versioned migration on which set and history differ, or all that stands in the way.
 pub(crate) fn plan(set: &'static [Migration], history: &[Record], policy: Policy) -> Result<Plan, Vec<Conflict>> {
     let mut plan = Plan::default();
     let mut conflicts = Vec::new();
     for entry in compare(set, history) {
+        let is_beyond = policy.to.is_some_and(|to| entry.version > Some(to));
         match (entry.state, entry.migration) {
             (State::Applied, _) => plan.applied += 1,
+            (State::Pending, Some(_)) if is_beyond => plan.left += 1,
+            (State::OutOfOrder, Some(_)) if is_beyond && policy.out_of_order == OutOfOrder::Allow => plan.left += 1,
             (State::Pending, Some(migration)) => plan.steps.push(Step { migration, start: Start::Fresh }),
             (State::OutOfOrder, Some(migration)) if policy.out_of_order == OutOfOrder::Allow => {
                 plan.steps.push(Step { migration, start: Start::Fresh });
             }
             (State::Incomplete, Some(migration)) => match resumable(migration, entry.record) {
+                Some(_) if is_beyond => plan.left += 1,
                 Some(start) => plan.steps.push(Step { migration, start }),
                 None => conflicts.extend(Conflict::of(&entry)),
             },
@@ -106,11 +122,11 @@ pub(crate) fn resumable(migration: &Migration, record: Option<&Record>) -> Optio
     known.then(|| Start::Resume { done, doubt, started_by: record.started_by.clone().unwrap_or_default() })
 }
 
-/// One version, as the set and the history see it.
+/// One version, or one repeatable, as the set and the history see it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entry<'a> {
     pub(crate) state: State,
-    /// `None` only for a kind without versions.
+    /// `None` only for a repeatable.
     pub(crate) version: Option<Version>,
     pub(crate) migration: Option<&'static Migration>,
     pub(crate) record: Option<&'a Record>,
@@ -118,7 +134,7 @@ pub(crate) struct Entry<'a> {
     pub(crate) highest: Option<Version>,
 }
 
-/// Every version of either side with its state, ascending.
+/// Every version of either side with its state, ascending. Rows without a version are passed over.
 pub(crate) fn compare<'a>(set: &'static [Migration], history: &'a [Record]) -> Vec<Entry<'a>> {
     let head = set.last().map(|migration| migration.version);
     let highest = history.iter().filter_map(|record| record.version).max();
@@ -131,10 +147,9 @@ pub(crate) fn compare<'a>(set: &'static [Migration], history: &'a [Record]) -> V
     });
     let only_in_history = history
         .iter()
-        .filter(|record| !record.version.is_some_and(|version| contains(set, version)))
+        .filter(|record| record.version.is_some_and(|version| !contains(set, version)))
         .map(|record| Entry {
-            // A kind without versions is one that only a newer binary runs.
-            state: if record.version.is_none() || record.version > head { State::Future } else { State::Orphaned },
+            state: if record.version > head { State::Future } else { State::Orphaned },
             version: record.version,
             migration: None,
             record: Some(record),

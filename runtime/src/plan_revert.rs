@@ -89,10 +89,6 @@ pub(crate) fn reversals(
             Err(found) => obstacles.extend(found),
         }
     }
-    if !reversals.is_empty() || !obstacles.is_empty() {
-        // A kind without versions is a newer binary's, and came after all others.
-        obstacles.extend(entries.iter().filter(|entry| entry.version.is_none()).filter_map(Obstacle::conflict));
-    }
     reversals.reverse();
     if obstacles.is_empty() { Ok(reversals) } else { Err(obstacles) }
 }
@@ -170,7 +166,7 @@ pub(crate) fn redoable(
         (State::Modified, Some(migration)) if migration.name() == record.name => migration,
         _ => return Err(Refused::Obstacles(Obstacle::conflict(entry).into_iter().collect())),
     };
-    let above = |other: &&Record| other.version.is_none() || other.version > record.version;
+    let above = |other: &&Record| other.version > record.version;
     let above: Vec<Version> = history.iter().filter(above).filter_map(|other| other.version).collect();
     if !above.is_empty() {
         return Err(Refused::NotHighest(above));
@@ -181,7 +177,7 @@ pub(crate) fn redoable(
     let reversal = with_reverse(migration, record).map_err(Refused::Obstacles)?;
     // It is applied again, and nothing is applied while a conflict is unresolved.
     let others: Vec<Record> = history.iter().filter(|other| other.version != record.version).cloned().collect();
-    match plan(set, &others, policy) {
+    match plan(set, &others, Policy { to: None, ..policy }) {
         Ok(_) => Ok(reversal),
         Err(conflicts) => Err(Refused::Obstacles(conflicts.into_iter().map(Obstacle::Conflict).collect())),
     }
@@ -221,7 +217,7 @@ pub(crate) fn stampable(
     last: Option<Version>,
     policy: Policy,
 ) -> Result<Stamping, Vec<Conflict>> {
-    let plan = plan(set, history, policy)?;
+    let plan = plan(set, history, Policy { to: None, ..policy })?;
     let is_resumed = |version: Option<Version>| {
         plan.steps.iter().any(|step| step.start != Start::Fresh && Some(step.migration.version) == version)
     };

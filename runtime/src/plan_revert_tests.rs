@@ -144,11 +144,14 @@ fn what_conflicts_below_is_no_obstacle() {
 fn what_a_newer_binary_applied_above_is_in_the_way_even_of_one_step() {
     let future = reverted(set(&[1, 2]), &history(&[1, 2, 3]), Target::Steps(1));
     assert_eq!(future, Err(vec!["3 future".to_owned()]));
-    let without_version = Record { version: None, ..applied(1, 7) };
+}
+
+#[test]
+fn a_repeatable_is_neither_counted_nor_in_the_way() {
     let mut rows = history(&[1, 2]);
-    rows.push(without_version);
-    assert_eq!(reverted(set(&[1, 2]), &rows, Target::Steps(1)), Err(vec!["-1 future".to_owned()]));
-    assert_eq!(reverted(set(&[1, 2]), &rows, Target::Steps(0)), Ok(Vec::new()));
+    rows.push(Record { version: None, ..applied(1, 7) });
+    assert_eq!(reverted(set(&[1, 2]), &rows, Target::Steps(1)), Ok(vec![2]));
+    assert_eq!(reverted(set(&[1, 2]), &rows, Target::All), Ok(vec![2, 1]));
 }
 
 #[test]

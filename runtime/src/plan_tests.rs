@@ -5,15 +5,16 @@ use std::collections::BTreeSet;
 use graven_source::{Checksum, Version};
 use proptest::prelude::*;
 
-use super::{Future, OutOfOrder, Plan, Policy, Start, Step, compare, plan};
+use super::{Baseline, Future, OutOfOrder, Plan, Policy, Start, Step, compare, plan};
 use crate::conflict::{Conflict, IncompleteReason};
 use crate::history::{Doubt, Progress, Record};
 use crate::migrations::{Details, Effect, Migration, Sealing, Transaction, Unit};
 use crate::private::{DEFAULT, migration};
 use crate::status::State;
 
-const LENIENT: Policy = Policy { future: Future::Allow, out_of_order: OutOfOrder::Allow };
-const STRICT: Policy = Policy { future: Future::Refuse, out_of_order: OutOfOrder::Refuse };
+const LENIENT: Policy =
+    Policy { future: Future::Allow, out_of_order: OutOfOrder::Allow, baseline: Baseline::Latest, to: None };
+const STRICT: Policy = Policy { future: Future::Refuse, out_of_order: OutOfOrder::Refuse, ..LENIENT };
 
 fn version(number: i64) -> Version {
     Version::new(number).expect("not negative")
@@ -176,10 +177,10 @@ fn each_conflict_says_what_to_do() {
 }
 
 #[test]
-fn a_kind_without_versions_is_a_newer_binarys_and_in_nobodys_way() {
+fn a_row_without_a_version_is_no_versioned_migrations_business() {
     let repeatable = Record { version: None, name: "views".to_owned(), ..applied(1, 7) };
     let history = [applied(1, 7), repeatable];
-    assert_eq!(states(set(&[1]), &history), ["future -1", "applied 1"]);
+    assert_eq!(states(set(&[1]), &history), ["applied 1"]);
     let plan = plan(set(&[1, 2]), &history, Policy::default()).expect("no conflict");
     assert_eq!((plan.applied, steps(&plan)), (1, vec![2]));
 }
@@ -324,12 +325,7 @@ fn a_history() -> impl Strategy<Value = Vec<Record>> {
 }
 
 fn a_policy() -> impl Strategy<Value = Policy> {
-    prop::sample::select(vec![
-        Policy::default(),
-        LENIENT,
-        STRICT,
-        Policy { future: Future::Refuse, out_of_order: OutOfOrder::Allow },
-    ])
+    prop::sample::select(vec![Policy::default(), LENIENT, STRICT, Policy { future: Future::Refuse, ..LENIENT }])
 }
 
 proptest! {

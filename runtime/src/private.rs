@@ -6,7 +6,7 @@ use graven_source::{Kind, Version};
 
 pub use graven_macros::embed;
 
-pub use crate::migrations::{Details, Effect, Migration, Migrations, Sealing, Transaction, Unit};
+pub use crate::migrations::{Details, Effect, Migration, Migrations, Repeatable, Sealing, Transaction, Unit};
 
 /// A whole set.
 #[must_use]
@@ -17,7 +17,20 @@ pub const fn migrations(
     history: Option<&'static str>,
     namespace: &'static str,
 ) -> Migrations {
-    Migrations { migrations, directory, built_from, history, namespace, digest: None }
+    let (baselines, repeatables): (&[Migration], &[Repeatable]) = (&[], &[]);
+    Migrations { migrations, baselines, repeatables, directory, built_from, history, namespace, digest: None }
+}
+
+/// The same set with its baselines, ascending by version.
+#[must_use]
+pub const fn with_baselines(set: Migrations, baselines: &'static [Migration]) -> Migrations {
+    Migrations { baselines, ..set }
+}
+
+/// The same set with its repeatables, in order of the bytes of their names.
+#[must_use]
+pub const fn with_repeatables(set: Migrations, repeatables: &'static [Repeatable]) -> Migrations {
+    Migrations { repeatables, ..set }
 }
 
 /// The same set with the digest over all of it. Without one, all rows are asked for at each start.
@@ -128,11 +141,50 @@ pub fn migration(
     }
 }
 
+/// A repeatable, whose file's name begins with so many bytes of its own.
+#[must_use]
+pub const fn repeatable(
+    file: &'static str,
+    name: u16,
+    sql: &'static str,
+    checksum: &[u8; 32],
+    details: &'static Details,
+) -> Repeatable {
+    Repeatable(Migration {
+        version: Version::ZERO,
+        file,
+        sql,
+        name: (0, name),
+        // It is meant to change.
+        sealing: Sealing::Unsealed,
+        checksum: *checksum,
+        details: Some(details),
+    })
+}
+
 /// What a migration without directives has.
 pub static DEFAULT: Details = Details::DEFAULT;
 
 /// What a reverse without directives has.
 pub static REVERSE: Details = of_reverse(Details::DEFAULT);
+
+/// What a baseline without directives has.
+pub static BASELINE: Details = of_baseline(Details::DEFAULT);
+
+/// What a repeatable without directives has.
+pub static REPEATABLE: Details = of_repeatable(Details::DEFAULT);
+
+/// The same, of a baseline.
+#[must_use]
+pub const fn of_baseline(details: Details) -> Details {
+    Details { kind: Kind::Baseline, ..details }
+}
+
+/// The same, of a repeatable.
+#[must_use]
+pub const fn of_repeatable(details: Details) -> Details {
+    Details { kind: Kind::Repeatable, ..details }
+}
 
 /// The same, of a reverse.
 #[must_use]

@@ -1,8 +1,9 @@
 //! What a run did.
 
+use std::fmt;
 use std::time::Duration;
 
-use graven_source::Version;
+use graven_source::{Kind, Version};
 
 use crate::error::Pending;
 
@@ -15,11 +16,15 @@ pub struct Report {
     pub outcome: Outcome,
     /// What this run applied, in order. Empty where another instance did, or nothing was pending.
     pub applied: Vec<Applied>,
-    /// How many migrations the set has. They are all applied now, unless the run was skipped.
+    /// How many versioned migrations the set has. They are all applied now, unless the run was skipped or was to go no
+    /// further than [`Migrator::to`](crate::Migrator::to).
     pub total: usize,
     /// Versions that only the history knows, above the set's head: a newer binary has run here.
     #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_versions"))]
     pub future: Vec<Version>,
+    /// The names of repeatables that only the history knows: their files are gone, and what they made may still be there.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Vec::is_empty"))]
+    pub orphaned: Vec<String>,
     /// How long it waited for another instance.
     #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_seconds", rename = "waited_seconds"))]
     pub waited: Duration,
@@ -46,14 +51,27 @@ pub enum Outcome {
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Applied {
-    /// Its version.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_version"))]
-    pub version: Version,
+    /// Its version; `None` for a repeatable, which has none.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_optional_version"))]
+    pub version: Option<Version>,
     /// Its name.
     pub name: String,
+    /// What kind of migration it is. In JSON it is there for baselines and repeatables.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_kind", skip_serializing_if = "is_versioned"))]
+    pub kind: Kind,
     /// How long it took.
     #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_seconds", rename = "seconds"))]
     pub duration: Duration,
+}
+
+impl fmt::Display for Applied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.version, self.kind) {
+            (Some(version), Kind::Baseline) => write!(f, "baseline {version} {}", self.name),
+            (Some(version), _) => write!(f, "{version} {}", self.name),
+            (None, _) => write!(f, "repeatable {}", self.name),
+        }
+    }
 }
 
 /// What a revert did.
@@ -132,6 +150,24 @@ pub struct Stamped {
 #[cfg(feature = "serde")]
 pub(crate) fn serialize_version<S: serde::Serializer>(version: &Version, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_i64(version.value())
+}
+
+#[cfg(feature = "serde")]
+pub(crate) fn serialize_optional_version<S: serde::Serializer>(
+    version: &Option<Version>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serde::Serialize::serialize(&version.map(Version::value), serializer)
+}
+
+#[cfg(feature = "serde")]
+fn serialize_kind<S: serde::Serializer>(kind: &Kind, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(kind)
+}
+
+#[cfg(feature = "serde")]
+fn is_versioned(kind: &Kind) -> bool {
+    *kind == Kind::Versioned
 }
 
 #[cfg(feature = "serde")]

@@ -58,7 +58,10 @@ impl Retries {
         let pause = self.pause.mul_f64(0.5 + fastrand::f64() / 2.0);
         self.pause = (self.pause * 2).min(LONGEST_RETRY);
         let (version, name, attempt) = (migration.version, migration.name(), self.attempt);
-        run.observers.tell(&Event::Retrying { version, name, attempt, pause, error });
+        run.observers.tell(&match migration.number() {
+            Some(_) => Event::Retrying { version, name, attempt, pause, error },
+            None => Event::RetryingRepeatable { name, attempt, pause, error },
+        });
         run.session.pause(pause).await;
     }
 }

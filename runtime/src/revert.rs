@@ -83,7 +83,8 @@ impl<C: Connection> Run<'_, '_, C> {
             let (version, name, number, of) = (migration.version, migration.name(), at + 1, reversals.len());
             self.observers.tell(&Event::Reverting { version, name, number, of });
             let options = self.options;
-            let applying = Applying { table, claimant: &claimant, state, options, last: version };
+            let versioned = self.set.migrations;
+            let applying = Applying { table, claimant: &claimant, state, options, versioned, last: migration };
             if applying.take_back(self, *reversal).await? == Outcome::ClaimedElsewhere {
                 return Ok(Outcome::ClaimedElsewhere);
             }
@@ -140,7 +141,8 @@ impl<C: Connection> Run<'_, '_, C> {
             Some(state) => state,
             None => state.insert(self.prepare(table, seen).await?),
         };
-        let applying = Applying { table, claimant: &claimant, state, options: self.options, last: migration.version };
+        let (options, versioned) = (self.options, self.set.migrations);
+        let applying = Applying { table, claimant: &claimant, state, options, versioned, last: migration };
         // Where no lock holds, another instance may have been faster: then it is applied as well.
         let (Round::Finished | Round::Overtaken) = self.steps(applying, &plan).await?;
         Ok(Redone {
@@ -197,10 +199,7 @@ impl<C: Connection> Run<'_, '_, C> {
 
     /// With the nearest versions of the set, below and above.
     pub(crate) fn no_such_version(&self, version: i64) -> Error {
-        let versions = || self.set.iter().map(|migration| migration.version);
-        let below = versions().rfind(|found| found.value() < version);
-        let above = versions().find(|found| found.value() > version);
-        Error::NoSuchVersion { version, nearest: below.into_iter().chain(above).collect() }
+        self.set.no_such_version(version)
     }
 
     fn revert_report(&mut self) -> RevertReport {

@@ -2,21 +2,20 @@
 
 use std::time::{Duration, Instant};
 
-use graven_source::Version;
+use graven_source::Kind;
 
-use crate::apply::{Applying, Outcome as StepOutcome, Way};
+use crate::apply::{Applying, Outcome as StepOutcome, Way, covered};
 use crate::connection::Connection;
 use crate::error::{Conflict, Error, Pending};
 use crate::event::{Event, Observers};
 use crate::foreign;
 use crate::glance::{Glance, glance};
-use crate::health::Health;
 use crate::history::{self, Claimant, Detail, Record, Server, Table};
 use crate::lock::{self, Waiting};
 use crate::look::{IntoExisting, Locked, Look, Question, admit, look, may_write, table, try_lock_and_look};
 use crate::migrations::{Migration, Migrations, Transaction};
 use crate::options::Options;
-use crate::plan::{Plan, plan};
+use crate::plan::{Plan, Step, plan_all};
 use crate::report::{Applied, Outcome, Report, Reverted};
 use crate::session::{Reach, Session};
 use crate::sql::literal;
@@ -41,7 +40,7 @@ pub(crate) struct Run<'r, 'c, C> {
     /// What it has reverted.
     reverted: Vec<Reverted>,
     /// The last migration that was committed without waiting for the disk, unless one has waited since.
-    unflushed: Option<Version>,
+    unflushed: Option<&'static Migration>,
 }
 
 impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
@@ -119,16 +118,6 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
         Err(Error::NotApplied { pending: pending(&plan) })
     }
 
-    /// The verb `health`.
-    pub(crate) async fn health(mut self) -> Result<Health, Error> {
-        match self.glance().await? {
-            Glance::Agrees(_) => Ok(Health::all_applied(self.set.len())),
-            Glance::Differs(seen) => {
-                Ok(Health::of(&Status::new(None, "", self.set.migrations, &seen.records, Vec::new())))
-            }
-        }
-    }
-
     async fn glance(&mut self) -> Result<Glance, Error> {
         let question = self.question(Detail::Plan);
         let seen = glance(&mut self.session, question, &self.set).await?;
@@ -148,6 +137,7 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
     fn introduce(&mut self, server: &Server) {
         if self.observers.instance.is_empty() {
             self.observers.instance = instance(&server.application);
+            self.observers.watch.reached(server);
         }
     }
 
@@ -169,7 +159,7 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
         let history = table(question, &seen.server).map(|table| table.shown());
         let conflicts = self.plan(&seen).err().unwrap_or_default();
         let conflicts = self.with_holder(&seen, conflicts).await;
-        Ok(Status::new(history, &self.options.namespace, self.set.migrations, &seen.records, conflicts))
+        Ok(Status::new(history, &self.options.namespace, &self.set, &seen.records, conflicts))
     }
 
     /// Conflicts with who is at an incomplete migration right now, if anybody is: one more round trip, then only.
@@ -186,7 +176,7 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
     /// everything again.
     pub(crate) async fn refuse_forgotten_namespace(&mut self, table: &Table, seen: &Look) -> Result<(), Error> {
         let beginning = seen.server.table_exists && seen.records.is_empty() && table.namespace.is_empty();
-        if !beginning || self.options.into_existing == IntoExisting::Allow {
+        if !beginning || self.set.is_empty() || self.options.into_existing == IntoExisting::Allow {
             return Ok(());
         }
         let ask = history::same_elsewhere(table, self.set.migrations);
@@ -241,8 +231,9 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
     async fn locked(&mut self, table: &Table, seen: Look) -> Result<Report, Error> {
         let mut state = None;
         let outcome = self.rounds(table, seen, &mut state).await;
-        if let Some(version) = self.unflushed.take()
-            && let Err(error) = self.session.expect("flushing what was applied", &history::flush(table, version)).await
+        let flush = self.unflushed.take().map(|migration| history::flush(table, history::id(migration)));
+        if let Some(flush) = flush
+            && let Err(error) = self.session.expect("flushing what was applied", &flush).await
         {
             // Only if the server crashes at this moment is any of it lost, and then applied again by the next run.
             tracing::warn!(target: "graven", %error, "what was applied may not be on disk yet");
@@ -255,6 +246,7 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
 
     /// An error with what had been done before it.
     pub(crate) fn after_what_was_done(&mut self, error: Error) -> Error {
+        self.observers.watch.failed(&error);
         let (applied, reverted) = (std::mem::take(&mut self.applied), self.take_reverted());
         match error {
             Error::MigrationFailed(mut failed) => {
@@ -276,7 +268,7 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
         for _ in 0..MOST_ROUNDS {
             seen = self.let_others_finish(table, seen).await?;
             let plan = self.plan(&seen).map_err(|conflicts| self.conflicts(&seen, conflicts))?;
-            let Some(last) = plan.steps.last().map(|step| step.migration.version) else {
+            let Some(last) = plan.steps.last().map(|step| step.migration) else {
                 if self.applied.is_empty() {
                     self.observers.tell(&Event::AppliedElsewhere { waited: self.waited });
                     return Ok(self.report(Outcome::UpToDate, plan));
@@ -292,7 +284,8 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
                 None => state.insert(self.prepare(table, &seen).await?),
             };
             let claimant = Claimant { run: seen.server.run.clone(), applied_as: self.observers.instance.clone() };
-            let applying = Applying { table, claimant: &claimant, state, options: self.options, last };
+            let (options, versioned) = (self.options, self.set.migrations);
+            let applying = Applying { table, claimant: &claimant, state, options, versioned, last };
             match self.steps(applying, &plan).await? {
                 Round::Finished => return Ok(self.report(Outcome::Applied, plan)),
                 Round::Overtaken => {
@@ -356,12 +349,11 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
             let way = Way::of(left);
             let (steps, rest) = left.split_at_checked(way.steps()).unwrap_or((left, &[]));
             for (at, step) in steps.iter().enumerate() {
-                let (version, name) = (step.migration.version, step.migration.name());
-                self.observers.tell(&Event::Applying { version, name, number: of - left.len() + at + 1, of });
+                self.applying(step, of - left.len() + at + 1, of);
             }
             let outcome = match way {
                 Way::Together(_) => applying.together(self, steps).await?,
-                Way::InPieces => applying.in_pieces(self, first.migration).await?,
+                Way::InPieces => applying.in_pieces(self, first).await?,
                 Way::StatementByStatement => applying.statement_by_statement(self, first).await?,
             };
             if outcome == StepOutcome::ClaimedElsewhere {
@@ -372,14 +364,33 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
         Ok(Round::Finished)
     }
 
+    /// Tells that a migration is about to be sent.
+    fn applying(&mut self, step: &Step, number: usize, of: usize) {
+        let (version, name) = (step.migration.version, step.migration.name());
+        match step.migration.kind() {
+            Kind::Repeatable => self.observers.tell(&Event::ApplyingRepeatable { name, number, of }),
+            kind => {
+                if kind == Kind::Baseline {
+                    let covers = covered(self.set.migrations, version).len();
+                    self.observers.tell(&Event::Baseline { version, name, covers });
+                }
+                self.observers.tell(&Event::Applying { version, name, number, of });
+            }
+        }
+    }
+
     /// Notes and tells that a migration is applied.
-    pub(crate) fn applied(&mut self, migration: &Migration, duration: Duration, last: Version) {
+    pub(crate) fn applied(&mut self, migration: &'static Migration, duration: Duration, last: &'static Migration) {
         let (version, name) = (migration.version, migration.name());
         // Outside of a transaction every statement waits for the disk, and with it for all before it.
-        let waited = version == last || migration.details().transaction == Transaction::Off;
-        self.unflushed = (!waited).then_some(version);
-        self.observers.tell(&Event::Applied { version, name, duration });
-        self.applied.push(Applied { version, name: name.to_owned(), duration });
+        let waited = std::ptr::eq(migration, last) || migration.details().transaction == Transaction::Off;
+        self.unflushed = (!waited).then_some(migration);
+        self.observers.tell(&match migration.kind() {
+            Kind::Repeatable => Event::AppliedRepeatable { name, duration },
+            _ => Event::Applied { version, name, duration },
+        });
+        let (version, kind) = (migration.number(), migration.kind());
+        self.applied.push(Applied { version, name: name.to_owned(), kind, duration });
     }
 
     /// Notes and tells that a migration is reverted.
@@ -397,8 +408,9 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
         self.applied.last()
     }
 
-    fn plan(&self, seen: &Look) -> Result<Plan, Vec<Conflict>> {
-        plan(self.set.migrations, &seen.records, self.options.policy)
+    /// What a run would do, or the conflicts that it would refuse.
+    pub(crate) fn plan(&self, seen: &Look) -> Result<Plan, Vec<Conflict>> {
+        plan_all(&self.set, &seen.records, self.options.policy)
             .map_err(|conflicts| conflicts.into_iter().map(|it| self.located(seen, it)).collect())
     }
 
@@ -421,9 +433,13 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
         if !plan.future.is_empty() {
             self.observers.tell(&Event::Future { versions: &plan.future });
         }
+        if !plan.orphaned.is_empty() {
+            self.observers.tell(&Event::OrphanedRepeatables { names: &plan.orphaned });
+        }
         let duration = self.started.elapsed();
         self.observers.tell(&Event::Done { applied: applied.len(), duration });
-        Report { outcome, applied, total: self.set.len(), future: plan.future, waited: self.waited, duration }
+        let (future, orphaned) = (plan.future, plan.orphaned);
+        Report { outcome, applied, total: self.set.len(), future, orphaned, waited: self.waited, duration }
     }
 }
 
@@ -453,8 +469,7 @@ pub(crate) fn is_incomplete(conflict: &Conflict) -> bool {
 }
 
 fn pending(plan: &Plan) -> Vec<Pending> {
-    let pending =
-        |step: &crate::plan::Step| Pending { version: step.migration.version, name: step.migration.name().to_owned() };
+    let pending = |step: &Step| Pending { version: step.migration.number(), name: step.migration.name().to_owned() };
     plan.steps.iter().map(pending).collect()
 }
 

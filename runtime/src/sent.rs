@@ -146,9 +146,19 @@ fn changes_strings(migration: &Migration) -> bool {
 
 /// A comment that says in `pg_stat_activity`, in the server's log, and to who waits for the lock, what is running.
 pub(crate) fn name_for_dba(migration: &Migration) -> String {
-    let name = migration.name().replace("*/", "* /").replace("/*", "/ *");
-    let what = if migration.kind() == Kind::Reverse { "reverse of migration" } else { "migration" };
-    format!("{COMMENT}{what} {} {name} */ ", migration.version)
+    let name = name_in_comment(migration);
+    let what = match migration.kind() {
+        Kind::Reverse => format!("reverse of migration {}", migration.version),
+        Kind::Baseline => format!("baseline {}", migration.version),
+        Kind::Repeatable => "repeatable".to_owned(),
+        _ => format!("migration {}", migration.version),
+    };
+    format!("{COMMENT}{what} {name} */ ")
+}
+
+/// Its name, so that it ends no comment and begins none.
+pub(crate) fn name_in_comment(migration: &Migration) -> String {
+    migration.name().replace("*/", "* /").replace("/*", "/ *")
 }
 
 /// With what that comment begins.

@@ -101,7 +101,7 @@ fn report(stamping: &Stamping, total: usize) -> StampReport {
     let stamped =
         stamping.stamped.iter().map(|it| Stamped { version: it.version, name: it.name().to_owned() }).collect();
     let pending: Vec<Pending> =
-        stamping.pending.iter().map(|it| Pending { version: it.version, name: it.name().to_owned() }).collect();
+        stamping.pending.iter().map(|it| Pending { version: it.number(), name: it.name().to_owned() }).collect();
     let applied_before = total - stamping.stamped.len() - pending.len();
     StampReport { stamped, pending, applied_before }
 }

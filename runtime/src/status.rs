@@ -6,23 +6,24 @@ use graven_source::Version;
 
 use crate::conflict::Conflict;
 use crate::history::{Progress, Record};
-use crate::migrations::Migration;
-use crate::plan::{Entry, compare};
+use crate::migrations::Migrations;
+use crate::plan::{Entry, compare_all};
 
 /// The state of one migration in one database. These words are used everywhere: code, command line, JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "kebab-case"))]
 #[non_exhaustive]
 pub enum State {
-    /// In the set only: it would be applied.
+    /// In the set only: it would be applied. A repeatable also where its text has changed: it would be applied again.
     Pending,
     /// In both, with one checksum.
     Applied,
     /// In both, but the checksums differ.
     Modified,
-    /// In the history only, at or below the set's head.
+    /// In the history only, at or below the set's head. Of a repeatable that is no conflict.
     Orphaned,
-    /// In the history only, above the set's head: this binary is older than one that ran before.
+    /// In the history only, above the set's head: this binary is older than one that ran before. Then a repeatable that
+    /// differs is the newer binary's, too.
     Future,
     /// Pending, but below the highest applied version.
     OutOfOrder,
@@ -72,7 +73,7 @@ pub struct Status {
     pub history: Option<String>,
     /// The namespace within it, empty unless one was chosen.
     pub namespace: String,
-    /// Ascending by version.
+    /// Ascending by version, then the repeatables, by name.
     pub migrations: Vec<MigrationStatus>,
     /// What a run would refuse, each with its remedy.
     #[cfg_attr(feature = "serde", serde(skip))]
@@ -89,11 +90,11 @@ impl Status {
     pub(crate) fn new(
         history: Option<String>,
         namespace: &str,
-        set: &'static [Migration],
+        set: &Migrations,
         records: &[Record],
         conflicts: Vec<Conflict>,
     ) -> Self {
-        let entries = compare(set, records);
+        let entries = compare_all(set, records);
         Self {
             history,
             namespace: namespace.to_owned(),
@@ -127,6 +128,12 @@ pub struct MigrationStatus {
     pub run: Option<String>,
     /// Whether it was recorded without being run: see [`Migrator::stamp`](crate::Migrator::stamp).
     pub stamped: bool,
+    /// The version of the baseline that stands for it: it was not run itself, since the database was fresh.
+    #[cfg_attr(
+        feature = "serde",
+        serde(serialize_with = "serialize_version", skip_serializing_if = "Option::is_none")
+    )]
+    pub baseline: Option<Version>,
     /// Of an incomplete one: how many statements are recorded as done.
     pub statements_done: Option<u32>,
     /// Of an incomplete one: how many statements it has.
@@ -155,6 +162,7 @@ impl MigrationStatus {
             seconds: origin.and_then(|origin| origin.seconds),
             run: origin.map(|origin| origin.run.clone()),
             stamped: origin.is_some_and(|origin| origin.stamped),
+            baseline: origin.and_then(|origin| origin.baseline),
             statements_done: progress.map(|(done, _)| done),
             statements_total: progress.map(|(_, total)| total),
         }

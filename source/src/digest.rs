@@ -5,25 +5,33 @@ use sha2::Digest as _;
 use crate::{Checksum, Version};
 
 /// The SHA-256 over the first checksum, and over each other version, as eight bytes with the highest first, and its checksum,
-/// ascending by version. Whoever compares it has to compare the first version as well.
+/// ascending by version; then over each repeatable's name and checksum, in order of the name's bytes. Whoever compares it has to compare the first version as well.
 ///
-/// PostgreSQL computes the same by `sha256(string_agg(checksum, int8send(version) ORDER BY version))`.
+/// PostgreSQL computes the same by `sha256(string_agg(checksum, coalesce(int8send(version), convert_to(name, 'UTF8')) ORDER BY
+/// version, name COLLATE "C"))`.
 ///
 /// ```
 /// use graven_source::{Checksum, Version, digest};
 ///
 /// let (first, second) = (Version::new(1).unwrap(), Version::new(2).unwrap());
 /// let text = Checksum::of_text("");
-/// let digest = digest::of([(first, text), (second, text)]);
-/// assert_ne!(digest, digest::of([(first, text)]));
+/// let digest = digest::of([(first, text), (second, text)], [("views", text)]);
+/// assert_ne!(digest, digest::of([(first, text), (second, text)], []));
 /// ```
 #[must_use]
-pub fn of(migrations: impl IntoIterator<Item = (Version, Checksum)>) -> [u8; 32] {
+pub fn of<'a>(
+    migrations: impl IntoIterator<Item = (Version, Checksum)>,
+    repeatables: impl IntoIterator<Item = (&'a str, Checksum)>,
+) -> [u8; 32] {
     let mut digest = sha2::Sha256::new();
     for (at, (version, checksum)) in migrations.into_iter().enumerate() {
         if at > 0 {
             digest.update(version.value().to_be_bytes());
         }
+        digest.update(checksum.as_bytes());
+    }
+    for (name, checksum) in repeatables {
+        digest.update(name);
         digest.update(checksum.as_bytes());
     }
     digest.finalize().into()

@@ -7,7 +7,6 @@
 mod content;
 mod fates;
 mod free;
-mod kinds;
 mod misnamed;
 mod moves;
 mod names;

@@ -6,6 +6,7 @@
 
 mod classify;
 mod control;
+mod locks;
 mod name;
 mod strings;
 #[cfg(test)]
@@ -17,6 +18,7 @@ use std::ops::Range;
 use self::classify::classify;
 pub use self::classify::{ConcurrentIndex, StatementKind};
 pub use self::control::{ControlProblem, ControlReason, Unit, absorb, units};
+pub use self::locks::{ALTER_TABLE, Change, KNOWN, Known, Lock, LockMode, Locked, change, locks};
 pub use self::name::QualifiedName;
 use self::strings::Strings;
 use self::tokens::Tokens;

@@ -4,3 +4,8 @@
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+/// The examples of the pages for production, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/production.md")]
+struct Production;

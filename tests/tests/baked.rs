@@ -148,7 +148,7 @@ fn in_memory(migrations: u16) -> Migrations {
         private::migration(version.into(), &file, (6, 7), private::Sealing::Sealed, "", &checksum, &private::DEFAULT)
     };
     let pair = |version: u16| (Version::new(version.into()).unwrap(), Checksum::from_bytes(checksum(version)));
-    let digest = Box::leak(Box::new(digest::of((1..=migrations).map(pair))));
+    let digest = Box::leak(Box::new(digest::of((1..=migrations).map(pair), [])));
     let migrations: Vec<_> = (1..=migrations).map(migration).collect();
     private::with_digest(private::migrations(migrations.leak(), "migrations", None, None, ""), digest)
 }

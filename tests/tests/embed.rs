@@ -18,6 +18,8 @@ pub mod strict {
 
     /// In a static.
     pub static STATIC: Migrations = graven::embed_migrations!("fixtures/embed");
+    /// With baselines and repeatables.
+    pub static KINDS: Migrations = graven::embed_migrations!("fixtures/kinds");
     /// In a constant, imported under another name.
     pub const CONST: Migrations = embed!("fixtures/embed");
     /// Twice in one expression.
@@ -228,6 +230,37 @@ fn a_reverse_has_directives_and_statements_of_its_own() {
     let details = __private::details(Transaction::Off, timeout, None, None, &[], &[], units.leak());
     assert_eq!(*reverse, like(reverse, __private::of_reverse(details)));
     assert_eq!((reverse.transaction(), reverse.kind()), (Transaction::Off, Kind::Reverse));
+}
+
+#[test]
+fn baselines_and_repeatables_are_embedded_beside_the_migrations() {
+    let set = strict::KINDS;
+    let numbered =
+        |all: &'static [Migration]| all.iter().map(|it| (it.version().value(), it.name())).collect::<Vec<_>>();
+    assert_eq!(numbered(set.as_slice()), [(1, "a"), (2, "b")]);
+    assert_eq!(numbered(set.baselines()), [(1, "first"), (2, "all")]);
+    assert!(set.baselines().iter().all(|it| it.kind() == Kind::Baseline && it.sealing() == Sealing::Unsealed));
+    let [first, all] = set.baselines() else { panic!("{set:?}") };
+    let plain = __private::details(Transaction::On, None, None, None, &[], &[], &[]);
+    assert_eq!(*first, like(first, __private::of_baseline(plain)));
+    let absorbed = places(all.sql(), &["begin;", "commit;"]);
+    let details = __private::details(Transaction::On, Some(Duration::from_secs(2)), None, None, &[], absorbed, &[]);
+    assert_eq!(*all, like(all, __private::of_baseline(details)));
+    assert_eq!(all.sql(), std::fs::read_to_string("fixtures/kinds/0002_all.baseline.sql").unwrap());
+
+    let [grants, views] = set.repeatables() else { panic!("{set:?}") };
+    assert_eq!((grants.name(), grants.file()), ("grants v1.2", "grants v1.2.repeatable.sql"));
+    assert_eq!((views.name(), views.sql()), ("views", "create or replace view \"it's\" as\nselect 1 as one;\n"));
+    for (found, retries) in [(grants, Some(9)), (views, None)] {
+        let details = __private::details(Transaction::On, None, None, retries, &[], &[], &[]);
+        let details = Box::leak(Box::new(__private::of_repeatable(details)));
+        let name = u16::try_from(found.name().len()).unwrap();
+        assert_eq!(found.checksum(), Checksum::of_text(found.sql()));
+        assert_eq!(
+            *found,
+            __private::repeatable(found.file(), name, found.sql(), found.checksum().as_bytes(), details)
+        );
+    }
 }
 
 #[test]

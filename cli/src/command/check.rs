@@ -1,34 +1,139 @@
-//! `graven check`: every rule, without a database.
+//! `graven check`: every rule, without a database; and on a real server what only PostgreSQL knows.
 
-use graven_source::set::{Loaded, Sealing};
-use serde_json::json;
+mod against;
+mod arguments;
+mod finding;
+mod github;
+mod live;
+mod replay;
+mod report;
+mod reversal;
+mod root;
+mod rules;
+mod sarif;
+mod scratch;
 
-use crate::arguments::{Check, Common, Format};
+use std::future::Future;
+use std::pin::pin;
+
+use futures_util::future::{Either, select};
+use graven::cli::__private as shared;
+use graven_source::set::{Loaded, Sealing, Set};
+
+pub(crate) use self::arguments::Check;
+use self::arguments::Format;
+use self::finding::Finding;
+use self::replay::{Reverses, replay};
+use self::report::Checked;
+pub(crate) use self::rules::all as all_rules;
+use crate::arguments::Common;
 use crate::command::plural;
 use crate::directory::{Directory, not_written_yet, unsealed, warn_of_stubs};
-use crate::exit::{self, Exit};
-use crate::failure::{self, Failure};
-use crate::output::Output;
+use crate::embed::embed;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::{Form, Output};
 
 pub(crate) fn run(common: &Common, check: &Check, output: &Output) -> Result<Exit, Failure> {
-    let output = if check.format == Some(Format::Json) { Output::for_machines() } else { *output };
-    let Loaded { set, mut problems, .. } = Directory::of(common)?.load();
-    problems.extend(set.not_run_yet());
-    problems.extend(unsealed(&set, check.sealed.into()));
-    if !problems.is_empty() && !output.is_json() {
-        return Err(Failure::Problems(problems));
+    let format = check.format.unwrap_or(if output.is_json() { Format::Json } else { Format::Human });
+    let output = if format == Format::Human { *output } else { Output::for_machines() };
+    let printed = checked(common, check, output).and_then(|checked| checked.print(format, check.place(), output));
+    match (printed, format) {
+        (Err(failure), Format::Json) => Ok(failure.tell(&output)),
+        (Err(failure), Format::Github) => {
+            Output::new(Form::Human).result(&(), || github::error(&message(&failure)))?;
+            Err(failure)
+        }
+        (printed, _) => printed,
     }
+}
+
+/// The first line of a failure.
+fn message(failure: &Failure) -> String {
+    match failure {
+        Failure::Usage(message, _) | Failure::Failed(message, _) => message.clone(),
+        Failure::Verb(failure) => {
+            let json = failure.json(&shared::Words::of_the_command());
+            json["error"]["message"].as_str().unwrap_or_default().to_owned()
+        }
+        Failure::Problems(problems) => plural(problems.len(), "problem"),
+    }
+}
+
+/// Checks the files, and on a server only what is right as far as the files go.
+fn checked(common: &Common, check: &Check, output: Output) -> Result<Checked, Failure> {
+    let Loaded { set, mut problems, .. } = Directory::of(common)?.load();
+    problems.extend(unsealed(&set, check.sealed.into()));
+    let is_sound = problems.is_empty();
     let sealed = set.migrations.iter().filter(|found| found.sealing == Sealing::Sealed).count();
-    let json = json!({
-        "directory": set.directory,
-        "migrations": set.migrations.len(),
-        "sealed": sealed,
-        "without_statements": not_written_yet(&set).map(|found| set.path_of(&found.file)).collect::<Vec<_>>(),
-        "problems": problems.iter().map(failure::problem).collect::<Vec<_>>(),
-    });
-    output.result(&json, || {
-        format!("{}: {}, {sealed} sealed, no problems", set.directory, plural(set.migrations.len(), "migration"))
+    let mut findings: Vec<_> = problems.into_iter().map(Finding::error).collect();
+    findings.extend(not_written_yet(&set).map(|stub| Finding::without_statement(&set, stub)));
+    let mut checked = Checked {
+        directory: set.directory.clone(),
+        migrations: set.migrations.len(),
+        sealed,
+        without_statements: not_written_yet(&set).map(|found| set.path_of(&found.file)).collect(),
+        findings,
+        replayed: None,
+        against: None,
+    };
+    if is_sound {
+        warn_of_stubs(&set, not_written_yet(&set), &output);
+        on_servers(&set, check, output, &mut checked)?;
+    }
+    Ok(checked)
+}
+
+fn on_servers(set: &Set, check: &Check, output: Output, checked: &mut Checked) -> Result<(), Failure> {
+    // Before anything that takes time.
+    let url = check.against.as_deref().map(against::url).transpose()?;
+    if check.place().is_none() && url.is_none() {
+        return Ok(());
+    }
+    let embedded = embed(set.clone());
+    let reverses = if check.reverse { Reverses::Try } else { Reverses::Leave };
+    block_on(async {
+        if let Some(place) = check.place() {
+            let mut replayed = replay(set, embedded, place, reverses, output).await?;
+            checked.findings.append(&mut replayed.findings);
+            checked.replayed = Some(replayed);
+        }
+        if let Some(url) = url {
+            let against = against::look(embedded, check, &url).await?;
+            let conflicts = against.status.conflicts.iter().map(|conflict| Finding::conflict(set, conflict));
+            checked.findings.extend(conflicts);
+            checked.findings.extend(against.refusal.iter().map(|refusal| Finding::refused(set, refusal)));
+            checked.against = Some(against);
+        }
+        Ok(())
+    })
+}
+
+/// Runs it to its end, or until somebody presses Ctrl-C: then it is dropped, and with it the scratch database.
+fn block_on<T>(checking: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
+        Failure::Failed(format!("cannot start: {error}"), "see that the system has resources left".to_owned())
     })?;
-    warn_of_stubs(&set, not_written_yet(&set), &output);
-    Ok(if problems.is_empty() { exit::DONE } else { exit::PROBLEMS })
+    runtime.block_on(async {
+        match select(pin!(checking), pin!(interrupted())).await {
+            Either::Left((checked, _)) => checked,
+            Either::Right(((), _)) => Err(Failure::Failed(
+                "interrupted".to_owned(),
+                "nothing is left behind: start again when you like".to_owned(),
+            )),
+        }
+    })
+}
+
+/// Waits until the command is told to end.
+async fn interrupted() {
+    #[cfg(unix)]
+    if let Ok(mut terminated) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        select(pin!(tokio::signal::ctrl_c()), pin!(terminated.recv())).await;
+        return;
+    }
+    if tokio::signal::ctrl_c().await.is_err() {
+        // Then the system does what it always does.
+        std::future::pending().await
+    }
 }

@@ -1,9 +1,10 @@
 //! `graven explain`: what a rule finds, why it matters, and what to do.
 
-use graven_source::rule::{Example, RULES, Rule, by_id};
+use graven_source::rule::{Example, Rule};
 use serde_json::{Value, json};
 
 use crate::arguments::Explain;
+use crate::command::check::all_rules;
 use crate::exit::{self, Exit};
 use crate::failure::Failure;
 use crate::output::{BOLD, DIM, Output};
@@ -14,9 +15,13 @@ const WIDTH: usize = 100;
 const ALIKE: f64 = 0.75;
 
 pub(crate) fn run(explain: &Explain, output: &Output) -> Result<Exit, Failure> {
-    let rules = explain.rules.iter().map(|id| by_id(id).ok_or_else(|| unknown(id))).collect::<Result<Vec<_>, _>>()?;
+    let rules = explain
+        .rules
+        .iter()
+        .map(|id| all_rules().find(|rule| rule.id == id).ok_or_else(|| unknown(id)))
+        .collect::<Result<Vec<_>, _>>()?;
     match rules.as_slice() {
-        [] => output.result(&RULES.iter().map(|rule| json(rule)).collect::<Vec<_>>(), list)?,
+        [] => output.result(&all_rules().map(json).collect::<Vec<_>>(), list)?,
         [rule] => output.result(&json(rule), || page(rule))?,
         several => {
             let pages = || several.iter().map(|rule| page(rule)).collect::<Vec<_>>().join("\n");
@@ -27,9 +32,8 @@ pub(crate) fn run(explain: &Explain, output: &Output) -> Result<Exit, Failure> {
 }
 
 fn list() -> String {
-    let width = RULES.iter().map(|rule| rule.id.len()).max().unwrap_or(0);
-    let lines: Vec<String> = RULES
-        .iter()
+    let width = all_rules().map(|rule| rule.id.len()).max().unwrap_or(0);
+    let lines: Vec<String> = all_rules()
         .map(|rule| {
             let finds = wrapped(rule.finds, WIDTH - width - 4).join(&format!("\n{:1$}", "", width + 4));
             format!("  {BOLD}{:width$}{BOLD:#}  {finds}", rule.id)
@@ -119,7 +123,7 @@ fn json(rule: &Rule) -> Value {
 
 fn unknown(id: &str) -> Failure {
     let likeness = |rule: &Rule| strsim::jaro_winkler(rule.id, &id.to_lowercase());
-    let nearest = RULES.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b))).filter(|rule| likeness(rule) > ALIKE);
+    let nearest = all_rules().max_by(|a, b| likeness(a).total_cmp(&likeness(b))).filter(|rule| likeness(rule) > ALIKE);
     let hint = match nearest {
         Some(rule) => format!("did you mean `{}`? `graven explain` lists all rules", rule.id),
         None => "`graven explain` lists all rules".to_owned(),

@@ -102,7 +102,7 @@ impl<'a> Changes<'a> {
             "accepted": self.accepted.iter().map(|line| line_json(line)).collect::<Vec<_>>(),
             "dropped": self.dropped.iter().map(|line| line_json(line)).collect::<Vec<_>>(),
         });
-        output.result(&json, || self.text(&file))
+        Ok(output.result(&json, || self.text(&file))?)
     }
 
     fn text(&self, file: &str) -> String {

@@ -74,18 +74,3 @@ fn sealed_demands_that_all_be_sealed() {
     world.done(&["seal"]);
     world.done(&["check", "--sealed"]);
 }
-
-#[test]
-fn kinds_that_are_not_run_are_refused_by_every_command_that_would_run_them() {
-    let world = World::with_database().with(&[("1_a.sql", "select 1;\n"), ("views.repeatable.sql", "select 1;\n")]);
-    snapshot!("check-kind", world.run(&["check"]));
-    for arguments in [&["apply"][..], &["status"], &["verify"], &["resolve", "1", "--retry"]] {
-        let ran = world.run(arguments);
-        assert_eq!(ran.code, Some(6), "{arguments:?}\n{}", ran.page());
-        assert!(ran.stderr.contains("views.repeatable.sql"), "{arguments:?}");
-    }
-    assert_eq!(
-        world.database().rows("SELECT FROM pg_catalog.pg_tables WHERE schemaname = 'public'").expect("rows").len(),
-        0
-    );
-}

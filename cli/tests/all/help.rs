@@ -16,21 +16,27 @@ fn the_help_of_each_command_shows_what_to_type() {
     snapshot!("help-seal", world.done(&["seal", "--help"]));
     snapshot!("help-renumber", world.done(&["renumber", "--help"]));
     snapshot!("help-check", world.done(&["check", "--help"]));
+    snapshot!("help-summary", world.done(&["summary", "--help"]));
     snapshot!("help-apply", world.done(&["apply", "--help"]));
     snapshot!("help-status", world.done(&["status", "--help"]));
+    snapshot!("help-plan", world.done(&["plan", "--help"]));
     snapshot!("help-verify", world.done(&["verify", "--help"]));
+    snapshot!("help-doctor", world.done(&["doctor", "--help"]));
+    snapshot!("help-repair", world.done(&["repair", "--help"]));
+    snapshot!("help-reset", world.done(&["reset", "--help"]));
     snapshot!("help-resolve", world.done(&["resolve", "--help"]));
     snapshot!("help-revert", world.done(&["revert", "--help"]));
     snapshot!("help-redo", world.done(&["redo", "--help"]));
     snapshot!("help-stamp", world.done(&["stamp", "--help"]));
+    snapshot!("help-script", world.done(&["script", "--help"]));
     snapshot!("help-explain", world.done(&["explain", "--help"]));
 }
 
 #[test]
 fn no_line_of_any_help_is_broken_in_the_middle_of_an_example() {
     for command in [
-        "new", "seal", "renumber", "check", "apply", "status", "verify", "resolve", "revert", "redo", "stamp",
-        "explain",
+        "new", "seal", "renumber", "check", "summary", "apply", "status", "plan", "verify", "doctor", "repair",
+        "reset", "resolve", "revert", "redo", "stamp", "script", "explain",
     ] {
         let ran = World::new().done(&[command, "--help"]);
         let widest = ran.stdout.lines().map(|line| line.chars().count()).max();
@@ -69,7 +75,8 @@ fn what_is_not_understood_exits_with_2_and_says_why() {
         (&["revert", "--steps", "0"], "--steps"),
         (&["revert", "--all", "--to", "3"], "cannot be used with"),
         (&["redo"], "<VERSION>"),
-        (&["check", "--format", "xml"], "human, json"),
+        (&["repair", "3", "--all"], "cannot be used with"),
+        (&["check", "--format", "xml"], "human, json, sarif, github"),
         (&["apply", "--dir"], "a value is required"),
     ] {
         let ran = world.run(arguments);

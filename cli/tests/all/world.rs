@@ -10,7 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// What follows from the machine or the time, and what stands for it in snapshots.
-const REDACTED: [(&str, &str); 12] = [
+const REDACTED: [(&str, &str); 16] = [
     (r"127\.0\.0\.1:\d+/\w+", "[DATABASE]"),
     (r"of database \w+", "of database [NAME]"),
     (r"20\d{12}", "[TIMESTAMP]"),
@@ -20,6 +20,10 @@ const REDACTED: [(&str, &str); 12] = [
     (r#""run": "[0-9a-f-]{36}""#, r#""run": "[RUN]""#),
     (r#""applied_as": "graven/[^"]+""#, r#""applied_as": "[INSTANCE]""#),
     (r"\(graven/[^)]+\)", "([INSTANCE])"),
+    (r"on PostgreSQL [^,]+", "on PostgreSQL [VERSION]"),
+    (r#""server_version": "[^"]+""#, r#""server_version": "[VERSION]""#),
+    (r"\(<code>[0-9a-f]{10}</code>\)", "(<code>[COMMIT]</code>)"),
+    (r#""commit": "[0-9a-f]{40,64}""#, r#""commit": "[COMMIT]""#),
     (r"pid \d+", "pid [PID]"),
     (r"pg_terminate_backend\(\d+\)", "pg_terminate_backend([PID])"),
     (r"\(os error \d+\)", "(os error [NUMBER])"),

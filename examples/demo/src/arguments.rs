@@ -28,6 +28,7 @@ Examples:
   cargo demo -- --exit                 show the race and the summary, and end
   cargo demo -- --instances 8 --exit   a larger race
   cargo demo -- --port 8080            on ports 8080, 8081 and 8082
+  cargo demo -- migrate status         see what the database has that DATABASE_URL names
 
 Each instance answers to:
   GET /              the departure board; JSON for `Accept: application/json`
@@ -63,11 +64,14 @@ pub(crate) struct Launch {
     pub(crate) into_existing: bool,
 }
 
-/// The launcher's other half.
+/// The launcher's other half, and what operators do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run one instance, on DATABASE_URL, until standard input ends. The launcher calls this.
     Serve(Serve),
+
+    /// Look after the database that DATABASE_URL names, with the migrations of this binary.
+    Migrate(graven::cli::Migrate),
 }
 
 /// What one instance is to do.

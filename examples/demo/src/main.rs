@@ -26,5 +26,6 @@ fn main() -> ExitCode {
     match arguments.command {
         None => launcher::run(&arguments.launch),
         Some(Command::Serve(serve)) => instance::run(&serve),
+        Some(Command::Migrate(migrate)) => migrate.run(&service::MIGRATIONS),
     }
 }

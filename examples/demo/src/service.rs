@@ -12,6 +12,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use graven::service::HealthService;
 use graven::{Health, Migrator, Report};
 use serde_json::json;
 
@@ -53,14 +54,20 @@ impl Service {
 
     /// Everything that the service answers to.
     pub(crate) fn router(self) -> Router {
+        let service = Arc::new(self);
+        // Whether this instance may take traffic: 200 or 503, with the counts behind the verdict.
+        let ready = HealthService::new({
+            let service = Arc::clone(&service);
+            move || Arc::clone(&service).health()
+        });
         Router::new()
             .route("/", get(departures))
             .route("/health/live", get(live))
-            .route("/health/ready", get(ready))
-            .with_state(Arc::new(self))
+            .route_service("/health/ready", ready.timeout(PATIENCE))
+            .with_state(service)
     }
 
-    async fn health(&self) -> Result<Health, Unavailable> {
+    async fn health(self: Arc<Self>) -> Result<Health, graven::Error> {
         let mut connection = self.database.connection().await?;
         let health = MIGRATIONS.health(&mut *connection).await?;
         connection.give_back();
@@ -78,13 +85,6 @@ impl Service {
 /// Whether the process is up. It does not ask the database: restarting this process would not bring that back.
 async fn live() -> Json<serde_json::Value> {
     Json(json!({ "live": true }))
-}
-
-/// Whether this instance may take traffic: 200 or 503, with the counts behind the verdict.
-async fn ready(State(service): State<Arc<Service>>) -> Result<Response, Unavailable> {
-    let health = in_time(service.health()).await?;
-    let status = StatusCode::from_u16(health.state.http_status()).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
-    Ok((status, [(header::CACHE_CONTROL, "no-store")], Json(health)).into_response())
 }
 
 /// The departure board, as a page or as JSON.
@@ -124,7 +124,7 @@ async fn in_time<T>(work: impl Future<Output = Result<T, Unavailable>>) -> Resul
 #[derive(Debug, thiserror::Error)]
 enum Unavailable {
     #[error(transparent)]
-    Migrations(#[from] graven::Error),
+    Connection(#[from] graven::Error),
     #[error("the database did not answer the query")]
     Query(#[from] tokio_postgres::Error),
     #[error("the database did not answer within {PATIENCE:?}")]
@@ -135,7 +135,7 @@ impl IntoResponse for Unavailable {
     /// The client learns that the database is away; the particulars are for the log.
     fn into_response(self) -> Response {
         match &self {
-            Self::Migrations(error) => tracing::warn!(cause = cause(error), "{error}"),
+            Self::Connection(error) => tracing::warn!(cause = cause(error), "{error}"),
             Self::Query(error) => {
                 tracing::warn!(cause = cause(&self), code = error.code().map(|code| code.code()), "{self}")
             }

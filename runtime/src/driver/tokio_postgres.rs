@@ -111,10 +111,14 @@ pub async fn connect(url: &str) -> Result<Client, Error> {
 
 /// The same, with what cancels the statement that is under way when it is dropped.
 pub(crate) async fn connect_cancelling(url: &str) -> Result<(Client, CancelOnDrop), Error> {
-    let target = Target::parse(url)?;
+    connect_to(&Target::parse(url)?).await
+}
+
+/// The same for a target that is parsed already.
+pub(crate) async fn connect_to(target: &Target) -> Result<(Client, CancelOnDrop), Error> {
     match tls::connector(&target.tls) {
-        Ok(Some(connector)) => open(&target, connector).await,
-        Ok(None) => open(&target, tokio_postgres::NoTls).await,
+        Ok(Some(connector)) => open(target, connector).await,
+        Ok(None) => open(target, tokio_postgres::NoTls).await,
         Err(source) => Err(Error::Connect { target: target.shown(), source }),
     }
 }

@@ -33,6 +33,10 @@ impl Error {
             )),
             // Each obstacle has its own remedy.
             Self::NotRevertible { .. } => None,
+            #[cfg(feature = "tokio-postgres")]
+            Self::ResetRefused { .. } => None,
+            #[cfg(feature = "tokio-postgres")]
+            Self::ResetUnfinished { left, .. } => Some(format!("reset it again, which goes on from here; or, {left}")),
             Self::NotHighest { version, .. } => {
                 Some(format!("revert those first: `graven revert --to {version}` (in code, `Migrator::revert`)"))
             }
@@ -49,6 +53,7 @@ impl Error {
                     format!("the nearest that the set has: {}; `graven status` lists all", nearest.join(", "))
                 }
             }),
+            Self::EmptyRange { from, to } => Some(format!("the first version comes first: from {to} to {from}")),
             Self::HistoryElsewhere { found, history } => Some(format!(
                 "say which one is meant: `history = \"{found}\"` goes on with that one, `history = \"{history}\"` \
                  begins a new one"

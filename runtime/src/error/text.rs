@@ -30,6 +30,11 @@ pub(super) fn obstacles_line(obstacles: &[Obstacle]) -> String {
     format!("cannot revert: {}{more}", shown.join("; "))
 }
 
+#[cfg(feature = "tokio-postgres")]
+pub(super) fn refusals_line(refusals: &[crate::reset::Refusal]) -> String {
+    refusals.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
 pub(super) fn applied_after(above: &[Version]) -> String {
     let versions: Vec<String> = above.iter().map(ToString::to_string).collect();
     format!("{} {} applied", versions.join(", "), if versions.len() == 1 { "is" } else { "are" })

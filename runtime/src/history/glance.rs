@@ -20,14 +20,24 @@ pub(crate) enum Asking<'a> {
     /// Every row.
     Rows,
     /// Whether they begin with this version and all of them have this digest; and every row if not.
-    Digest(Version, &'a [u8; 32]),
+    Digest(Version, &'a [u8; 32], Names),
+}
+
+/// Whether names are part of a digest: those of repeatables are, which have no version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Names {
+    None,
+    OfRepeatables,
 }
 
 impl Asking<'_> {
     /// The way that suits a set.
     pub(crate) fn about(set: &Migrations) -> Self {
         match (set.digest, set.migrations.first()) {
-            (Some(digest), Some(first)) if set.len() > MOST_ROWS => Asking::Digest(first.version, digest),
+            (Some(digest), Some(first)) if set.rows() > MOST_ROWS => {
+                let names = if set.repeatables.is_empty() { Names::None } else { Names::OfRepeatables };
+                Asking::Digest(first.version, digest, names)
+            }
             _ => Asking::Rows,
         }
     }
@@ -61,7 +71,7 @@ pub(crate) fn glance(wanted: &Wanted, namespace: &str, asking: Asking<'_>, proce
          SELECT CURRENT_TIMESTAMP, pg_catalog.statement_timestamp(), current_catalog{place}{process};\n{}",
         match asking {
             Asking::Rows => format!("SELECT {COLUMNS} {from}"),
-            Asking::Digest(first, digest) => compare(first, digest, &from),
+            Asking::Digest(first, digest, names) => compare(first, digest, names, &from),
         }
     )
 }
@@ -70,13 +80,21 @@ pub(crate) fn glance(wanted: &Wanted, namespace: &str, asking: Asking<'_>, proce
 const COLUMNS: &str = "h.version, h.name, h.checksum, h.state, h.format";
 
 /// One row with a yes, or the rows with a no. The digest is that of graven-source.
-fn compare(first: Version, digest: &[u8; 32], from: &str) -> String {
+fn compare(first: Version, digest: &[u8; 32], names: Names, from: &str) -> String {
+    // What no migration needs is not asked for: see above.
+    let (delimiter, order) = match names {
+        Names::None => ("pg_catalog.int8send(h.version)", "h.version"),
+        Names::OfRepeatables => (
+            "COALESCE(pg_catalog.int8send(h.version), pg_catalog.convert_to(h.name, 'UTF8'))",
+            "h.version, h.name COLLATE pg_catalog.\"C\"",
+        ),
+    };
     let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     // A delimiter goes before each value but the first, and none where the version is NULL. LATERAL and OFFSET keep the rows from being read before the verdict.
     format!(
         "SELECT d.same, x.version, x.name, x.checksum, x.state, x.format FROM (\
          SELECT pg_catalog.byteaeq(pg_catalog.sha256(\
-         pg_catalog.string_agg(h.checksum, pg_catalog.int8send(h.version) ORDER BY h.version)), {digest}) \
+         pg_catalog.string_agg(h.checksum, {delimiter} ORDER BY {order})), {digest}) \
          AND pg_catalog.int8eq(pg_catalog.min(h.version), '{first}') \
          AND pg_catalog.bool_and(pg_catalog.texteq(h.state, 'applied') AND pg_catalog.int2eq(h.format, '1')) AS same {from}) d \
          LEFT JOIN LATERAL (SELECT {COLUMNS} {from} AND d.same IS NOT TRUE OFFSET 0) x ON true",

@@ -143,7 +143,7 @@ fn rows(table: &str, namespace: &str, detail: Detail) -> String {
         // In a form that no setting of the session changes: ISO 8601, in UTC.
         Detail::Full => {
             ", pg_catalog.to_char(h.applied_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), h.applied_by, \
-             h.applied_as, EXTRACT(epoch FROM h.duration)::float8::text, h.run::text"
+             h.applied_as, EXTRACT(epoch FROM h.duration)::float8::text, h.run::text, h.baseline"
         }
     };
     format!(

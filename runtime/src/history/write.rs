@@ -1,6 +1,8 @@
 //! Writing the history: the table, claims, progress. Each is one statement, whose text is made here and sent elsewhere.
 
-use graven_source::{Checksum, Version};
+use std::fmt::Display;
+
+use graven_source::{Checksum, Kind, Version};
 
 use super::{Doubt, FORMAT, Table};
 use crate::migrations::Migration;
@@ -31,6 +33,7 @@ pub(crate) fn create(table: &Table) -> String {
          duration interval, \
          run uuid NOT NULL, \
          format smallint NOT NULL, \
+         baseline bigint, \
          PRIMARY KEY (namespace, id)\
          )",
     )
@@ -48,6 +51,55 @@ pub(crate) fn claim(table: &Table, migration: &Migration, claimant: &Claimant) -
     insert(table, migration, claimant, "'applied', 1, 1, false")
 }
 
+/// Claims all that a baseline stands for, in the transaction in which the baseline runs: of their own statements none has.
+/// Whoever runs one of them, or another baseline, trips over its row.
+pub(crate) fn claim_covered(table: &Table, covered: &[Migration], baseline: Version, claimant: &Claimant) -> String {
+    let row = |migration: &Migration| {
+        let total = migration.details().units.len().max(1);
+        format!(
+            "({}::int8, {}::text, {}, {total})",
+            migration.version,
+            literal(migration.name()),
+            bytes(&migration.checksum)
+        )
+    };
+    let rows: Vec<String> = covered.iter().map(row).collect();
+    format!(
+        "INSERT INTO {} ({COLUMNS}, baseline) SELECT {namespace}, m.version::text, m.version, m.name, 'versioned', m.checksum, \
+         'applied', 0, m.total, false, pg_catalog.clock_timestamp(), current_user, {applied_as}, {run}, {FORMAT}, {baseline} \
+         FROM (VALUES {}) AS m(version, name, checksum, total)",
+        table.qualified(),
+        rows.join(",\n"),
+        namespace = literal(&table.namespace),
+        applied_as = literal(&claimant.applied_as),
+        run = literal(&claimant.run),
+    )
+}
+
+/// Claims a repeatable that was applied before, as its row was seen, and fails with [`NOT_THERE`] where it is not so any more.
+pub(crate) fn claim_again(table: &Table, migration: &Migration, recorded: &Checksum, claimant: &Claimant) -> String {
+    let set = format!(
+        "checksum = {}, applied_at = pg_catalog.clock_timestamp(), applied_by = current_user, applied_as = {}, \
+         duration = NULL, run = {}, format = {FORMAT}",
+        bytes(&migration.checksum),
+        literal(&claimant.applied_as),
+        literal(&claimant.run),
+    );
+    format!(
+        "WITH again AS ({} AND checksum = {} RETURNING 1) {ONE_OR_NOT_THERE} FROM again",
+        update(table, id(migration), &set),
+        bytes(recorded.as_bytes()),
+    )
+}
+
+/// The key of a migration's row, beside the namespace. No version is a repeatable's: they end in a word.
+pub(crate) fn id(migration: &Migration) -> String {
+    match migration.number() {
+        Some(version) => version.to_string(),
+        None => format!("{}{}", migration.name(), Kind::Repeatable.suffix()),
+    }
+}
+
 /// Claims a non-transactional migration, and has the server say so: nothing of it has run yet, and its first unit is about
 /// to.
 pub(crate) fn claim_started(table: &Table, migration: &Migration, claimant: &Claimant, first: Doubt) -> String {
@@ -60,19 +112,21 @@ fn insert(table: &Table, migration: &Migration, claimant: &Claimant, progress: &
 }
 
 fn insert_into(table: &Table) -> String {
-    format!(
-        "INSERT INTO {} (namespace, id, version, name, kind, checksum, state, statements_done, \
-         statements_total, in_doubt, applied_at, applied_by, applied_as, run, format) VALUES ",
-        table.qualified()
-    )
+    format!("INSERT INTO {} ({COLUMNS}) VALUES ", table.qualified())
 }
+
+/// The columns that every row has from the beginning.
+const COLUMNS: &str = "namespace, id, version, name, kind, checksum, state, statements_done, statements_total, in_doubt, \
+                       applied_at, applied_by, applied_as, run, format";
 
 fn values(table: &Table, migration: &Migration, claimant: &Claimant, progress: &str) -> String {
     format!(
-        "({namespace}, '{version}', {version}, {name}, \
-         'versioned', {checksum}, {progress}, pg_catalog.clock_timestamp(), current_user, {applied_as}, {run}, {FORMAT})",
+        "({namespace}, {id}, {version}, {name}, \
+         '{kind}', {checksum}, {progress}, pg_catalog.clock_timestamp(), current_user, {applied_as}, {run}, {FORMAT})",
         namespace = literal(&table.namespace),
-        version = migration.version,
+        id = literal(&id(migration)),
+        version = migration.number().map_or_else(|| "NULL".to_owned(), |version| version.to_string()),
+        kind = migration.kind(),
         name = literal(migration.name()),
         checksum = bytes(&migration.checksum),
         applied_as = literal(&claimant.applied_as),
@@ -96,33 +150,36 @@ pub(crate) fn stamp(table: &Table, migrations: &[&'static Migration], claimant: 
 pub(crate) fn take_back(table: &Table, version: Version, recorded: &Checksum) -> String {
     format!(
         "WITH gone AS (DELETE FROM {} WHERE namespace = {} AND id = '{version}' AND state = 'applied' \
-         AND checksum = {} RETURNING 1) SELECT CASE WHEN pg_catalog.count(*) = 1 THEN '1' \
-         ELSE 'not applied any more' END::pg_catalog.int4 FROM gone",
+         AND checksum = {} RETURNING 1) {ONE_OR_NOT_THERE} FROM gone",
         table.qualified(),
         literal(&table.namespace),
         bytes(recorded.as_bytes()),
     )
 }
 
-/// The SQLSTATE of a text that is no number, by which [`take_back`] says that there is no such row.
+/// Fails where not one row was changed: a statement of its own would be needed otherwise, and the reply to it.
+const ONE_OR_NOT_THERE: &str =
+    "SELECT CASE WHEN pg_catalog.count(*) = 1 THEN '1' ELSE 'not applied any more' END::pg_catalog.int4";
+
+/// The SQLSTATE of a text that is no number, by which [`take_back`] and [`claim_again`] say that there is no such row.
 pub(crate) const NOT_THERE: &str = "22P02";
 
 /// With what the answer to [`finish`] begins, before the run.
 pub(crate) const FINISHED: &str = "graven finished ";
 
 /// Sets the duration of a migration that was claimed in this transaction, and has the server say so.
-pub(crate) fn finish(table: &Table, version: Version, claimant: &Claimant) -> String {
+pub(crate) fn finish(table: &Table, id: impl Display, claimant: &Claimant) -> String {
     format!(
         "{} RETURNING {}, EXTRACT(epoch FROM duration)::float8::text",
-        update(table, version, "duration = pg_catalog.clock_timestamp() - applied_at"),
+        update(table, id, "duration = pg_catalog.clock_timestamp() - applied_at"),
         literal(&format!("{FINISHED}{}", claimant.run)),
     )
 }
 
 /// Changes nothing, in a commit that waits until it and all before it are on disk.
-pub(crate) fn flush(table: &Table, version: Version) -> String {
+pub(crate) fn flush(table: &Table, id: impl Display) -> String {
     // A transaction that writes nothing would not wait.
-    format!("BEGIN;\nSET LOCAL synchronous_commit = on;\n{};\nCOMMIT", update(table, version, "duration = duration"))
+    format!("BEGIN;\nSET LOCAL synchronous_commit = on;\n{};\nCOMMIT", update(table, id, "duration = duration"))
 }
 
 /// Takes over a row that an earlier run left, and has the server say what that run had noted: the unit after `done` is
@@ -213,10 +270,11 @@ fn fenced(change: &str, run: &str) -> String {
     format!("{change} AND state = 'started' AND run = {} RETURNING 1", literal(run))
 }
 
-fn update(table: &Table, version: Version, set: &str) -> String {
+fn update(table: &Table, id: impl Display, set: &str) -> String {
     format!(
-        "UPDATE {} SET {set} WHERE namespace = {} AND id = '{version}'",
+        "UPDATE {} SET {set} WHERE namespace = {} AND id = {}",
         table.qualified(),
-        literal(&table.namespace)
+        literal(&table.namespace),
+        literal(&id.to_string())
     )
 }

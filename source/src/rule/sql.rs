@@ -127,6 +127,27 @@ pub static NEEDS_NO_TRANSACTION: Rule = Rule {
     ]),
 };
 
+/// A baseline or a repeatable without a transaction.
+pub static NEEDS_TRANSACTION: Rule = Rule {
+    id: "needs-transaction",
+    finds: "a baseline or a repeatable says `transaction = off`",
+    why: "Its text and what the history says of it are one transaction. Cut off in the middle of a baseline, a database \
+          would be at no version at all; and half of a repeatable would stand beside a checksum that speaks of all of it.",
+    remedy: "Delete the directive. Where a statement cannot run in a transaction: a baseline needs no CONCURRENTLY, since \
+             nobody is at work on a fresh database, and the statement of a repeatable belongs into a versioned migration.",
+    good: Example::new(&[
+        ("0001_create_users.sql", b"create table users (id bigint primary key);\n"),
+        ("0001_all.baseline.sql", b"create table users (id bigint primary key);\n"),
+        ("user_names.repeatable.sql", b"create or replace view user_ids as select id from users;\n"),
+        ("seal.lock", b""),
+    ]),
+    bad: Example::new(&[
+        ("0001_create_users.sql", b"create table users (id bigint primary key);\n"),
+        ("0001_all.baseline.sql", b"-- graven: transaction = off\ncreate table users (id bigint primary key);\n"),
+        ("seal.lock", b""),
+    ]),
+};
+
 /// BEGIN, COMMIT and their like, where they cannot be what was meant.
 pub static TRANSACTION_CONTROL: Rule = Rule {
     id: "transaction-control",

@@ -20,8 +20,11 @@ pub(super) const ENOUGH: usize = 100;
 pub(super) fn check(path: &str, kind: Kind, text: &str, problems: &mut Vec<Problem>) -> (Directives, Control) {
     let (directives, refused) = directive::parse(text);
     let transaction = directives.transaction;
-    let mut file = File { path, text, found: Vec::new(), left_out: 0 };
+    let mut file = File { path, kind, text, found: Vec::new(), left_out: 0 };
     file.section(kind);
+    if transaction == Transaction::Off {
+        file.needs_transaction();
+    }
     let control = match statement::split(text) {
         Ok(statements) => {
             refused.iter().for_each(|refused| file.directive(refused));
@@ -44,6 +47,7 @@ pub(super) fn check(path: &str, kind: Kind, text: &str, problems: &mut Vec<Probl
 
 struct File<'a> {
     path: &'a str,
+    kind: Kind,
     text: &'a str,
     /// What is wrong, where, and what stands beside the caret.
     found: Vec<(Range<usize>, &'static str, Problem)>,
@@ -138,6 +142,28 @@ impl File<'_> {
         self.found.push((section.span, "what follows would run, too", problem));
     }
 
+    /// What is applied with a row that stands for all of it cannot be applied by halves.
+    fn needs_transaction(&mut self) {
+        if !matches!(self.kind, Kind::Baseline | Kind::Repeatable) {
+            return;
+        }
+        let message = format!("a {} migration cannot run without a transaction", self.kind);
+        let problem = self
+            .problem(&rule::NEEDS_TRANSACTION, message)
+            .note("cut off in the middle, it would leave a database of which the history says nothing true")
+            .help("delete the directive")
+            .help(self.instead_of_no_transaction());
+        self.found.push((directive_span(self.text), "", problem));
+    }
+
+    /// What to do where a baseline or a repeatable holds what cannot run in a transaction.
+    fn instead_of_no_transaction(&self) -> &'static str {
+        match self.kind {
+            Kind::Baseline => "leave out CONCURRENTLY: nobody is at work on a fresh database",
+            _ => "put what cannot run in a transaction into a versioned migration",
+        }
+    }
+
     fn needs_no_transaction(&mut self, statement: &Statement, command: &str, beside: usize) {
         if self.is_enough() {
             return;
@@ -146,6 +172,7 @@ impl File<'_> {
             .problem(&rule::NEEDS_NO_TRANSACTION, format!("{command} cannot run inside a transaction"))
             .note("a migration is one transaction unless it says otherwise, and PostgreSQL would refuse the statement")
             .help(match beside {
+                _ if matches!(self.kind, Kind::Baseline | Kind::Repeatable) => self.instead_of_no_transaction(),
                 1 => "write `-- graven: transaction = off` as the first line of the file",
                 _ => "put it into a migration of its own whose first line is `-- graven: transaction = off`",
             });
@@ -219,6 +246,9 @@ impl File<'_> {
         let help = match (refused.reason, transaction) {
             (ControlReason::RefusedInBlock { .. }, _) => "take it out of the block, before BEGIN or after COMMIT",
             (ControlReason::NeverClosed, Transaction::Off) => "end the block with COMMIT",
+            (ControlReason::Options, _) if matches!(self.kind, Kind::Baseline | Kind::Repeatable) => {
+                "delete the options"
+            }
             (ControlReason::Options, _) => {
                 "delete the options, or write `-- graven: transaction = off` as the first line of the file: the block \
                  is then sent as it stands"
@@ -236,4 +266,16 @@ impl File<'_> {
         let problem = self.problem(rule, refused.reason.to_string()).note(note).help(help);
         self.found.push((refused.span.clone(), "", problem));
     }
+}
+
+/// The line of the head that switches the transaction off.
+fn directive_span(text: &str) -> Range<usize> {
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        if line.to_ascii_lowercase().contains("transaction") {
+            return start..start + line.trim_end().len();
+        }
+        start += line.len();
+    }
+    0..text.lines().next().map_or(0, str::len)
 }

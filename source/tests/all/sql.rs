@@ -67,6 +67,32 @@ fn reverses_baselines_and_repeatables_are_held_to_the_same_rules() {
 }
 
 #[test]
+fn a_baseline_and_a_repeatable_are_not_told_to_switch_the_transaction_off() {
+    let package = Package::new(&[
+        ("1_a.sql", "-- graven: transaction = off\nvacuum;"),
+        (
+            "1_a.baseline.sql",
+            "\n-- graven: retries = 1\n-- graven: transaction = off\ncreate index concurrently on t (a);",
+        ),
+        ("r.repeatable.sql", "-- no-transaction\nselect 1;"),
+        ("s.repeatable.sql", "vacuum;"),
+        ("seal.lock", ""),
+    ]);
+    let broken = package.broken();
+    let broken: Vec<_> = broken.iter().map(|(rule, place)| (*rule, place.as_str())).collect();
+    assert_eq!(
+        broken,
+        [
+            ("needs-transaction", "migrations/1_a.baseline.sql:3:1"),
+            ("needs-transaction", "migrations/r.repeatable.sql:1:1"),
+            ("needs-no-transaction", "migrations/s.repeatable.sql:1:1"),
+        ]
+    );
+    let help: Vec<String> = package.load().problems.into_iter().flat_map(|problem| problem.help).collect();
+    assert!(!help.iter().any(|help| help.contains("transaction = off")), "{help:?}");
+}
+
+#[test]
 fn what_a_file_says_of_itself_is_in_the_set() {
     let text = "-- graven: transaction = off\n-- graven: lock_timeout = 2s\n-- graven: retries = 3\n\
                 set work_mem = '1GB';\ncreate index concurrently \"I\" on s.t (a);\nbegin;\nselect 1;\ncommit;\n";

@@ -94,7 +94,7 @@ pub(crate) fn without_locks(database: &Database) -> Proxy {
 
 /// The versions that a run applied, in order.
 pub(crate) fn versions(report: &Report) -> Vec<i64> {
-    report.applied.iter().map(|applied| applied.version.value()).collect()
+    report.applied.iter().map(|applied| applied.version.unwrap().value()).collect()
 }
 
 /// The history in the schema `public`, a line a row.

@@ -19,9 +19,9 @@ async fn a_failure_in_the_middle_leaves_nothing_of_its_file_and_all_before_it() 
         ("0003_c.sql", "CREATE TABLE d ()"),
     ]);
     let error = directory.load().run(&mut client).await.unwrap_err();
-    assert_eq!(error.applied().iter().map(|applied| applied.version.value()).collect::<Vec<_>>(), [1]);
+    assert_eq!(error.applied().iter().map(|applied| applied.version.unwrap().value()).collect::<Vec<_>>(), [1]);
     let failed = failed(Err(error));
-    assert_eq!((failed.version.value(), failed.name.as_str(), failed.attempts), (2, "b", 1));
+    assert_eq!((failed.version.unwrap().value(), failed.name.as_str(), failed.attempts), (2, "b", 1));
     assert_eq!((failed.file.as_str(), failed.line, failed.column), ("migrations/0002_b.sql", Some(4), Some(5)));
     assert_eq!(
         failed.to_string(),
@@ -125,7 +125,7 @@ async fn a_syntax_error_in_a_file_spares_those_before_and_the_lock() {
         ("3_d.sql", "CREATE TABLE d ()"),
     ];
     let failed = failed(set(&files).run(&mut client).await);
-    assert_eq!((failed.version.value(), failed.applied.len(), failed.line), (2, 1, Some(2)));
+    assert_eq!((failed.version.unwrap().value(), failed.applied.len(), failed.line), (2, 1, Some(2)));
     assert_eq!(history(&database), ["1 a applied"]);
     assert_eq!(
         value(
@@ -148,7 +148,7 @@ async fn a_deferred_constraint_that_fails_at_commit_takes_the_migration_back() {
     ];
     let failed = failed(set(&files).run(&mut client).await);
     let Cause::Server(error) = &failed.cause else { panic!("{failed:?}") };
-    assert_eq!((failed.version.value(), error.sqlstate.as_str()), (2, "23503"));
+    assert_eq!((failed.version.unwrap().value(), error.sqlstate.as_str()), (2, "23503"));
     // It is no statement's fault that could be shown.
     assert_eq!(failed.line, None);
     assert_eq!(history(&database), ["1 a applied"]);
@@ -301,7 +301,7 @@ async fn a_connection_that_is_ended_in_the_middle_leaves_nothing_and_a_rerun_goe
     let migrations = directory.load();
     let (result, ()) = tokio::join!(migrations.run(&mut client), kill);
     let failed = failed(result);
-    assert_eq!((failed.version.value(), failed.applied.len()), (2, 1));
+    assert_eq!((failed.version.unwrap().value(), failed.applied.len()), (2, 1));
     let page = Error::MigrationFailed(failed).explain();
     assert!(page.contains("57P01") || page.contains("the connection was lost"), "{page}");
     assert!(page.contains("start again") && !page.contains("correct the file"), "{page}");

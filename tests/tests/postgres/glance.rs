@@ -35,7 +35,7 @@ pub(crate) fn in_memory(migrations: i64) -> Migrations {
     };
     let versions = || (1..=migrations).map(|number| number * 10);
     let pair = |version| (Version::new(version).unwrap(), Checksum::from_bytes(checksum(version)));
-    let digest = Box::leak(Box::new(digest::of(versions().map(pair))));
+    let digest = Box::leak(Box::new(digest::of(versions().map(pair), [])));
     let migrations: Vec<_> = versions().map(migration).collect();
     private::with_digest(private::migrations(migrations.leak(), "migrations", None, None, ""), digest)
 }

@@ -84,7 +84,7 @@ async fn who_waits_takes_over_when_the_holder_dies() {
     };
     let (report, ()) = tokio::join!(migrations.run(&mut client), kill);
     assert_eq!(versions(&report.unwrap()), [2]);
-    assert_eq!(failed(held.run.await.unwrap()).version.value(), 2);
+    assert_eq!(failed(held.run.await.unwrap()).version.unwrap().value(), 2);
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ mod grammar;
 mod wire;
 
 #[path = "../../../source/tests/all/nasty.rs"]
-mod nasty;
+pub(crate) mod nasty;
 
 use graven_source::statement::{Statement, StatementKind, split};
 use graven_testkit::Database;

@@ -165,7 +165,7 @@ async fn what_had_been_applied_is_said_with_an_error_of_any_kind() {
     ];
     let error = set(&files).run(&mut client).await.unwrap_err();
     assert!(matches!(&error, Error::Stopped { .. }), "{error:?}");
-    assert_eq!(error.applied().iter().map(|applied| applied.version.value()).collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(error.applied().iter().map(|applied| applied.version.unwrap().value()).collect::<Vec<_>>(), [1, 2]);
     assert!(error.explain().contains("applied before it in this run: 1 a, 2 b"), "{}", error.explain());
     assert!(!exists(&database, "c"));
 }

@@ -1,0 +1,85 @@
+//! What can be said to `graven check`.
+
+use clap::{Args, ValueEnum};
+
+use super::scratch::Place;
+
+/// The heading under which `--help` lists what needs a server.
+const ON_A_SERVER: &str = "On a server";
+
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  graven check                        in a pre-commit hook: the files alone, in no time
+  graven check --sealed               in CI, before a release
+  graven check --database             in CI: PostgreSQL's own word on syntax and order
+  graven check --reverse              that what was reverted is as it was before
+  graven check --against              what `graven apply` would do to the database of DATABASE_URL
+  graven check --format github        in GitHub Actions: each problem at its line
+  graven explain RULE                 what a rule that was broken means
+
+`--database` and `--reverse` write to a database that is made for the check and dropped after it,
+however it ends. Without a URL its server is started for it and removed, too: PostgreSQL must be
+installed, or npm, with which it is fetched; GRAVEN_PG_VERSION=17 chooses one. With a URL the role
+needs CREATEDB, no other database is touched, and only what migrations make for the whole server,
+such as a role, stays. `--against` never writes.
+
+It exits with 6 for what is wrong with the files, with 3 where PostgreSQL refuses a migration, and
+with 4 where a run would refuse the database of `--against`; that migrations are pending is fine.")]
+pub(crate) struct Check {
+    /// Demand that all migrations be sealed, as a release build does
+    #[arg(long)]
+    pub(crate) sealed: bool,
+
+    /// How to print what was found; `json` is the same as --json [default: human]
+    #[arg(long, value_enum, conflicts_with = "json")]
+    pub(crate) format: Option<Format>,
+
+    /// Apply all migrations to an empty database, on a throwaway server or on that of the URL
+    #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = "", help_heading = ON_A_SERVER)]
+    pub(crate) database: Option<String>,
+
+    /// There, revert each migration right after it, compare the schema with the one before, and apply it again
+    #[arg(long, help_heading = ON_A_SERVER)]
+    pub(crate) reverse: bool,
+
+    /// Look what a run would do to this database [default URL: that of DATABASE_URL]
+    #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = "", help_heading = ON_A_SERVER)]
+    pub(crate) against: Option<String>,
+
+    /// With --against: the history table, `table` or `schema.table`
+    #[arg(long, value_name = "TABLE", requires = "against", help_heading = ON_A_SERVER)]
+    pub(crate) history: Option<String>,
+
+    /// With --against: the set's namespace in the history table
+    #[arg(long, value_name = "NAME", requires = "against", help_heading = ON_A_SERVER)]
+    pub(crate) namespace: Option<String>,
+
+    /// With --against: the role to look as
+    #[arg(long, value_name = "ROLE", requires = "against", help_heading = ON_A_SERVER)]
+    pub(crate) role: Option<String>,
+}
+
+/// How to print what was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Human,
+    /// The result as one object
+    Json,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// Annotations of GitHub Actions, each at its line
+    Github,
+}
+
+impl Check {
+    /// Where to make the empty database, if one is wanted.
+    pub(crate) fn place(&self) -> Option<Place<'_>> {
+        match self.database.as_deref().map(str::trim) {
+            Some("") => Some(Place::Throwaway),
+            Some(url) => Some(Place::Server(url)),
+            None => self.reverse.then_some(Place::Throwaway),
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! What git knows of a migrations directory at an earlier commit. It reads, and changes nothing.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use graven_source::file_name::SEAL_FILE;
+use graven_source::seal::Seal;
+
+use crate::failure::Failure;
+
+/// A commit to compare with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Base {
+    /// As it was named or found: `origin/main`.
+    pub(crate) named: String,
+    /// Its full name.
+    pub(crate) commit: String,
+}
+
+/// What happened to a file since.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Added,
+    Modified,
+    Deleted,
+}
+
+impl Base {
+    /// What the user named.
+    pub(crate) fn named(directory: &Path, named: &str) -> Result<Self, Failure> {
+        match commit_of(directory, named) {
+            Some(commit) => Ok(Self { named: named.to_owned(), commit }),
+            None if git(directory, ["rev-parse", "--git-dir"]).is_none() => Err(Failure::Usage(
+                "there is no git repository to compare with".to_owned(),
+                "leave `--since` away: then it tells of all that is not sealed".to_owned(),
+            )),
+            None => Err(Failure::Usage(
+                format!("git knows no commit `{named}`"),
+                "name a commit, a branch or a tag that is there; a shallow clone may lack it (`git fetch`)".to_owned(),
+            )),
+        }
+    }
+
+    /// The commit at which the branch left the one that it is to be merged into.
+    pub(crate) fn found(directory: &Path) -> Option<Self> {
+        let said = |variable: &str| std::env::var(variable).ok().filter(|value| !value.trim().is_empty());
+        let candidates = [
+            said("GITHUB_BASE_REF").map(|base| format!("origin/{base}")),
+            said("CI_MERGE_REQUEST_DIFF_BASE_SHA"),
+            Some("origin/HEAD".to_owned()),
+            Some("origin/main".to_owned()),
+            Some("origin/master".to_owned()),
+            Some("main".to_owned()),
+            Some("master".to_owned()),
+        ];
+        candidates.into_iter().flatten().find_map(|named| {
+            let tip = commit_of(directory, &named)?;
+            let commit = git(directory, ["merge-base", "HEAD", &tip])?.trim().to_owned();
+            Some(Self { named, commit })
+        })
+    }
+
+    /// The files of the directory that are not what they were then. Names without the directory.
+    pub(crate) fn changed_files(&self, directory: &Path) -> Result<BTreeMap<String, Fate>, Failure> {
+        let failed = || {
+            Failure::Failed(
+                format!("git cannot compare {} with {}", directory.display(), self.named),
+                "`git status` there says more".to_owned(),
+            )
+        };
+        let diff =
+            ["diff", "--name-status", "--no-renames", "--no-ext-diff", "--relative", "-z", &self.commit, "--", "."];
+        let changed = git(directory, diff).ok_or_else(failed)?;
+        let untracked =
+            git(directory, ["ls-files", "--others", "--exclude-standard", "-z", "--", "."]).ok_or_else(failed)?;
+        let mut files = fates(&changed);
+        // One that was deleted and lies there again without being tracked is not new.
+        for file in untracked.split('\0').filter(|file| !file.is_empty()) {
+            files.entry(file.to_owned()).and_modify(|fate| *fate = Fate::Modified).or_insert(Fate::Added);
+        }
+        Ok(files)
+    }
+
+    /// The seal file as it was then, as far as it makes sense.
+    pub(crate) fn seal(&self, directory: &Path) -> Option<Seal> {
+        let text = git(directory, ["show", &format!("{}:./{SEAL_FILE}", self.commit)])?;
+        Seal::parse(&graven_source::normalise(text)).ok()
+    }
+}
+
+/// What `git diff --name-status -z` says: a letter and a name by turns.
+fn fates(changed: &str) -> BTreeMap<String, Fate> {
+    let mut words = changed.split('\0');
+    let mut fates = BTreeMap::new();
+    while let (Some(letter), Some(file)) = (words.next(), words.next()) {
+        let fate = match letter {
+            "A" => Fate::Added,
+            "D" => Fate::Deleted,
+            _ => Fate::Modified,
+        };
+        fates.insert(file.to_owned(), fate);
+    }
+    fates
+}
+
+fn commit_of(directory: &Path, named: &str) -> Option<String> {
+    let commit = format!("{named}^{{commit}}");
+    let found = git(directory, ["rev-parse", "--verify", "--quiet", "--end-of-options", &commit])?;
+    Some(found.trim().to_owned())
+}
+
+/// What git prints. `None` where there is no git, or it fails.
+fn git<A: AsRef<OsStr>>(directory: &Path, arguments: impl IntoIterator<Item = A>) -> Option<String> {
+    let mut command = Command::new("git");
+    command.arg("-C").arg(directory).args(arguments).stdin(Stdio::null());
+    let output = command.env("GIT_OPTIONAL_LOCKS", "0").env("LC_ALL", "C").output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Fate, fates};
+
+    #[test]
+    fn names_are_read_with_whatever_is_in_them() {
+        let fates = fates("A\x001_a b.sql\0M\x002\n.sql\0D\0é.sql\0T\0link.sql\0");
+        let expected = [
+            ("1_a b.sql", Fate::Added),
+            ("2\n.sql", Fate::Modified),
+            ("link.sql", Fate::Modified),
+            ("é.sql", Fate::Deleted),
+        ];
+        assert_eq!(fates.iter().map(|(file, fate)| (file.as_str(), *fate)).collect::<Vec<_>>(), expected);
+        assert!(super::fates("").is_empty());
+    }
+}

@@ -1,0 +1,186 @@
+//! The action for GitHub and the recipe for GitLab, their steps run as they stand.
+
+use std::fmt::Write as _;
+
+use yaml_rust2::Yaml;
+
+use crate::page::Page;
+use crate::server::Server;
+use crate::world::World;
+use crate::yaml::{action, parse};
+
+const GOOD: (&str, &str) = ("migrations/0001_create_users.sql", "CREATE TABLE users (id bigint);\n");
+
+/// Stands in for cargo: says what it was asked for, and puts the command where it was asked to.
+const CARGO: &str = "\
+#!/bin/sh
+echo \"$@\" >> \"$HOME/cargo\"
+if [ \"$8\" ]; then
+    echo \"too much: $*\"
+    exit 1
+fi
+case \"$*\" in
+*--root*) mkdir -p .graven/bin && ln -s \"$(command -v graven)\" .graven/bin/graven ;;
+esac
+";
+
+/// Stands in for GitHub's command: says what it was asked for, and the comment.
+const GH: &str = "\
+#!/bin/sh
+echo \"$@\" >> \"$HOME/gh\"
+for last; do :; done
+cat \"$last\" >> \"$HOME/gh\"
+";
+
+/// A repository with migrations, whose `cargo` and `gh` only say what they were asked for.
+fn world(server: &Server, files: &[(&str, &str)]) -> World {
+    let mut world = World::new(server);
+    for (file, text) in files {
+        world.write(file, text);
+    }
+    world.write("cargo", CARGO);
+    world.write("gh", GH);
+    let ran = world.run(
+        "chmod +x cargo gh && mv cargo gh \"$HOME/../bin/\" && export GITHUB_STEP_SUMMARY=\"$HOME/summary\" RUNNER_TEMP=\"$HOME\"",
+    );
+    assert_eq!(ran.code, 0, "{}", ran.output);
+    world
+}
+
+/// What an expression of the action's is worth.
+fn value(action: &Yaml, given: &[(&str, &str)], expression: &str) -> String {
+    let expression = expression.trim();
+    let Some(name) = expression.strip_prefix("inputs.") else {
+        return match expression {
+            "github.token" => "a token".to_owned(),
+            "github.repository" => "owner/app".to_owned(),
+            "github.event.pull_request.number" => "7".to_owned(),
+            _ => panic!("{expression} is not known here"),
+        };
+    };
+    let given = given.iter().find(|(input, _)| *input == name).map(|(_, value)| *value);
+    let default = action["inputs"][name]["default"].as_str();
+    given.or(default).unwrap_or_else(|| panic!("{name} is no input")).to_owned()
+}
+
+/// Whether a step is run: `inputs.x == 'true'`, and such joined by `&&`; after a failure only with `always()`.
+fn is_wanted(action: &Yaml, given: &[(&str, &str)], step: &Yaml, has_failed: bool) -> bool {
+    let condition = step["if"].as_str().unwrap_or_default();
+    let mut parts: Vec<&str> = condition.split("&&").map(str::trim).filter(|part| !part.is_empty()).collect();
+    let always = parts.first() == Some(&"always()");
+    if always {
+        parts.remove(0);
+    }
+    let holds = |part: &&str| {
+        let (left, right) = part.split_once("== ").or(part.split_once("!= ")).expect("a condition");
+        (value(action, given, left) == right.trim_matches('\'')) == part.contains("==")
+    };
+    (always || !has_failed) && parts.iter().all(holds)
+}
+
+/// Runs the steps of the action one after another. Gives back what they printed, and the name of the first one that failed.
+fn run_action(world: &mut World, given: &[(&str, &str)]) -> (String, Option<String>) {
+    let action = action();
+    let (mut printed, mut failed) = (String::new(), None);
+    for step in action["runs"]["steps"].as_vec().expect("steps") {
+        if !is_wanted(&action, given, step, failed.is_some()) {
+            continue;
+        }
+        let Some(script) = step["run"].as_str() else {
+            assert!(step["uses"].as_str().is_some_and(|uses| uses.contains("@v")), "{step:?}");
+            continue;
+        };
+        assert_eq!(step["shell"].as_str(), Some("bash"), "a step of a composite action names its shell");
+        assert!(!script.contains("${{"), "what comes from outside is a variable, never part of a script");
+        let mut exports = String::new();
+        for (name, text) in step["env"].as_hash().into_iter().flatten() {
+            let (name, text) = (name.as_str().expect("a name"), text.as_str().expect("a text"));
+            let expression = text.trim_start_matches("${{").trim_end_matches("}}");
+            let _ = writeln!(exports, "export {name}='{}'", value(&action, given, expression).replace('\'', r"'\''"));
+        }
+        world.write("step.sh", script);
+        let ran = world.run(&format!("(\n{exports}bash --noprofile --norc -eo pipefail step.sh\n)"));
+        printed.push_str(&ran.output);
+        if ran.code != 0 {
+            failed.get_or_insert_with(|| step["name"].as_str().expect("a name").to_owned());
+        }
+    }
+    (printed, failed)
+}
+
+/// The database of the world, for an input.
+fn database_url(world: &mut World) -> String {
+    world.run("printf %s \"$DATABASE_URL\"").output
+}
+
+#[test]
+fn the_action_installs_checks_applies_and_says_what_is_new() {
+    let Some(server) = Server::start() else { return };
+    let mut world = world(&server, &[]);
+    let began = world.run("git add -A && git commit -qm Begin && git switch -qc users");
+    assert_eq!(began.code, 0, "{}", began.output);
+    world.write(GOOD.0, GOOD.1);
+    let ran = world.run("graven seal && git add -A && git commit -qm Users");
+    assert_eq!(ran.code, 0, "{}", ran.output);
+    let url = database_url(&mut world);
+    let given = [("database", url.as_str()), ("version", "0.1.0"), ("reverse", "true"), ("comment", "true")];
+    let (printed, failed) = run_action(&mut world, &given);
+    assert_eq!(failed, None, "{printed}");
+    assert!(!printed.contains("::error"), "{printed}");
+    assert_eq!(world.run("cat \"$HOME/cargo\"").output, "install --locked graven-cli --version 0.1.0\n");
+    let summary = world.run("cat \"$HOME/summary\"").output;
+    assert!(summary.contains("CREATE TABLE users"), "{summary}");
+    let comment = world.run("cat \"$HOME/gh\"").output;
+    assert!(comment.starts_with("pr comment 7 --repo owner/app ") && comment.ends_with(&summary), "{comment}");
+    let script = world.run("cat \"$RUNNER_TEMP/migrations.sql\"").output;
+    assert!(script.contains("CREATE TABLE users"), "{script}");
+    // It was another database that everything was applied to.
+    assert_eq!(world.run("graven verify").code, 8);
+}
+
+#[test]
+fn the_action_fails_at_what_is_not_sealed_unless_told_otherwise() {
+    let Some(server) = Server::start() else { return };
+    let mut world = world(&server, &[GOOD]);
+    let (printed, failed) = run_action(&mut world, &[("install", "false"), ("database", "none")]);
+    assert_eq!(failed.as_deref(), Some("Check the migrations"), "{printed}");
+    assert!(printed.contains("::error file=migrations/seal.lock"), "{printed}");
+    assert!(world.run("cat \"$HOME/summary\"").output.contains("create"), "the summary is written all the same");
+    let given = [("install", "false"), ("database", "none"), ("sealed", "false"), ("summary", "false")];
+    let (printed, failed) = run_action(&mut world, &given);
+    assert_eq!(failed, None, "{printed}");
+    assert!(!world.run("cat \"$HOME/cargo\"").output.contains("install"), "it was told not to");
+}
+
+#[test]
+fn the_action_fails_at_sql_that_the_server_refuses() {
+    let Some(server) = Server::start() else { return };
+    let mut world = world(&server, &[("shop/sql/1_a.sql", "SELECT nothing;\n"), ("shop/sql/seal.lock", "")]);
+    let url = database_url(&mut world);
+    let given = [("path", "../graven"), ("directory", "shop/sql"), ("sealed", "false"), ("database", url.as_str())];
+    let (printed, failed) = run_action(&mut world, &given);
+    assert_eq!(failed.as_deref(), Some("Check the migrations"), "{printed}");
+    assert!(printed.contains("::error file=shop/sql/1_a.sql,line=1,col=8"), "{printed}");
+    assert_eq!(world.run("cat \"$HOME/cargo\"").output, "install --locked --path ../graven/cli\n");
+}
+
+#[test]
+fn the_recipe_for_gitlab_installs_once_checks_and_applies() {
+    let Some(server) = Server::start() else { return };
+    let page = Page::read("ci.md");
+    let recipes: Vec<&str> = page.fences("yaml").filter(|text| text.starts_with("migrations:")).collect();
+    let [recipe] = recipes[..] else { panic!("one recipe, not {}", recipes.len()) };
+    let recipe = parse("docs/ci.md", recipe);
+    let script = recipe["migrations"]["script"].as_vec().expect("a script");
+    let lines: Vec<&str> = script.iter().map(|line| line.as_str().expect("a line")).collect();
+    let mut world = world(&server, &[GOOD]);
+    assert_eq!(world.run("graven seal").code, 0);
+    for _ in 0..2 {
+        let ran = world.run(&format!("(\nset -e\n{}\n)", lines.join("\n")));
+        assert_eq!(ran.code, 0, "{}", ran.output);
+    }
+    let installed = world.run("cat \"$HOME/cargo\"").output;
+    assert_eq!(installed, "install graven-cli --locked --version 0.1.0 --root .graven\n");
+    world.write(GOOD.0, "CREATE TABLE users (id int);\n");
+    assert_eq!(world.run(&format!("(\nset -e\n{}\n)", lines.join("\n"))).code, 6);
+}

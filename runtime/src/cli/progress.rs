@@ -1,0 +1,165 @@
+//! What a verb that writes shows while it runs: lines for what has happened, and that it is alive while nothing does.
+//!
+//! On a terminal one live line stands below the others; elsewhere a plain line comes now and then. Both say what is being
+//! applied or reverted, for how long, and whom it waits for. Machines are shown nothing. Nothing here can fail or stop a run.
+
+mod bar;
+mod course;
+mod line;
+mod sight;
+mod watch;
+
+use std::fmt::Display;
+use std::io::IsTerminal;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinHandle;
+use tokio_postgres::Client;
+
+use crate::cli::output::Output;
+use crate::cli::progress::bar::Bar;
+use crate::cli::progress::course::Course;
+use crate::cli::progress::line::Line;
+use crate::cli::progress::watch::Watched;
+use crate::cli::verb::Scene;
+use crate::cli::words::Words;
+use crate::{Error, Event, Migrator};
+
+/// How often a terminal's line moves.
+const TERMINAL_TICK: Duration = Duration::from_millis(100);
+/// How often it is seen whether a plain line is due.
+const PLAIN_TICK: Duration = Duration::from_millis(250);
+
+/// What a verb runs with.
+pub(crate) struct Tools<'v> {
+    pub(crate) migrator: &'v mut Migrator,
+    pub(crate) client: &'v mut Client,
+    pub(crate) shown: &'v Shown,
+}
+
+/// Runs a verb over a connection of its own, and shows how it goes.
+pub(crate) async fn run<T>(
+    scene: &Scene<'_>,
+    migrator: Migrator,
+    url: &str,
+    verb: impl AsyncFnOnce(Tools<'_>) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let (output, words) = (scene.output, scene.words.clone());
+    let shown = Shown::new(output, words.clone());
+    if output.is_json() {
+        // Warnings are for people, and they read stderr.
+        let warn =
+            move |event: &Event<'_>| Line::of(event, None, &words).into_iter().for_each(|line| line.print(output));
+        let mut client = crate::connect(url).await?;
+        return verb(Tools { migrator: &mut migrator.observe(warn), client: &mut client, shown: &shown }).await;
+    }
+    let ticking = Background(tokio::spawn(tick(shown.clone())));
+    let outcome = run_shown(&shown, migrator, url, verb).await;
+    drop(ticking);
+    shown.lock().clear();
+    outcome
+}
+
+async fn run_shown<T>(
+    shown: &Shown,
+    migrator: Migrator,
+    url: &str,
+    verb: impl AsyncFnOnce(Tools<'_>) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let mut client = crate::connect(url).await?;
+    shown.lock().course.connected();
+    let pid = watch::ask_pid(&client).await;
+    // Options that cannot be are refused by the verb itself.
+    let namespace = migrator.options().map(|options| options.namespace).unwrap_or_default();
+    let watched = Watched { url: url.to_owned(), namespace, pid };
+    let _watching = Background(tokio::spawn(watch::watch(watched, shown.clone())));
+    let observer = shown.clone();
+    let mut migrator = migrator.observe(move |event| observer.lock().event(event));
+    verb(Tools { migrator: &mut migrator, client: &mut client, shown }).await
+}
+
+/// What goes on beside the verb, and ends with it: also where the application gives up waiting for it.
+struct Background(JoinHandle<()>);
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+async fn tick(shown: Shown) {
+    let every = if shown.lock().terminal { TERMINAL_TICK } else { PLAIN_TICK };
+    loop {
+        tokio::time::sleep(every).await;
+        shown.lock().tick(Instant::now());
+    }
+}
+
+/// The display, which the run, the clock and the watch all tell things.
+#[derive(Clone)]
+pub(crate) struct Shown(Arc<Mutex<Progress>>);
+
+impl Shown {
+    fn new(output: Output, words: Words) -> Self {
+        Self(Arc::new(Mutex::new(Progress {
+            output,
+            words,
+            terminal: std::io::stderr().is_terminal(),
+            course: Course::new(Instant::now()),
+            bar: None,
+        })))
+    }
+
+    /// A line of the verb's own, which stays. Machines are not told.
+    pub(crate) fn say(&self, line: impl Display) {
+        let mut progress = self.lock();
+        progress.clear();
+        progress.output.progress(line);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Progress> {
+        // Whatever a panic has left half done, it is only for show.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct Progress {
+    output: Output,
+    words: Words,
+    /// Whether there is a terminal to draw on.
+    terminal: bool,
+    course: Course,
+    /// The live line, while it is there: from the first tick on, so that a run which is over before that shows none.
+    bar: Option<Bar>,
+}
+
+impl Progress {
+    fn event(&mut self, event: &Event<'_>) {
+        let waited_for = match event {
+            Event::Retrying { version, .. } => self.course.waited_for(*version),
+            _ => None,
+        };
+        self.course.note(event, Instant::now());
+        if let Some(line) = Line::of(event, waited_for.as_deref(), &self.words) {
+            // The next tick draws the live line anew, below this one and all that come at the same moment.
+            self.clear();
+            line.print(self.output);
+        }
+    }
+
+    /// Time goes by.
+    fn tick(&mut self, now: Instant) {
+        if self.terminal {
+            self.bar.get_or_insert_with(|| Bar::new(&self.course, now)).draw(&self.course, now);
+        } else if self.course.is_line_due(now) {
+            self.output.progress(format_args!("  {}", self.course.line(now)));
+        }
+    }
+
+    fn clear(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.clear();
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! The look from beside: a second connection that asks the server whom the run waits for.
+//!
+//! It is made only when nothing has happened for a while, and it is for show: if it cannot be made, or the server does not
+//! answer, nothing is said and nobody asks again. Between two looks it is idle, without a transaction, so that it never
+//! holds up what it looks at.
+
+use std::collections::HashSet;
+use std::pin::pin;
+use std::time::{Duration, Instant};
+
+use futures_util::TryStreamExt;
+use tokio_postgres::types::Type;
+use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow, SimpleQueryStream};
+
+use crate::cli::progress::Shown;
+use crate::cli::progress::course::LookDue;
+use crate::cli::progress::sight::{Row, Sight};
+
+/// How often the server is asked, and how often it is seen whether it should be.
+const EVERY: Duration = Duration::from_secs(1);
+const IDLE: Duration = Duration::from_millis(200);
+/// How long a connection or an answer is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Asks the connection for its server process. The answer is read later, so that this costs no round trip.
+pub(crate) async fn ask_pid(client: &Client) -> Option<SimpleQueryStream> {
+    client.simple_query_raw("SELECT pg_catalog.pg_backend_pid()").await.ok()
+}
+
+/// Where to look.
+pub(crate) struct Watched {
+    pub(crate) url: String,
+    pub(crate) namespace: String,
+    pub(crate) pid: Option<SimpleQueryStream>,
+}
+
+/// Looks whenever it is worth it, until it is cancelled.
+pub(crate) async fn watch(watched: Watched, shown: Shown) {
+    // The answer must be taken off the connection in any case: what comes after it waits behind it.
+    let Some(pid) = read_pid(watched.pid).await else { return };
+    let mut client = None;
+    loop {
+        let Some(due) = shown.lock().course.look_due(Instant::now()) else {
+            tokio::time::sleep(IDLE).await;
+            continue;
+        };
+        if client.is_none() {
+            client = connect(&watched.url).await;
+        }
+        let Some(client) = &client else { return };
+        let looking = look(client, pid, &watched.namespace, &due);
+        let sight = tokio::time::timeout(PATIENCE, looking).await.ok().flatten();
+        let blind = sight.is_none();
+        shown.lock().course.see(sight, due.event, Instant::now());
+        if blind {
+            return;
+        }
+        tokio::time::sleep(EVERY).await;
+    }
+}
+
+async fn read_pid(answer: Option<SimpleQueryStream>) -> Option<i32> {
+    let rows = rows(answer?).await?;
+    rows.first()?.first()?.first()?.as_ref()?.parse().ok()
+}
+
+async fn connect(url: &str) -> Option<Client> {
+    tokio::time::timeout(PATIENCE, crate::connect(url)).await.ok()?.ok()
+}
+
+async fn look(client: &Client, pid: i32, namespace: &str, due: &LookDue) -> Option<Sight> {
+    let answers = rows(client.simple_query_raw(&question(pid)).await.ok()?).await?;
+    let answer = |at: usize| answers.get(at).map(Vec::as_slice).unwrap_or_default();
+    let mut sight = Sight::parse(answer(0), answer(1));
+    if !due.together.is_empty() {
+        sight.committed = committed(client, namespace, due).await;
+    }
+    Some(sight)
+}
+
+/// Which of the migrations that travel together have committed: each commits with its row in the history.
+async fn committed(client: &Client, namespace: &str, due: &LookDue) -> Option<HashSet<i64>> {
+    let sql = format!("SELECT version FROM {} WHERE namespace = $1 AND version = ANY ($2)", due.history);
+    // Without a prepared statement, which would not outlive the transaction behind some poolers.
+    let rows = client.query_typed(&sql, &[(&namespace, Type::TEXT), (&due.together, Type::INT8_ARRAY)]).await.ok()?;
+    rows.iter().map(|row| row.try_get(0).ok()).collect()
+}
+
+/// What is asked: how far an index is, and who holds what the server process waits for.
+pub(crate) fn question(pid: i32) -> String {
+    // Behind a pooler the process may by now serve somebody else, who has another application_name. The first of the
+    // holders is to be whoever does not wait himself.
+    let run = format!(
+        "pg_catalog.pg_stat_activity a WHERE a.pid = {pid} AND a.state = 'active' \
+         AND a.application_name = pg_catalog.current_setting('application_name')"
+    );
+    format!(
+        "/* graven: looking whom pid {pid} waits for */ \
+         SELECT p.phase, CASE WHEN p.blocks_total > 0 THEN 100 * p.blocks_done / p.blocks_total \
+         WHEN p.tuples_total > 0 THEN 100 * p.tuples_done / p.tuples_total END \
+         FROM pg_catalog.pg_stat_progress_create_index p WHERE p.pid IN (SELECT a.pid FROM {run}); \
+         SELECT h.pid, s.application_name, s.usename, s.state, \
+         EXTRACT(epoch FROM pg_catalog.clock_timestamp() - s.state_change)::bigint, \
+         pg_catalog.left(NULLIF(s.query, '<insufficient privilege>'), 200) \
+         FROM (SELECT DISTINCT pg_catalog.unnest(pg_catalog.pg_blocking_pids(a.pid)) AS pid FROM {run}) h \
+         LEFT JOIN pg_catalog.pg_stat_activity s ON s.pid = h.pid \
+         ORDER BY pg_catalog.cardinality(pg_catalog.pg_blocking_pids(h.pid)), s.xact_start"
+    )
+}
+
+/// All rows, statement by statement; `None` where the server did not answer to the end.
+async fn rows(answer: SimpleQueryStream) -> Option<Vec<Vec<Row>>> {
+    let mut answer = pin!(answer);
+    let mut all = Vec::new();
+    let mut rows = Vec::new();
+    while let Some(message) = answer.try_next().await.ok()? {
+        match message {
+            SimpleQueryMessage::Row(row) => rows.push(cells(&row)),
+            SimpleQueryMessage::CommandComplete(_) => all.push(std::mem::take(&mut rows)),
+            _ => {}
+        }
+    }
+    Some(all)
+}
+
+fn cells(row: &SimpleQueryRow) -> Row {
+    (0..row.len()).map(|at| row.try_get(at).ok().flatten().map(str::to_owned)).collect()
+}

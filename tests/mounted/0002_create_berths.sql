@@ -1,0 +1,1 @@
+CREATE TABLE berths (id bigint PRIMARY KEY, boat bigint REFERENCES boats);

@@ -1,0 +1,2 @@
+-- graven: transaction = off
+DROP INDEX CONCURRENTLY IF EXISTS boats_name;

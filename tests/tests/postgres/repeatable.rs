@@ -1,0 +1,296 @@
+//! Repeatables: after all versioned migrations, by name, and again when their text has changed.
+
+use graven::{Error, Event, HealthState, Kind, Migrations, Outcome, Report, StampTo, State, Target};
+use graven_testkit::{Database, Message, Proxy};
+
+use crate::baseline::cut_at_every_message;
+use crate::common::{Directory, exists, failed, fresh, lines, set, value, without_locks};
+use crate::standby::pair;
+
+const COUNTS: (&str, &str) = ("0001_counts.sql", "CREATE TABLE counts (v int);");
+const B: (&str, &str) = ("0002_b.sql", "CREATE TABLE b (v int);");
+/// A reading of it is a row more in `counts`.
+const VIEWS: (&str, &str) =
+    ("views.repeatable.sql", "CREATE OR REPLACE VIEW w AS SELECT 1 AS v;\nINSERT INTO counts VALUES (10);");
+const CHANGED: (&str, &str) =
+    ("views.repeatable.sql", "CREATE OR REPLACE VIEW w AS SELECT 2 AS v;\nINSERT INTO counts VALUES (20);");
+
+fn first() -> Migrations {
+    set(&[COUNTS, VIEWS])
+}
+
+/// With a versioned migration more, and the view changed.
+fn second() -> Migrations {
+    set(&[COUNTS, B, CHANGED])
+}
+
+/// What a run applied, in order.
+fn applied(report: &Report) -> Vec<String> {
+    report.applied.iter().map(ToString::to_string).collect()
+}
+
+fn counts(database: &Database) -> Vec<String> {
+    lines(database, "SELECT v::text FROM counts ORDER BY v")
+}
+
+/// The rows of repeatables.
+fn rows(database: &Database) -> Vec<String> {
+    lines(
+        database,
+        "SELECT id || ', ' || name || ', ' || kind || ', ' || state || ', ' || coalesce(version::text, '-') \
+         FROM graven_history WHERE version IS NULL ORDER BY id",
+    )
+}
+
+#[tokio::test]
+async fn a_repeatable_is_applied_after_all_others_and_again_when_its_text_has_changed() {
+    let (database, mut client) = fresh().await;
+    let report = first().run(&mut client).await.unwrap();
+    assert_eq!(applied(&report), ["1 counts", "repeatable views"]);
+    assert_eq!((report.applied[1].version, report.applied[1].kind), (None, Kind::Repeatable));
+    assert_eq!(first().run(&mut client).await.unwrap().outcome, Outcome::UpToDate);
+    assert_eq!(applied(&second().run(&mut client).await.unwrap()), ["2 b", "repeatable views"]);
+    assert_eq!(second().run(&mut client).await.unwrap().outcome, Outcome::UpToDate);
+    assert_eq!(rows(&database), ["views.repeatable, views, repeatable, applied, -"]);
+    assert_eq!(
+        (counts(&database), value(&database, "SELECT v FROM w")),
+        (vec!["10".to_owned(), "20".to_owned()], "2".to_owned())
+    );
+}
+
+#[tokio::test]
+async fn several_are_applied_in_order_of_their_names() {
+    let (_database, mut client) = fresh().await;
+    let view = "CREATE VIEW b AS SELECT 1 AS v;";
+    let on_it = "CREATE VIEW c AS SELECT v FROM b;";
+    let report = set(&[("c it's.repeatable.sql", on_it), ("b.repeatable.sql", view)]).run(&mut client).await.unwrap();
+    assert_eq!(applied(&report), ["repeatable b", "repeatable c it's"]);
+}
+
+#[tokio::test]
+async fn the_row_of_one_that_is_applied_again_says_by_whom_when_and_in_which_run() {
+    let (database, mut client) = fresh().await;
+    first().run(&mut client).await.unwrap();
+    let row =
+        "SELECT run || ' ' || applied_at || ' ' || encode(checksum, 'hex') FROM graven_history WHERE version IS NULL";
+    let before = value(&database, row);
+    second().run(&mut client).await.unwrap();
+    let after = value(&database, row);
+    assert!(
+        before.split(' ').zip(after.split(' ')).enumerate().all(|(at, (before, after))| before != after || at == 1)
+    );
+    let status = second().status(&mut client).await.unwrap();
+    let last = status.migrations.last().unwrap();
+    assert_eq!((last.version, last.name.as_str(), last.state), (None, "views", State::Applied));
+    assert!(last.seconds.is_some(), "{last:?}");
+}
+
+#[tokio::test]
+async fn a_changed_one_is_pending_to_who_only_looks() {
+    let (_database, mut client) = fresh().await;
+    first().run(&mut client).await.unwrap();
+    let changed = set(&[COUNTS, CHANGED]);
+    let status = changed.status(&mut client).await.unwrap();
+    assert_eq!(status.migrations.iter().map(|it| it.state).collect::<Vec<_>>(), [State::Applied, State::Pending]);
+    assert!(status.migrations[1].applied_at.is_some() && status.conflicts.is_empty(), "{status:?}");
+    let error = changed.verify(&mut client).await.unwrap_err();
+    assert_eq!(error.to_string(), "1 migration is not applied: repeatable views");
+    let health = changed.health(&mut client).await.unwrap();
+    assert_eq!((health.state, health.total, health.applied, health.pending), (HealthState::Unhealthy, 2, 1, 1));
+    let health = first().health(&mut client).await.unwrap();
+    assert_eq!((health.state, health.total, health.applied), (HealthState::Healthy, 2, 2));
+}
+
+#[tokio::test]
+async fn one_that_fails_leaves_what_was_there() {
+    let (database, mut client) = fresh().await;
+    first().run(&mut client).await.unwrap();
+    let before = lines(&database, "SELECT id || encode(checksum, 'hex') FROM graven_history WHERE version IS NULL");
+    let broken = set(&[COUNTS, B, ("views.repeatable.sql", "DROP VIEW w;\n\nCREATE VIEW w AS SELECT nothing FROM b;")]);
+    let error = failed(broken.run(&mut client).await);
+    assert_eq!((error.kind, error.version, error.line, error.applied.len()), (Kind::Repeatable, None, Some(3), 1));
+    let shown = error.to_string();
+    assert!(shown.starts_with("repeatable views failed at migrations/views.repeatable.sql:3:25: column"), "{shown}");
+    assert_eq!(value(&database, "SELECT v FROM w"), "1");
+    let after = lines(&database, "SELECT id || encode(checksum, 'hex') FROM graven_history WHERE version IS NULL");
+    assert_eq!(after, before);
+    assert_eq!(applied(&second().run(&mut client).await.unwrap()), ["repeatable views"], "2 stayed");
+}
+
+#[tokio::test]
+async fn one_whose_file_is_gone_is_told_of_and_in_nobodys_way() {
+    let (database, mut client) = fresh().await;
+    first().run(&mut client).await.unwrap();
+    let without = set(&[COUNTS, B]);
+    let report = without.migrator().strict().run(&mut client).await.unwrap();
+    assert_eq!(
+        (applied(&report), report.orphaned.as_slice()),
+        (vec!["2 b".to_owned()], ["views".to_owned()].as_slice())
+    );
+    let report = without.run(&mut client).await.unwrap();
+    assert_eq!((report.outcome, report.orphaned.len()), (Outcome::UpToDate, 1));
+    assert_eq!(without.verify(&mut client).await.unwrap().orphaned.len(), 1);
+    let health = without.health(&mut client).await.unwrap();
+    assert_eq!((health.state, health.total, health.applied), (HealthState::Healthy, 2, 2), "{health:?}");
+    let status = without.status(&mut client).await.unwrap();
+    assert_eq!((status.count(State::Orphaned), status.conflicts.len()), (1, 0));
+    assert!(exists(&database, "w"), "what it made stays");
+}
+
+#[tokio::test]
+async fn an_older_binary_does_not_take_a_newer_text_back() {
+    let (database, mut client) = fresh().await;
+    second().run(&mut client).await.unwrap();
+    let report = first().run(&mut client).await.unwrap();
+    assert_eq!((report.outcome, report.future.len(), report.orphaned.len()), (Outcome::UpToDate, 1, 0));
+    assert_eq!((counts(&database), value(&database, "SELECT v FROM w")), (vec!["20".to_owned()], "2".to_owned()));
+    assert_eq!(first().health(&mut client).await.unwrap().state, HealthState::Degraded);
+}
+
+#[tokio::test]
+async fn a_revert_and_a_redo_do_not_touch_them() {
+    let (database, mut client) = fresh().await;
+    let down = ("0002_b.down.sql", "DROP TABLE b");
+    let with_reverse = set(&[COUNTS, B, down, VIEWS]);
+    with_reverse.run(&mut client).await.unwrap();
+    with_reverse.migrator().redo(&mut client, 2).await.unwrap();
+    with_reverse.migrator().revert(&mut client, Target::Steps(1)).await.unwrap();
+    assert!(!exists(&database, "b"));
+    assert_eq!((counts(&database).len(), rows(&database).len()), (1, 1));
+    assert_eq!(applied(&with_reverse.run(&mut client).await.unwrap()), ["2 b"]);
+}
+
+#[tokio::test]
+async fn a_stamp_leaves_them_to_the_next_run() {
+    let (database, mut client) = fresh().await;
+    database.execute("CREATE TABLE counts (v int)").unwrap();
+    let report = first().migrator().stamp(&mut client, StampTo::Head).await.unwrap();
+    assert_eq!(report.stamped.len(), 1);
+    assert_eq!(applied(&first().run(&mut client).await.unwrap()), ["repeatable views"]);
+}
+
+#[tokio::test]
+async fn a_run_up_to_a_version_below_the_head_leaves_them() {
+    let (database, mut client) = fresh().await;
+    assert_eq!(applied(&second().migrator().to(1).run(&mut client).await.unwrap()), ["1 counts"]);
+    assert!(!exists(&database, "w"));
+    assert_eq!(applied(&second().migrator().to(2).run(&mut client).await.unwrap()), ["2 b", "repeatable views"]);
+}
+
+#[tokio::test]
+async fn a_large_one_goes_out_in_parts_and_is_claimed_all_the_same() {
+    let (database, mut client) = fresh().await;
+    let large = |number: i32| {
+        format!("INSERT INTO counts VALUES ({number});\n{}\nSELECT 1;", "SELECT 'a line';\n".repeat(300_000))
+    };
+    for (number, expected) in [(30, 1), (31, 1), (31, 0)] {
+        let text = large(number);
+        let report = set(&[COUNTS, ("large.repeatable.sql", &text)]).run(&mut client).await.unwrap();
+        assert_eq!(report.applied.iter().filter(|it| it.kind == Kind::Repeatable).count(), expected);
+    }
+    assert_eq!(counts(&database), ["30", "31"]);
+}
+
+#[tokio::test]
+async fn events_tell_of_them_by_name() {
+    let (_database, mut client) = fresh().await;
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let tell = move |event: &Event<'_>| {
+        let line = match event {
+            Event::Applying { version, number, of, .. } => format!("applying {version}, {number} of {of}"),
+            Event::ApplyingRepeatable { name, number, of, .. } => format!("applying {name}, {number} of {of}"),
+            Event::Applied { version, .. } => format!("applied {version}"),
+            Event::AppliedRepeatable { name, .. } => format!("applied {name}"),
+            Event::Looked { pending, .. } => format!("{pending} pending"),
+            _ => return,
+        };
+        sender.send(line).unwrap();
+    };
+    first().migrator().observe(tell).run(&mut client).await.unwrap();
+    let told: Vec<String> = receiver.into_iter().collect();
+    assert_eq!(told, ["2 pending", "applying 1, 1 of 2", "applying views, 2 of 2", "applied 1", "applied views"]);
+}
+
+/// How many round trips a run takes, and what it applied.
+async fn costs(url: &str, migrations: Migrations) -> (usize, Vec<String>) {
+    let proxy = Proxy::to(url).unwrap();
+    let report = migrations.run(&mut proxy.connect().await.unwrap()).await.unwrap();
+    (proxy.traffic().round_trips, applied(&report))
+}
+
+#[tokio::test]
+async fn with_nothing_changed_a_start_is_one_round_trip_and_with_one_changed_four() {
+    let (database, _client) = fresh().await;
+    let url = database.url();
+    assert_eq!(costs(url, first()).await.0, 4);
+    assert_eq!(costs(url, first()).await, (1, Vec::new()));
+    assert_eq!(costs(url, set(&[COUNTS, CHANGED])).await, (4, vec!["repeatable views".to_owned()]));
+    // What was applied again lies elsewhere in the table than it did.
+    assert_eq!(costs(url, set(&[COUNTS, CHANGED])).await, (1, Vec::new()));
+    assert_eq!(costs(url, second()).await, (4, vec!["2 b".to_owned()]));
+    assert_eq!(costs(url, second()).await, (1, Vec::new()));
+}
+
+/// Of a set so large, the server compares a digest: it covers texts and names of repeatables, whatever they sort like.
+#[tokio::test]
+async fn the_digest_of_a_large_set_covers_them() {
+    let (database, _client) = fresh().await;
+    let names: Vec<String> = (1..=200).map(|version| format!("{version:04}_m.sql")).collect();
+    let versioned: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "SELECT 1")).collect();
+    let with = |repeatables: &[(&str, &str)]| {
+        let directory = Directory::new(&versioned);
+        repeatables.iter().for_each(|(name, text)| directory.write(name, text));
+        directory.load()
+    };
+    let three =
+        [("B.repeatable.sql", "SELECT 1"), ("a b.repeatable.sql", "SELECT 2"), ("a.repeatable.sql", "SELECT 3")];
+    let url = database.url();
+    assert_eq!(costs(url, with(&three)).await.1.len(), 203);
+    let proxy = Proxy::to(url).unwrap();
+    let mut client = proxy.connect().await.unwrap();
+    assert_eq!(with(&three).run(&mut client).await.unwrap().outcome, Outcome::UpToDate);
+    let traffic = proxy.traffic();
+    assert_eq!(traffic.round_trips, 1);
+    let asked = traffic.messages.iter().filter_map(Message::sql).next().unwrap();
+    let verdict = asked.rsplit(";\n").next().unwrap();
+    let rows = database.rows(verdict).unwrap();
+    assert_eq!((rows.len(), rows[0][0].as_deref()), (1, Some("t")), "one row, and a yes");
+    let renamed = [three[0], three[1], ("c.repeatable.sql", "SELECT 3")];
+    assert_eq!(costs(url, with(&renamed)).await, (4, vec!["repeatable c".to_owned()]));
+    let changed = [three[0], ("a b.repeatable.sql", "SELECT 4"), three[2]];
+    assert_eq!(costs(url, with(&changed)).await, (4, vec!["repeatable a b".to_owned()]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_locks_exclude_nobody_a_changed_one_is_applied_once_more_and_only_once() {
+    for _ in 0..4 {
+        let (database, mut client) = fresh().await;
+        first().run(&mut client).await.unwrap();
+        let proxy = without_locks(&database);
+        let mut tasks = tokio::task::JoinSet::new();
+        for _ in 0..8 {
+            let mut client = proxy.connect().await.unwrap();
+            tasks.spawn(async move { second().run(&mut client).await.unwrap() });
+        }
+        let reports = tasks.join_all().await;
+        assert_eq!(reports.iter().map(|report| report.applied.len()).sum::<usize>(), 2);
+        assert_eq!(counts(&database), ["10", "20"]);
+    }
+}
+
+#[tokio::test]
+async fn one_that_is_cut_off_at_any_message_is_made_good_by_the_next_run() {
+    cut_at_every_message(None, first()).await;
+    cut_at_every_message(Some(first()), second()).await;
+}
+
+#[tokio::test]
+async fn a_standby_passes_when_nothing_has_changed_and_says_so_at_once_when_something_has() {
+    let Some((primary, standby, database)) = pair() else { return };
+    first().run_url(database.url()).await.unwrap();
+    standby.catch_up_with(&primary).unwrap();
+    let url = standby.url_of(&database);
+    assert_eq!(costs(&url, first()).await, (1, Vec::new()));
+    let error = set(&[COUNTS, CHANGED]).run_url(&url).await.unwrap_err();
+    assert!(matches!(&error, Error::Standby { pending, .. } if pending.len() == 1), "{error:?}");
+}

@@ -1,0 +1,3 @@
+static MIGRATIONS: graven::Migrations = graven::embed_migrations!("needs_transaction/migrations");
+
+fn main() {}
