@@ -4,14 +4,16 @@
 //! differ in anything but data give two texts. It knows nothing of what belongs to a whole server (roles, tablespaces), of
 //! rows, of large objects, and of what an extension brings along: that follows from the extension's version.
 
+mod contents;
 mod difference;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 
-use tokio_postgres::{Client, IsolationLevel};
+use tokio_postgres::{Client, IsolationLevel, Transaction};
 
+pub(crate) use self::contents::{Contents, Rows, Table};
 pub(crate) use self::difference::Difference;
 
 /// Rows (object, rank, text) that say all there is to say.
@@ -33,9 +35,7 @@ impl Schema {
     /// Reads it in a transaction of its own that writes nothing. `history` is the history table as SQL has it, and is left
     /// out; it may be empty.
     pub(crate) async fn read(client: &mut Client, history: &str) -> Result<Self, tokio_postgres::Error> {
-        let transaction =
-            client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true).start().await?;
-        transaction.batch_execute(SETTINGS).await?;
+        let transaction = at_one_moment(client).await?;
         let mut facts: Vec<(String, i32, String)> = Vec::new();
         for row in transaction.query(FACTS, &[&history]).await? {
             facts.push((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?));
@@ -58,4 +58,12 @@ impl Schema {
     pub(crate) fn difference(&self, other: &Self) -> Difference {
         Difference::between(&self.objects, &other.objects)
     }
+}
+
+/// A transaction that sees one moment, writes nothing, and prints everything alike on every server.
+async fn at_one_moment(client: &mut Client) -> Result<Transaction<'_>, tokio_postgres::Error> {
+    let transaction =
+        client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true).start().await?;
+    transaction.batch_execute(SETTINGS).await?;
+    Ok(transaction)
 }

@@ -9,6 +9,7 @@ use crate::lock::Holder;
 use crate::migrations::{Migration, Sealing};
 use crate::plan::{Entry, recorded, resumable};
 use crate::plan_revert::redo_command;
+use crate::sql::literal;
 use crate::status::State;
 
 /// A difference between the set and the history that a run refuses.
@@ -30,6 +31,8 @@ pub enum Conflict {
         file: String,
         /// The history table.
         history: String,
+        /// The namespace within it.
+        namespace: String,
         /// The checksum that the history holds.
         recorded: Checksum,
         /// The checksum that the set holds.
@@ -114,6 +117,20 @@ pub enum IncompleteReason {
     },
 }
 
+/// The rows of a set: those of one namespace in one history table.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rows<'a> {
+    pub(crate) history: &'a str,
+    pub(crate) namespace: &'a str,
+}
+
+impl Rows<'_> {
+    /// The statement that takes a version's row away. Another set may have the same version in the same table.
+    pub(crate) fn forgetting(self, version: Version) -> String {
+        format!("DELETE FROM {} WHERE namespace = {} AND version = {version}", self.history, literal(self.namespace))
+    }
+}
+
 impl Conflict {
     /// The conflict that an entry is for the strictest policy, if it is one.
     pub(crate) fn of(entry: &Entry<'_>) -> Option<Self> {
@@ -126,6 +143,7 @@ impl Conflict {
                 recorded_name: name(),
                 file: migration.file().to_owned(),
                 history: String::new(),
+                namespace: String::new(),
                 recorded: recorded(entry.record)?,
                 embedded: migration.checksum(),
                 sealing: migration.sealing,
@@ -174,11 +192,12 @@ impl Conflict {
 
     /// With what the plan does not know of, so that the remedy can be typed as it stands: the directory before its file's
     /// name, the history table, and the flags that lead the command line to it.
-    pub(crate) fn located(mut self, directory: &str, table: &str, command_line: &str) -> Self {
+    pub(crate) fn located(mut self, directory: &str, rows: Rows<'_>, command_line: &str) -> Self {
         match &mut self {
-            Self::Modified { file, history, redo, .. } => {
+            Self::Modified { file, history, namespace, redo, .. } => {
                 *file = format!("{directory}/{file}");
-                table.clone_into(history);
+                rows.history.clone_into(history);
+                rows.namespace.clone_into(namespace);
                 if let Some(redo) = redo {
                     redo.push_str(command_line);
                 }
@@ -236,10 +255,11 @@ impl Conflict {
                 "it is not sealed, so this is most likely your own edit: `{redo}` takes it back with its reverse and applies \
                  it as it is now (in code, `Migrator::redo`); or undo the edit (`git checkout -- {file}`)"
             ),
-            Self::Modified { sealing: Sealing::Unsealed, version, file, history, .. } => format!(
+            Self::Modified { sealing: Sealing::Unsealed, version, file, history, namespace, .. } => format!(
                 "it is not sealed, so this is most likely your own edit: undo it (`git checkout -- {file}`) and write a \
                  new migration; or, in a development database, undo by hand what the old text did, forget it with \
-                 `DELETE FROM {history} WHERE version = {version}`, and start again"
+                 `{}`, and start again",
+                Rows { history, namespace }.forgetting(*version)
             ),
             Self::Modified { file, version, .. } => format!(
                 "bring the applied text back (`git log -- {file}` finds it) and put the change into a new migration; \

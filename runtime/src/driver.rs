@@ -7,6 +7,8 @@ mod tokio_postgres;
 #[cfg(feature = "tokio-postgres")]
 mod url;
 
+#[cfg(all(feature = "tokio-postgres", feature = "service"))]
+pub(crate) use self::tokio_postgres::CancelOnDrop;
 #[cfg(feature = "tokio-postgres")]
 pub use self::tokio_postgres::connect;
 #[cfg(feature = "tokio-postgres")]

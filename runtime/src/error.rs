@@ -430,6 +430,10 @@ impl Error {
                 page.extend(remedies);
             }
             #[cfg(feature = "tokio-postgres")]
+            Self::ResetRefused { refusals, .. } if refusals.len() == 1 => {
+                page.extend(refusals.iter().map(|it| format!("\n  remedy: {}", it.remedy)));
+            }
+            #[cfg(feature = "tokio-postgres")]
             Self::ResetRefused { refusals, .. } => {
                 let remedies = refusals.iter().map(|it| format!("\n\n  {it}\n    remedy: {}", it.remedy));
                 page.extend(remedies);

@@ -182,7 +182,7 @@ pub enum Event<'a> {
         /// Its name.
         name: &'a str,
     },
-    /// The run is over, and everything is applied.
+    /// The run is over: what it was to apply is applied.
     #[non_exhaustive]
     Done {
         /// How many migrations this run applied.

@@ -17,7 +17,7 @@ use crate::status::{MigrationStatus, State, Status};
 /// this turns one pending migration into a fleet that restarts for ever. Let liveness ask nothing of the database.
 ///
 /// It costs one message. While everything is applied, one row comes back for a large set and no more than the rows of a
-/// small one; the server's lock table is read only while something is not applied. It works for a role that may only
+/// small one; the server's lock table is read only while the history has not just what the set has. It works for a role that may only
 /// read the history, and on a standby.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
@@ -64,7 +64,8 @@ pub struct Health {
 pub enum HealthState {
     /// Everything is applied, and the history knows nothing else but perhaps repeatables whose files are gone.
     Healthy,
-    /// Everything is applied, and a newer binary has applied more: fine for the length of a rolling deploy.
+    /// Everything is applied, and another binary has applied more, or a repeatable with another text: fine for the length of
+    /// a rolling deploy.
     Degraded,
     /// The database is not what this binary was built for.
     Unhealthy,
@@ -159,6 +160,7 @@ impl Health {
     /// | incomplete | not ready | what of it took effect is not known |
     /// | modified, orphaned | not ready | the schema was made by other migrations than the binary's |
     /// | an orphaned repeatable | ready | what it made is there still, and a run passes it over |
+    /// | a repeatable that was applied with another text | ready | a release that changes nothing else must not take all old instances out of service |
     /// | future | ready | a rolling deploy goes on, or a rollback has just happened: old instances must serve |
     ///
     /// Options that let a [`run`](crate::Migrator::run) go on (`allow_out_of_order`) or refuse (`strict`) make no difference:
@@ -183,10 +185,13 @@ impl Health {
         }
         // A repeatable whose file is gone is in nobody's way: a run passes it over.
         let is_orphaned = |it: &MigrationStatus| it.state == State::Orphaned && it.version.is_some();
-        let unfit = health.pending + health.out_of_order + health.modified + health.incomplete;
+        // One that is there with another text was replaced by another binary, or is about to be: old instances must serve.
+        let is_replaced = |it: &&MigrationStatus| it.state == State::Pending && it.version.is_none() && it.is_recorded;
+        let replaced = status.migrations.iter().filter(is_replaced).count();
+        let unfit = health.pending - replaced + health.out_of_order + health.modified + health.incomplete;
         health.state = if unfit > 0 || status.migrations.iter().any(is_orphaned) {
             HealthState::Unhealthy
-        } else if health.future > 0 {
+        } else if health.future + replaced > 0 {
             HealthState::Degraded
         } else {
             HealthState::Healthy

@@ -178,6 +178,15 @@ pub mod __private {
 ///
 /// or, on a nightly compiler, with the feature `nightly`.
 ///
+/// # In an editor
+///
+/// rust-analyzer shows what is wrong with the directory at the call, and, for the form that is a whole item, the table of what
+/// is embedded when one hovers over the static or a use of it (below its initialiser, which is the whole expansion). To the
+/// static of the other form a macro cannot add documentation: it has only its own.
+///
+/// It expands the macro when the call is edited and when the project is loaded, not when a file of the directory changes: until
+/// then it shows what was there before. What `cargo check` says, as it does at each save, is what is there.
+///
 /// # Under another name
 ///
 /// The expansion finds the crate by itself: where `Cargo.toml` gives it another name, where another crate re-exports it,

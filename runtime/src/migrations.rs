@@ -75,7 +75,12 @@ impl Migrations {
     ///
     /// That its text differs is no conflict. It is not applied where the history has later versions than the set: a newer
     /// binary has applied its own text. Of two binaries with the same versions and different texts, the one that starts last
-    /// applies its own. What a repeatable made stays when its file is deleted: drop it in a versioned migration.
+    /// applies its own.
+    ///
+    /// What a repeatable made stays when its file is deleted: drop it in a versioned migration. The history goes by texts
+    /// alone, so that whoever drops what a repeatable has made, by a migration, a reverse or a CASCADE, changes the
+    /// repeatable's text as well, if it is to be made again: a comment serves. The same is true of a file that was deleted and
+    /// comes back.
     #[must_use]
     pub const fn repeatables(&self) -> &'static [Repeatable] {
         self.repeatables

@@ -119,7 +119,8 @@ impl Migrator {
         self
     }
 
-    /// Begins a history in a schema that already holds tables, and applies every migration beside them.
+    /// Begins a history in a schema that already holds tables, and applies every migration beside them, or the latest baseline
+    /// and what comes after it.
     pub fn into_existing(mut self) -> Self {
         self.options.into_existing = IntoExisting::Allow;
         self
@@ -256,7 +257,8 @@ impl Migrator {
     /// # }
     /// ```
     ///
-    /// A migration that a baseline stands for is taken back as any other. Repeatables stay as they are.
+    /// A migration that a baseline stands for is taken back as any other. Repeatables are not touched: one whose work a reverse drops is
+    /// not applied again before its text changes.
     ///
     /// Replace the instances whose binary has these migrations first: the next one of them to start applies them again.
     ///

@@ -4,7 +4,7 @@ use std::fmt;
 
 use graven_source::Version;
 
-use crate::conflict::{Conflict, first_line};
+use crate::conflict::{Conflict, Rows, first_line};
 use crate::migrations::{Migration, Unit};
 use crate::plan::Entry;
 
@@ -27,6 +27,8 @@ pub enum Obstacle {
         file: String,
         /// The history table.
         history: String,
+        /// The namespace within it.
+        namespace: String,
     },
     /// Its reverse runs outside of a transaction and has several statements, one of which could not run again if the reverse
     /// were cut off after it.
@@ -65,6 +67,7 @@ impl Obstacle {
             name: migration.name().to_owned(),
             file: format!("{}.down.sql", stem.strip_suffix(".up").unwrap_or(stem)),
             history: String::new(),
+            namespace: String::new(),
         }
     }
 
@@ -84,12 +87,16 @@ impl Obstacle {
     }
 
     /// With what the plan does not know of: see [`Conflict::located`].
-    pub(crate) fn located(self, directory: &str, table: &str, command_line: &str) -> Self {
+    pub(crate) fn located(self, directory: &str, rows: Rows<'_>, command_line: &str) -> Self {
         match self {
-            Self::Conflict(conflict) => Self::Conflict(conflict.located(directory, table, command_line)),
-            Self::NoReverse { version, name, file, .. } => {
-                Self::NoReverse { version, name, file: format!("{directory}/{file}"), history: table.to_owned() }
-            }
+            Self::Conflict(conflict) => Self::Conflict(conflict.located(directory, rows, command_line)),
+            Self::NoReverse { version, name, file, .. } => Self::NoReverse {
+                version,
+                name,
+                file: format!("{directory}/{file}"),
+                history: rows.history.to_owned(),
+                namespace: rows.namespace.to_owned(),
+            },
             Self::NotRepeatable { version, name, file, line, statement } => {
                 Self::NotRepeatable { version, name, file: format!("{directory}/{file}"), line, statement }
             }
@@ -108,6 +115,16 @@ impl Obstacle {
         }
     }
 
+    /// The statement that takes the row of what has no reverse away.
+    pub(crate) fn forgetting(&self) -> Option<String> {
+        match self {
+            Self::NoReverse { version, history, namespace, .. } => {
+                Some(Rows { history, namespace }.forgetting(*version))
+            }
+            _ => None,
+        }
+    }
+
     /// What to do about it.
     #[must_use]
     pub fn remedy(&self) -> String {
@@ -116,9 +133,10 @@ impl Obstacle {
                 "revert it first with the newer binary that applied it, which has its reverse".to_owned()
             }
             Self::Conflict(conflict) => conflict.remedy(),
-            Self::NoReverse { version, file, history, .. } => format!(
+            Self::NoReverse { file, .. } => format!(
                 "write {file} with what takes it back, build again, and start again; or, in a development database, undo by \
-                 hand what it did and forget it with `DELETE FROM {history} WHERE version = {version}`"
+                 hand what it did and forget it with `{}`",
+                self.forgetting().unwrap_or_default()
             ),
             Self::NotRepeatable { .. } => {
                 "a reverse that is cut off starts over: write the statement as one that can run \

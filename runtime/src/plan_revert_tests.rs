@@ -4,7 +4,7 @@ use graven_source::{Checksum, Version};
 use proptest::prelude::*;
 
 use super::{Extent, RedoSealed, Refused, Stamping, Target, redoable, reversals, stampable};
-use crate::conflict::{Conflict, IncompleteReason};
+use crate::conflict::{Conflict, IncompleteReason, Rows};
 use crate::history::{Doubt, Progress, Record};
 use crate::migrations::{Details, Effect, Migration, Sealing, Transaction, Unit};
 use crate::obstacle::Obstacle;
@@ -254,7 +254,8 @@ fn the_remedy_of_an_edit_names_redo_only_where_that_will_do() {
     let remedy = |set, history: &[Record]| {
         let conflicts = plan(set, history, Policy::default()).expect_err("modified");
         let conflict = conflicts.into_iter().find(|it| matches!(it, Conflict::Modified { .. })).expect("modified");
-        conflict.located("migrations", "public.graven_history", " --namespace web").remedy()
+        let rows = Rows { history: "public.graven_history", namespace: "web" };
+        conflict.located("migrations", rows, " --namespace web").remedy()
     };
     let command = "`graven redo 2 --namespace web`";
     assert!(remedy(set(&[1, 2]), &[applied(1, 7), applied(2, 8)]).contains(command));

@@ -89,23 +89,24 @@ impl Migrator {
     /// | rule | |
     /// |---|---|
     /// | `environment` | `GRAVEN_ENV` is `development`, also where [`ignore_environment`](Self::ignore_environment) was said |
-    /// | `host` | the URL leads to this machine: a Unix socket, `localhost`, a loopback address |
-    /// | `name` | no word in the names of database and user is `prod`, `production`, `prd`, `live`, `stage`, `staging`, `preprod` or `uat`, or ends in `prod` |
+    /// | `host` | the URL names one host, and leads to this machine: a Unix socket, which nothing forwards, `localhost`, a loopback address. A tunnel that listens here (`ssh -L`, `kubectl port-forward`) looks the same |
+    /// | `name` | no word in the names of database, user and role is `prod`, `production`, `prd`, `live`, `stage`, `staging`, `preprod` or `uat`, or ends in `prod` |
     /// | `system` | it is none of the server's own databases, and no template |
     /// | `size` | it is smaller than 10 GiB |
     /// | `applied-elsewhere` | no row of its history was written from another machine. A name of twelve hexadecimal digits, as containers have, is not held against it |
-    /// | `history` | its history can be read, or it has none |
+    /// | `history` | its history can be read and knows some of these migrations, or the database holds no table |
     /// | `replicated` | nothing streams from the server: no standby, no backup, no subscriber; and it is no standby itself |
     /// | `sessions` | nobody else is connected to it, or [`Sessions::End`] was said |
     /// | `pooler` | no pooler stands between, which would keep sessions of its own |
     /// | `rights` | the role owns the database, or is a member of the role that does, and may create databases |
     ///
-    /// The first three are looked at before it connects.
+    /// What the URL and the environment say is looked at before it connects.
     ///
     /// The new database has the old one's owner, encoding, locale, tablespace, limit of connections, rights, comment and settings
     /// (`ALTER DATABASE … SET`, `ALTER ROLE … IN DATABASE … SET`), as far as the role may set them: the report names the rest.
     /// It is made from `template1` where that has the same locale, as `CREATE DATABASE` does by default, and from `template0`
-    /// otherwise. Where the database is not there at all, it is made.
+    /// otherwise. Where the database is not there at all, it is made. So it is in place of one whose `DROP DATABASE` was cut off:
+    /// nobody can look into that any more.
     ///
     /// It works over a connection to the database `postgres` of that server, or to `template1` where there is none.
     ///

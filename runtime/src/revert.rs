@@ -3,6 +3,7 @@
 use graven_source::Version;
 
 use crate::apply::{Applying, Outcome};
+use crate::conflict::Rows;
 use crate::connection::Connection;
 use crate::error::{Conflict, Error};
 use crate::event::Event;
@@ -193,7 +194,8 @@ impl<C: Connection> Run<'_, '_, C> {
 
     fn not_revertible(&self, seen: &Look, obstacles: Vec<Obstacle>) -> Error {
         let (history, flags) = (self.history(seen), self.options.flags());
-        let located = |obstacle: Obstacle| obstacle.located(self.set.directory, &history, &flags);
+        let rows = Rows { history: &history, namespace: &self.options.namespace };
+        let located = |obstacle: Obstacle| obstacle.located(self.set.directory, rows, &flags);
         Error::NotRevertible { obstacles: obstacles.into_iter().map(located).collect(), history: history.clone() }
     }
 

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use graven_source::Kind;
 
 use crate::apply::{Applying, Outcome as StepOutcome, Way, covered};
+use crate::conflict::Rows;
 use crate::connection::Connection;
 use crate::error::{Conflict, Error, Pending};
 use crate::event::{Event, Observers};
@@ -416,7 +417,8 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
 
     /// A conflict with what makes its remedy one that can be typed as it stands.
     pub(crate) fn located(&self, seen: &Look, conflict: Conflict) -> Conflict {
-        conflict.located(self.set.directory, &self.history(seen), &self.options.flags())
+        let rows = Rows { history: &self.history(seen), namespace: &self.options.namespace };
+        conflict.located(self.set.directory, rows, &self.options.flags())
     }
 
     /// The history table as people write it.

@@ -198,9 +198,12 @@ impl HealthService {
         if let Some(answer) = self.fresh() {
             return answer;
         }
-        let answer = match tokio::time::timeout(left(), (self.ask)()).await {
+        let given = left();
+        let answer = match tokio::time::timeout(given, (self.ask)()).await {
             Ok(Ok(health)) => Answer::of(&health),
             Ok(Err(error)) => Answer::unknown(&*error),
+            // Who had waited for its turn has hardly asked: that is no answer for others.
+            Err(_) if given < self.timeout / 2 => return Answer::late(self.timeout),
             Err(_) => Answer::late(self.timeout),
         };
         self.keep(&answer);

@@ -138,6 +138,9 @@ pub struct MigrationStatus {
     pub statements_done: Option<u32>,
     /// Of an incomplete one: how many statements it has.
     pub statements_total: Option<u32>,
+    /// Whether the history has a row of it.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub(crate) is_recorded: bool,
 }
 
 impl MigrationStatus {
@@ -165,6 +168,7 @@ impl MigrationStatus {
             baseline: origin.and_then(|origin| origin.baseline),
             statements_done: progress.map(|(done, _)| done),
             statements_total: progress.map(|(_, total)| total),
+            is_recorded: entry.record.is_some(),
         }
     }
 }

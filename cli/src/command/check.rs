@@ -2,8 +2,11 @@
 
 mod against;
 mod arguments;
+mod baseline;
+mod contrast;
 mod finding;
 mod github;
+mod ground;
 mod live;
 mod replay;
 mod report;
@@ -23,7 +26,7 @@ use graven_source::set::{Loaded, Sealing, Set};
 pub(crate) use self::arguments::Check;
 use self::arguments::Format;
 use self::finding::Finding;
-use self::replay::{Reverses, replay};
+use self::replay::{Reverses, Trials, replay};
 use self::report::Checked;
 pub(crate) use self::rules::all as all_rules;
 use crate::arguments::Common;
@@ -72,6 +75,7 @@ fn checked(common: &Common, check: &Check, output: Output) -> Result<Checked, Fa
         directory: set.directory.clone(),
         migrations: set.migrations.len(),
         sealed,
+        baselines: set.baselines.len(),
         without_statements: not_written_yet(&set).map(|found| set.path_of(&found.file)).collect(),
         findings,
         replayed: None,
@@ -90,11 +94,11 @@ fn on_servers(set: &Set, check: &Check, output: Output, checked: &mut Checked) -
     if check.place().is_none() && url.is_none() {
         return Ok(());
     }
+    let trials = trials(set, check)?;
     let embedded = embed(set.clone());
-    let reverses = if check.reverse { Reverses::Try } else { Reverses::Leave };
     block_on(async {
         if let Some(place) = check.place() {
-            let mut replayed = replay(set, embedded, place, reverses, output).await?;
+            let mut replayed = replay(set, embedded, place, trials, output).await?;
             checked.findings.append(&mut replayed.findings);
             checked.replayed = Some(replayed);
         }
@@ -107,6 +111,18 @@ fn on_servers(set: &Set, check: &Check, output: Output, checked: &mut Checked) -
         }
         Ok(())
     })
+}
+
+fn trials<'s>(set: &'s Set, check: &Check) -> Result<Trials<'s>, Failure> {
+    let reverses = if check.reverse { Reverses::Try } else { Reverses::Leave };
+    // A fresh database gets the latest one.
+    match set.baselines.last() {
+        None if check.baseline => Err(Failure::Usage(
+            format!("there is no baseline in {}", set.directory),
+            "leave `--baseline` away, or write a file `<version>_<name>.baseline.sql`".to_owned(),
+        )),
+        baseline => Ok(Trials { reverses, baseline: baseline.filter(|_| check.baseline) }),
+    }
 }
 
 /// Runs it to its end, or until somebody presses Ctrl-C: then it is dropped, and with it the scratch database.

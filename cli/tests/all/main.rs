@@ -5,6 +5,7 @@
 mod apply;
 mod check;
 mod check_against;
+mod check_baseline;
 mod check_database;
 mod check_formats;
 mod check_reverse;

@@ -43,7 +43,9 @@ fn without_them_nothing_is_touched() {
     assert!(ran.stderr.contains("say `graven reset --yes`"), "{}", ran.page());
     let ran = reset(&world, "production", &["--yes"]);
     assert_eq!(ran.code, Some(4), "{}", ran.page());
-    assert!(ran.stderr.contains("GRAVEN_ENV is \"production\", and not `development`"), "{}", ran.page());
+    let refusal = "GRAVEN_ENV is \"production\", and not `development`";
+    assert_eq!(ran.stderr.matches(refusal).count(), 1, "{}", ran.page());
+    assert!(ran.stderr.contains(&format!("{refusal}\n  remedy: set it where")), "{}", ran.page());
     let ran = reset(&world, "", &["--yes", "--json"]);
     let json = ran.json();
     assert_eq!((ran.code, &json["error"]["kind"]), (Some(4), &"reset-refused".into()), "{json}");

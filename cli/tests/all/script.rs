@@ -25,6 +25,15 @@ fn it_needs_no_database_and_prints_the_file() {
 }
 
 #[test]
+fn what_is_printed_is_the_file_byte_for_byte() {
+    let world = World::new().with(&[("1_a.sql", "select '\u{1b}[31m \u{b}\u{7f}\u{7}';\n\n\n")]);
+    let ran = world.done(&["script"]);
+    assert!(ran.stdout.contains("'\u{1b}[31m \u{b}\u{7f}\u{7}'"), "{:?}", ran.stdout);
+    world.done(&["script", "--output", "release.sql"]);
+    assert_eq!(ran.stdout, fs::read_to_string(world.folder().join("release.sql")).expect("the file"));
+}
+
+#[test]
 fn it_writes_a_file() {
     let world = World::new().with(SQL);
     snapshot!("script-output", world.run(&["script", "--output", "release.sql"]));

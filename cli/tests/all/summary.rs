@@ -105,6 +105,33 @@ fn without_git_all_that_is_not_sealed_is_told() {
 }
 
 #[test]
+fn a_page_fits_into_a_comment_however_much_there_is_to_say() {
+    let world = World::new().with(&[]);
+    let long = "column_after_column, ".repeat(1000);
+    for version in 1..=300 {
+        world.write(
+            &format!("{version}_{}.sql", "a_long_name_".repeat(15)),
+            &format!("select {long}\n{long} 1;\n").repeat(9),
+        );
+        world.write(&format!("stray_{version}.txt"), "");
+    }
+    let ran = run(&world, &["summary"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.page());
+    let page = &ran.stdout;
+    assert!(page.chars().count() < 60_000, "{}", page.chars().count());
+    let rows = page.lines().filter(|line| line.starts_with("| new |")).count();
+    let details = page.matches("<details>").count();
+    assert!(rows > 20 && details > 1, "{rows} rows, {details} details");
+    assert!(page.contains(&format!("\nand {} more migrations\n", 300 - rows)), "{page}");
+    assert!(page.contains(&format!("The statements of {} more migrations are not shown.", 300 - details)), "{page}");
+    assert!(page.contains(" more problems\n"), "{page}");
+    assert!(
+        page.trim_end()
+            .ends_with("<sub>All that is not sealed: there was no commit to compare with. `graven summary`</sub>")
+    );
+}
+
+#[test]
 fn a_commit_that_git_does_not_know_is_refused_and_never_taken_for_an_option() {
     let world = repository();
     for since in ["nowhere", "--output=x", "-"] {

@@ -24,12 +24,18 @@ case \"$*\" in
 esac
 ";
 
-/// Stands in for GitHub's command: says what it was asked for, and the comment.
+/// Stands in for GitHub's command: knows the comments that `$HOME/comments` lists, and says what else it was asked for.
 const GH: &str = "\
 #!/bin/sh
+case \"$*\" in
+*--paginate*)
+    echo \"$2\" >> \"$HOME/asked\"
+    cat \"$HOME/comments\" 2>/dev/null || true
+    exit ;;
+esac
 echo \"$@\" >> \"$HOME/gh\"
 for last; do :; done
-cat \"$last\" >> \"$HOME/gh\"
+cat \"${last#body=@}\" >> \"$HOME/gh\"
 ";
 
 /// A repository with migrations, whose `cargo` and `gh` only say what they were asked for.
@@ -53,7 +59,7 @@ fn value(action: &Yaml, given: &[(&str, &str)], expression: &str) -> String {
     let Some(name) = expression.strip_prefix("inputs.") else {
         return match expression {
             "github.token" => "a token".to_owned(),
-            "github.repository" => "owner/app".to_owned(),
+            "github.repository" | "github.event.pull_request.head.repo.full_name" => "owner/app".to_owned(),
             "github.event.pull_request.number" => "7".to_owned(),
             _ => panic!("{expression} is not known here"),
         };
@@ -63,7 +69,8 @@ fn value(action: &Yaml, given: &[(&str, &str)], expression: &str) -> String {
     given.or(default).unwrap_or_else(|| panic!("{name} is no input")).to_owned()
 }
 
-/// Whether a step is run: `inputs.x == 'true'`, and such joined by `&&`; after a failure only with `always()`.
+/// Whether a step is run: `inputs.x == 'true'`, `github.x == github.y`, and such joined by `&&`; after a failure only with
+/// `always()`.
 fn is_wanted(action: &Yaml, given: &[(&str, &str)], step: &Yaml, has_failed: bool) -> bool {
     let condition = step["if"].as_str().unwrap_or_default();
     let mut parts: Vec<&str> = condition.split("&&").map(str::trim).filter(|part| !part.is_empty()).collect();
@@ -73,7 +80,11 @@ fn is_wanted(action: &Yaml, given: &[(&str, &str)], step: &Yaml, has_failed: boo
     }
     let holds = |part: &&str| {
         let (left, right) = part.split_once("== ").or(part.split_once("!= ")).expect("a condition");
-        (value(action, given, left) == right.trim_matches('\'')) == part.contains("==")
+        let right = match right.strip_prefix('\'') {
+            Some(text) => text.trim_end_matches('\'').to_owned(),
+            None => value(action, given, right),
+        };
+        (value(action, given, left) == right) == part.contains("==")
     };
     (always || !has_failed) && parts.iter().all(holds)
 }
@@ -123,19 +134,46 @@ fn the_action_installs_checks_applies_and_says_what_is_new() {
     let ran = world.run("graven seal && git add -A && git commit -qm Users");
     assert_eq!(ran.code, 0, "{}", ran.output);
     let url = database_url(&mut world);
-    let given = [("database", url.as_str()), ("version", "0.1.0"), ("reverse", "true"), ("comment", "true")];
+    let mut given = vec![("database", url.as_str()), ("version", "9.9.9"), ("reverse", "true"), ("comment", "true")];
+    given.push(("script", "migrations"));
     let (printed, failed) = run_action(&mut world, &given);
     assert_eq!(failed, None, "{printed}");
     assert!(!printed.contains("::error"), "{printed}");
-    assert_eq!(world.run("cat \"$HOME/cargo\"").output, "install --locked graven-cli --version 0.1.0\n");
+    assert_eq!(world.run("cat \"$HOME/cargo\"").output, "install --locked graven-cli --version 9.9.9\n");
     let summary = world.run("cat \"$HOME/summary\"").output;
     assert!(summary.contains("CREATE TABLE users"), "{summary}");
+    assert_eq!(world.run("cat \"$HOME/asked\"").output, "repos/owner/app/issues/7/comments?per_page=100\n");
     let comment = world.run("cat \"$HOME/gh\"").output;
-    assert!(comment.starts_with("pr comment 7 --repo owner/app ") && comment.ends_with(&summary), "{comment}");
+    let (asked, body) = comment.split_once('\n').expect("a line");
+    assert!(asked.starts_with("api --silent --method POST repos/owner/app/issues/7/comments "), "{asked}");
+    assert_eq!(body, format!("<!-- graven: migrations -->\n{summary}"));
     let script = world.run("cat \"$RUNNER_TEMP/migrations.sql\"").output;
     assert!(script.contains("CREATE TABLE users"), "{script}");
     // It was another database that everything was applied to.
     assert_eq!(world.run("graven verify").code, 8);
+}
+
+#[test]
+fn the_action_renews_its_own_comment_and_installs_nothing_that_is_there() {
+    let Some(server) = Server::start() else { return };
+    let mut world = world(&server, &[GOOD]);
+    assert_eq!(world.run("graven seal").code, 0);
+    world.write(
+        "comments",
+        "11 Another workflow's\n12 <!-- graven: migrations -->\n13 <!-- graven: shop/migrations -->\n",
+    );
+    assert_eq!(world.run("mv comments \"$HOME/comments\"").code, 0);
+    let given = [("version", env!("CARGO_PKG_VERSION")), ("database", "none"), ("comment", "true")];
+    let (printed, failed) = run_action(&mut world, &given);
+    assert_eq!(failed, None, "{printed}");
+    assert!(!world.run("cat \"$HOME/cargo\"").output.contains("install"), "it is there, in this version");
+    let comment = world.run("cat \"$HOME/gh\"").output;
+    assert!(comment.starts_with("api --silent --method PATCH repos/owner/app/issues/comments/12 "), "{comment}");
+    assert!(comment.contains("\n<!-- graven: migrations -->\n### Migrations"), "{comment}");
+    assert!(
+        world.run("ls \"$RUNNER_TEMP\"").output.lines().all(|file| !file.ends_with(".sql")),
+        "no script was asked for"
+    );
 }
 
 #[test]

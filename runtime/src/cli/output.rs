@@ -63,15 +63,22 @@ impl Output {
     ///
     /// Where it cannot be printed, unless nobody reads any more.
     pub fn result(&self, json: &impl Serialize, human: impl FnOnce() -> String) -> Result<(), Failure> {
-        let printed = match self.form {
+        printed(match self.form {
             Form::Human => print(anstream::stdout().lock(), human().trim_end_matches('\n')),
             Form::Json => print_json(json),
-        };
-        printed.map_err(|error| {
-            Failure::Failed(
-                format!("cannot print the result: {error}"),
-                "what the command was to do is done; see where its output goes".to_owned(),
-            )
+        })
+    }
+
+    /// A result that is a file: `json` for machines, or the file's own bytes. What suits a page for people, no control
+    /// characters where no terminal reads it, would make another file of it.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be printed, unless nobody reads any more.
+    pub fn file(&self, json: &impl Serialize, file: &[u8]) -> Result<(), Failure> {
+        printed(match self.form {
+            Form::Human => write(io::stdout().lock(), file),
+            Form::Json => print_json(json),
         })
     }
 
@@ -97,6 +104,15 @@ impl Output {
     }
 }
 
+fn printed(printed: io::Result<()>) -> Result<(), Failure> {
+    printed.map_err(|error| {
+        Failure::Failed(
+            format!("cannot print the result: {error}"),
+            "what the command was to do is done; see where its output goes".to_owned(),
+        )
+    })
+}
+
 fn tell(text: impl Display) {
     // Whoever closed stderr does not want to know, and a run goes on.
     let _ = print(anstream::stderr().lock(), text);
@@ -106,9 +122,21 @@ fn print_json(value: &impl Serialize) -> io::Result<()> {
     print(io::stdout().lock(), serde_json::to_string_pretty(value)?)
 }
 
-/// Prints a line. A reader that went away had what it wanted.
+/// Prints a line.
 fn print(mut to: impl Write, text: impl Display) -> io::Result<()> {
-    match writeln!(to, "{text}").and_then(|()| to.flush()) {
+    let written = writeln!(to, "{text}");
+    flushed(written, to)
+}
+
+/// Prints bytes as they are.
+fn write(mut to: impl Write, bytes: &[u8]) -> io::Result<()> {
+    let written = to.write_all(bytes);
+    flushed(written, to)
+}
+
+/// A reader that went away had what it wanted.
+fn flushed(written: io::Result<()>, mut to: impl Write) -> io::Result<()> {
+    match written.and_then(|()| to.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         printed => printed,
     }

@@ -232,8 +232,19 @@ impl InvalidIndex {
         Self { name: row.text(0).to_owned(), may_be_under_way: row.is_true(1) }
     }
 
+    /// Whether `REINDEX CONCURRENTLY` left it: a copy of an index that is there under its own name (PostgreSQL manual, REINDEX).
+    /// To build it again would make a second, valid one of it.
+    fn is_of_a_reindex(&self) -> bool {
+        let name = self.name.trim_end_matches('"').trim_end_matches(|c: char| c.is_ascii_digit());
+        name.ends_with("_ccnew") || name.ends_with("_ccold")
+    }
+
     fn finding(&self) -> Finding {
-        let remedy = format!("`REINDEX INDEX CONCURRENTLY {0}`, or `DROP INDEX CONCURRENTLY {0}`", self.name);
+        let drop = format!("`DROP INDEX CONCURRENTLY {}`", self.name);
+        let remedy = match self.is_of_a_reindex() {
+            true => drop,
+            false => format!("`REINDEX INDEX CONCURRENTLY {}`, or {drop}", self.name),
+        };
         match self.may_be_under_way {
             true => Finding::warning(
                 "invalid-index",

@@ -76,6 +76,11 @@ fn of_server(error: &ServerError) -> Option<(String, &'static str)> {
         "42501" => ("this user may not connect to that database", "`GRANT CONNECT ON DATABASE … TO …`"),
         "53300" => ("the server has no connection left", "use fewer, or raise max_connections"),
         "57P03" => ("the server is starting up or shutting down", "try again when it is ready"),
+        // PostgreSQL marks a database before it drops it, and there is no way back.
+        "55000" if error.message.contains("invalid database") => (
+            "a DROP DATABASE of it was cut off: what it held is lost",
+            "finish it with `DROP DATABASE`, and create the database anew",
+        ),
         "55000" => ("that database takes no connections", "`ALTER DATABASE … ALLOW_CONNECTIONS true`"),
         _ => return None,
     };

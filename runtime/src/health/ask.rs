@@ -122,7 +122,7 @@ fn more(set: &Migrations, namespace: &str, place: &Place) -> String {
     format!(
         "SELECT z.version, z.name, z.at, x.pid, x.application_name, x.since, x.sent FROM (\
          SELECT pg_catalog.count(*) AS applied, pg_catalog.max(h.version) AS head, pg_catalog.max(h.applied_at) AS latest \
-         FROM {table} h WHERE {of_namespace} AND pg_catalog.texteq(h.state, 'applied')) c \
+         FROM {table} h WHERE {of_namespace} AND pg_catalog.texteq(h.state, 'applied') AND {of_set}) c \
          LEFT JOIN LATERAL (SELECT h.version, h.name, \
          pg_catalog.to_char(h.applied_at AT TIME ZONE 'UTC', {FORMAT}) AS at FROM {table} h \
          WHERE pg_catalog.timestamptz_eq(h.applied_at, c.latest) AND pg_catalog.texteq(h.state, 'applied') AND {of_namespace} \
@@ -131,9 +131,16 @@ fn more(set: &Migrations, namespace: &str, place: &Place) -> String {
          pg_catalog.to_char(a.backend_start AT TIME ZONE 'UTC', {FORMAT}) AS since, \
          pg_catalog.left(a.query, 300) AS sent {held} \
          WHERE (pg_catalog.int8eq(c.applied, '{total}') {at_head}) IS NOT TRUE OFFSET 0 LIMIT 1) x ON true",
+        of_set = of_set(set),
         held = lock::held(key),
         total = set.rows(),
     )
+}
+
+/// A condition on rows: versioned, or a repeatable of the set. One whose file is gone keeps its row for ever.
+fn of_set(set: &Migrations) -> String {
+    let named = |it: &crate::Repeatable| format!(" OR pg_catalog.texteq(h.name, {})", literal(it.name()));
+    format!("(h.version IS NOT NULL{})", set.repeatables.iter().map(named).collect::<String>())
 }
 
 impl Health {

@@ -106,7 +106,7 @@ pub(super) fn ended(verb: &'static str, namespace: &str, duration: Duration, err
     match error {
         Error::LockTimeout { waited, .. } => waited_for_lock(namespace, *waited),
         Error::Conflicts { conflicts, .. } => {
-            for state in [State::Modified, State::Orphaned, State::OutOfOrder, State::Incomplete, State::Future] {
+            for state in [State::Modified, State::Orphaned, State::OutOfOrder, State::Incomplete] {
                 set(namespace, state, conflicts.iter().filter(|conflict| conflict.state() == state).count());
             }
         }

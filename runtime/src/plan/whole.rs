@@ -71,7 +71,8 @@ fn repeatables<'a>(set: &Migrations, history: &'a [Record]) -> Vec<Entry<'a>> {
         let is_same = record.is_some_and(|it| it.progress == Progress::Applied && repeatable.0.accepts(&it.checksum));
         let state = match is_same {
             true => State::Applied,
-            false if is_ahead => State::Future,
+            // A newer binary may have left a newer text. What nobody has applied yet, it does not know.
+            false if is_ahead && record.is_some() => State::Future,
             false => State::Pending,
         };
         entries.push(entry(state, Some(&repeatable.0), record));

@@ -13,9 +13,13 @@ pub(super) struct Relations<'s> {
     /// Where unqualified names lead.
     schema: &'s str,
     new: HashSet<Name>,
-    /// Those of one migration only: what is temporary is gone with its session.
-    temporary: HashSet<Name>,
+    /// Those of one migration only, by name: what is temporary is gone with its session, and lies in a schema of its own,
+    /// which is searched first.
+    temporary: HashSet<String>,
 }
+
+/// The session's own schema, under whatever name it lies in the catalog.
+const TEMPORARY: &str = "pg_temp";
 
 /// A relation's schema, where it is known, and name.
 type Name = (Option<String>, String);
@@ -64,13 +68,21 @@ impl<'s> Relations<'s> {
     /// What exists after a statement.
     fn follow(&mut self, text: &str, schema: Option<&str>) {
         match change(text) {
+            Some(Change::MakesTemporary(relation)) => {
+                self.temporary.insert(relation.name);
+            }
+            Some(Change::Makes(relation)) if relation.schema.as_deref() == Some(TEMPORARY) => {
+                self.temporary.insert(relation.name);
+            }
             Some(Change::Makes(relation)) => {
                 self.new.insert(name(&relation, schema));
             }
-            Some(Change::MakesTemporary(relation)) => {
-                self.temporary.insert(name(&relation, schema));
-            }
             Some(Change::Renames(relation, to)) => {
+                if self.is_temporary(&relation) {
+                    self.temporary.remove(&relation.name);
+                    self.temporary.insert(to);
+                    return;
+                }
                 let old = name(&relation, schema);
                 if self.new.remove(&old) {
                     self.new.insert((old.0, to));
@@ -78,10 +90,10 @@ impl<'s> Relations<'s> {
             }
             Some(Change::Drops(relations)) => {
                 for relation in relations {
-                    let name = name(&relation, schema);
-                    // A temporary one stands before others of its name.
-                    if !self.temporary.remove(&name) {
-                        self.new.remove(&name);
+                    if self.is_temporary(&relation) {
+                        self.temporary.remove(&relation.name);
+                    } else {
+                        self.new.remove(&name(&relation, schema));
                     }
                 }
             }
@@ -90,8 +102,12 @@ impl<'s> Relations<'s> {
     }
 
     fn is_new(&self, relation: &QualifiedName, schema: Option<&str>) -> bool {
-        let name = name(relation, schema);
-        self.temporary.contains(&name) || self.new.contains(&name)
+        self.is_temporary(relation) || self.new.contains(&name(relation, schema))
+    }
+
+    /// A temporary one stands before others of its name, but for who says their schema.
+    fn is_temporary(&self, relation: &QualifiedName) -> bool {
+        relation.schema.as_deref().is_none_or(|schema| schema == TEMPORARY) && self.temporary.contains(&relation.name)
     }
 }
 
@@ -138,6 +154,16 @@ mod tests {
         let mut relations = Relations::new("public");
         assert_eq!(locked(&mut relations, "CREATE TEMP TABLE t (); INSERT INTO t DEFAULT VALUES"), [""; 0]);
         assert_eq!(locked(&mut relations, "INSERT INTO t DEFAULT VALUES"), ["1:1 t"]);
+    }
+
+    #[test]
+    fn a_temporary_table_is_not_the_one_of_its_name_in_another_schema() {
+        let mut relations = Relations::new("public");
+        let sql = "CREATE TEMP TABLE t (); TRUNCATE t; TRUNCATE pg_temp.t; TRUNCATE public.t;\n\
+                   ALTER TABLE t RENAME TO u; TRUNCATE u; TRUNCATE t; DROP TABLE public.u; TRUNCATE u; DROP TABLE u; TRUNCATE u;";
+        assert_eq!(locked(&mut relations, sql), ["1:4 public.t", "2:7 t", "2:8 public.u", "2:11 u"]);
+        let sql = "CREATE TABLE pg_temp.t (); SET search_path = app; TRUNCATE t; TRUNCATE app.t";
+        assert_eq!(locked(&mut relations, sql), ["1:4 app.t"]);
     }
 
     #[test]

@@ -16,6 +16,10 @@ pub(super) struct Place {
     pub(super) user: Option<String>,
     /// The hosts of it that are not this machine.
     pub(super) elsewhere: Vec<String>,
+    /// How many hosts it names.
+    pub(super) hosts: usize,
+    /// Whether it names Unix sockets alone.
+    pub(super) over_unix: bool,
 }
 
 impl Place {
@@ -32,7 +36,11 @@ impl Place {
         if config.get_hostaddrs().is_empty() {
             elsewhere.extend(config.get_hosts().iter().filter_map(remote));
         }
-        Ok(Self { url: url.to_owned(), database, user: config.get_user().map(str::to_owned), elsewhere })
+        let hosts = config.get_hosts().len().max(config.get_hostaddrs().len());
+        let over_unix =
+            config.get_hostaddrs().is_empty() && config.get_hosts().iter().all(|host| !matches!(host, Host::Tcp(_)));
+        let user = config.get_user().map(str::to_owned);
+        Ok(Self { url: url.to_owned(), database, user, elsewhere, hosts, over_unix })
     }
 
     /// Where the server's own database of that name is.
@@ -96,6 +104,21 @@ mod tests {
             ("host=localhost hostaddr=10.0.0.1 user=u dbname=d", "10.0.0.1"),
         ] {
             assert_eq!(Place::of(url).expect(url).elsewhere, [elsewhere], "{url}");
+        }
+    }
+
+    #[test]
+    fn hosts_are_counted_and_sockets_told_from_them() {
+        for (url, hosts, over_unix) in [
+            ("postgres://u@localhost/d", 1, false),
+            ("postgres://u@127.0.0.1,127.1.2.3/d", 2, false),
+            ("postgres:///d?host=/run/postgresql&user=u", 1, true),
+            ("host=/run/postgresql,/tmp user=u dbname=d", 2, true),
+            ("host=/run/postgresql,localhost user=u dbname=d", 2, false),
+            ("hostaddr=127.0.0.1,::1 user=u dbname=d", 2, false),
+        ] {
+            let place = Place::of(url).expect(url);
+            assert_eq!((place.hosts, place.over_unix), (hosts, over_unix), "{url}");
         }
     }
 

@@ -10,7 +10,7 @@ use crate::driver::connect_to;
 use crate::error::Error;
 use crate::migrator::Migrator;
 use crate::options::Options;
-use crate::reset::facts::{Facts, Found, look, look_within};
+use crate::reset::facts::{Facts, Found, INVALID, Leftover, look, look_within};
 use crate::reset::place::Place;
 use crate::reset::{Refusal, Sessions, restore, rules};
 use crate::run::set_role;
@@ -19,6 +19,13 @@ use crate::sql::{identifier, literal};
 /// How long to wait for sessions that are about to end, and how often to look.
 const PATIENCE: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(100);
+
+const DROPPING: &str = "dropping the database";
+
+/// A timeout of the role or the server would cut off what cannot be undone. Not every release has all of them.
+const NO_TIMEOUTS: &str = "SELECT pg_catalog.set_config(s.name, '0', false) FROM pg_catalog.pg_settings s WHERE s.name IN \
+    ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout', \
+    'transaction_timeout')";
 
 /// What there was, and what of it was not made again.
 pub(super) struct Rebuilt {
@@ -40,7 +47,8 @@ pub(super) async fn rebuild(
     let mut facts = look_until_alone(&mut maintenance, place, &beside, sessions).await?;
     // What can be refused without a connection to the database itself is refused without.
     place.refused(rules::on_seeing(place, &facts, sessions))?;
-    if let Some(found) = &mut facts.found {
+    // Nobody can look into an invalid one any more, and what it held is lost.
+    if let Some(found) = facts.found.as_mut().filter(|found| !found.is_invalid) {
         look_within(migrator, place, found).await?;
         place.refused(rules::on_seeing(place, &facts, sessions))?;
     }
@@ -62,7 +70,11 @@ struct Exchange<'a> {
 impl Exchange<'_> {
     /// In place of one that is there.
     async fn replace(&mut self, found: &Found, sessions: Sessions) -> Result<Rebuilt, Error> {
-        if self.facts.leftover {
+        if found.is_invalid && self.facts.leftover == Leftover::Whole {
+            // Cut off while it dropped the old one: the new one is ready.
+            return self.finish(sessions).await;
+        }
+        if self.facts.leftover != Leftover::Absent {
             // Nobody else is at a reset: it is what one has left that was cut off before it dropped anything.
             self.succeed("dropping what an earlier reset left", &drop_database(&self.beside, Sessions::Refuse)).await?;
         }
@@ -72,31 +84,62 @@ impl Exchange<'_> {
             Ok(not_restored) => not_restored,
             Err(error) => return Err(self.give_up(error).await),
         };
-        let dropped = self.maintenance.send(&drop_database(&self.place.database, sessions)).await;
-        match dropped.failure {
-            None => {}
-            Some(failure @ Failure::Connection(_)) => {
-                return Err(self.unfinished(Error::from_failure("dropping the database", failure)));
-            }
-            Some(failure) => {
-                let error = self.in_use(failure);
-                return Err(self.give_up(error).await);
-            }
-        }
+        self.drop_old(sessions).await?;
         self.rename().await?;
         let extensions = found.extensions.clone();
         Ok(Rebuilt { was_there: true, not_restored, extensions })
     }
 
+    /// Goes on where a reset was cut off in the drop of the old database.
+    async fn finish(&mut self, sessions: Sessions) -> Result<Rebuilt, Error> {
+        self.drop_again(sessions).await?;
+        self.rename().await?;
+        Ok(Rebuilt { was_there: true, not_restored: Vec::new(), extensions: Vec::new() })
+    }
+
+    /// Drops the old database, and takes the new one back only where the old one is whole.
+    async fn drop_old(&mut self, sessions: Sessions) -> Result<(), Error> {
+        let dropped = self.maintenance.send(&drop_database(&self.place.database, sessions)).await;
+        match dropped.failure {
+            None => Ok(()),
+            Some(failure @ Failure::Connection(_)) => Err(self.unfinished(Error::from_failure(DROPPING, failure))),
+            Some(failure) if self.is_whole().await => {
+                let error = self.in_use(failure);
+                Err(self.give_up(error).await)
+            }
+            Some(_) => self.drop_again(sessions).await,
+        }
+    }
+
+    /// Drops what is left of the old database: a drop that was cut off cannot be undone, only repeated.
+    async fn drop_again(&mut self, sessions: Sessions) -> Result<(), Error> {
+        let drop = drop_rest(&self.place.database, sessions);
+        self.succeed(DROPPING, &drop).await.map_err(|error| self.unfinished(error))
+    }
+
+    /// Whether the old database is there and can be used. Where that cannot be told, it is not.
+    async fn is_whole(&mut self) -> bool {
+        let ask = format!(
+            "SELECT d.datconnlimit <> {INVALID} FROM pg_catalog.pg_database d WHERE d.datname = {}::name",
+            literal(&self.place.database)
+        );
+        let reply = self.maintenance.send(&ask).await;
+        reply.completed.first().and_then(|rows| rows.first()).is_some_and(|row| row.is_true(0))
+    }
+
     /// Where there is none: made, or what an earlier reset has left is given its name.
     async fn make(&mut self) -> Result<Rebuilt, Error> {
-        if self.facts.leftover {
+        let leftover = self.facts.leftover;
+        if leftover == Leftover::Invalid {
+            self.succeed("dropping what an earlier reset left", &drop_database(&self.beside, Sessions::Refuse)).await?;
+        }
+        if leftover == Leftover::Whole {
             self.rename().await?;
         } else {
             let create = format!("CREATE DATABASE {}", identifier(&self.place.database));
             self.succeed("creating the database", &create).await?;
         }
-        Ok(Rebuilt { was_there: self.facts.leftover, not_restored: Vec::new(), extensions: Vec::new() })
+        Ok(Rebuilt { was_there: leftover == Leftover::Whole, not_restored: Vec::new(), extensions: Vec::new() })
     }
 
     async fn create(&mut self, found: &Found) -> Result<(), Error> {
@@ -146,14 +189,14 @@ impl Exchange<'_> {
                 };
                 Error::ResetRefused { database: self.place.database.clone(), refusals: vec![refusal] }
             }
-            failure => Error::from_failure("dropping the database", failure),
+            failure => Error::from_failure(DROPPING, failure),
         }
     }
 
     fn unfinished(&self, source: Error) -> Error {
         let left = format!(
-            "if there is no database {} any more, the new one is called {}: {}",
-            self.place.database,
+            "by hand: `{}` first if it is listed still, and then the new one, which is called {}, gets its name: `{}`",
+            drop_database(&self.place.database, Sessions::Refuse),
             self.beside,
             rename(&self.beside, &self.place.database)
         );
@@ -176,6 +219,7 @@ async fn connect_beside(place: &Place, options: &Options) -> Result<Client, Erro
     // An exchange that is under way is not cut off in the middle.
     cancelling.disarm();
     let mut client = client;
+    succeeded("switching timeouts off", client.send(NO_TIMEOUTS).await)?;
     if let Some(role) = &options.role {
         succeeded("becoming the role", client.send(&set_role(role)).await)?;
     }
@@ -208,7 +252,7 @@ async fn look_until_alone(
 
 /// Keeps other resets of this database away for as long as the connection lasts.
 async fn alone(maintenance: &mut Client, place: &Place) -> Result<(), Error> {
-    let key = literal(&format!("graven reset {}", place.database));
+    let key = literal(&format!("graven reset {}", name_beside(&place.database)));
     let attempt = format!("SELECT pg_catalog.pg_try_advisory_lock(pg_catalog.hashtextextended({key}, 0))");
     let began = Instant::now();
     while began.elapsed() < PATIENCE {
@@ -279,16 +323,48 @@ fn drop_database(name: &str, sessions: Sessions) -> String {
     format!("DROP DATABASE {}{force}", identifier(name))
 }
 
+/// The same for one that may be gone already.
+fn drop_rest(name: &str, sessions: Sessions) -> String {
+    drop_database(name, sessions).replacen("DROP DATABASE", "DROP DATABASE IF EXISTS", 1)
+}
+
 fn rename(from: &str, to: &str) -> String {
     format!("ALTER DATABASE {} RENAME TO {}", identifier(from), identifier(to))
 }
 
-/// What the new database is called until it gets its name. PostgreSQL cuts names after 63 bytes.
+/// What the new database is called until it gets its name: where there is no room for the whole of it, with a digest, so that
+/// no two databases share one.
 fn name_beside(database: &str) -> String {
     const SUFFIX: &str = "_graven_reset";
-    let mut end = database.len().min(63 - SUFFIX.len());
-    while !database.is_char_boundary(end) {
-        end -= 1;
+    const DIGITS: usize = 8;
+    // FNV-1a: it has to be the same in every release, and nobody is kept out by it.
+    let digest =
+        |text: &str| text.bytes().fold(0x811c_9dc5_u32, |sum, byte| (sum ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    // PostgreSQL cuts names after 63 bytes (PostgreSQL manual, 4.1.1), in a URL's as well.
+    let database = cut(database, 63);
+    if database.len() + SUFFIX.len() <= 63 {
+        return format!("{database}{SUFFIX}");
     }
-    format!("{}{SUFFIX}", database.get(..end).unwrap_or_default())
+    format!("{}_{:08x}{SUFFIX}", cut(database, 63 - SUFFIX.len() - DIGITS - 1), digest(database))
+}
+
+/// The first characters of a text that take no more than so many bytes.
+fn cut(text: &str, bytes: usize) -> &str {
+    text.get(..text.floor_char_boundary(bytes)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::name_beside;
+
+    #[test]
+    fn names_that_begin_alike_have_names_of_their_own_beside() {
+        assert_eq!(name_beside("app"), "app_graven_reset");
+        let fifty = "x".repeat(50);
+        assert_eq!(name_beside(&fifty), format!("{fifty}_graven_reset"));
+        let long = [format!("{fifty}a"), format!("{fifty}b"), "ü".repeat(30)].map(|name| name_beside(&name));
+        assert!(long.iter().all(|name| name.len() <= 63 && name.ends_with("_graven_reset")), "{long:?}");
+        assert!(long[0] != long[1] && long[0] != name_beside(&fifty), "{long:?}");
+        assert_eq!(name_beside(&"y".repeat(63)), name_beside(&"y".repeat(70)));
+    }
 }

@@ -12,6 +12,9 @@ const WORDS: [&str; 8] = ["prod", "production", "prd", "live", "stage", "staging
 const SYSTEM: [&str; 8] =
     ["postgres", "template0", "template1", "rdsadmin", "cloudsqladmin", "azure_maintenance", "azure_sys", "defaultdb"];
 
+/// What a script for psql records of this machine, in place of a name: a Unix socket, or the client's address.
+const LOCAL: [&str; 3] = ["local", "127.0.0.1", "::1"];
+
 /// A development database is smaller.
 const LARGE: i64 = 10 << 30;
 
@@ -33,13 +36,12 @@ pub(super) fn before_connecting(place: &Place, environment: Option<&str>) -> Vec
             "run it on the machine of the server, or drop and create the database by hand",
         ));
     }
-    let names = [("database", Some(&place.database)), ("user", place.user.as_ref())];
-    for (kind, name) in names {
-        if let Some((name, word)) = name.and_then(|name| Some((name, telling_word(name)?))) {
-            let what = format!("the {kind} is called {name}, and {word:?} is no name for development");
-            refusals.push(refusal("name", what, "use a database and a user of development's own"));
-        }
+    if place.hosts > 1 {
+        let what = format!("the URL names {} hosts, and which of them answers is not known beforehand", place.hosts);
+        refusals.push(refusal("host", what, "name the one server in the URL"));
     }
+    refusals.extend(called("database", &place.database));
+    refusals.extend(place.user.as_ref().and_then(|user| called("user", user)));
     if SYSTEM.contains(&place.database.as_str()) {
         let what = format!("{} is the server's own database", place.database);
         refusals.push(refusal("system", what, "create a database for the application, and name it in the URL"));
@@ -51,6 +53,10 @@ pub(super) fn before_connecting(place: &Place, environment: Option<&str>) -> Vec
 pub(super) fn on_seeing(place: &Place, facts: &Facts, sessions: Sessions) -> Vec<Refusal> {
     let mut refusals = Vec::new();
     let mut refuse = |rule, what: String, remedy: &str| refusals.push(refusal(rule, what, remedy));
+    if let Some(client) = facts.client.as_ref().filter(|_| place.over_unix) {
+        let what = format!("the URL names a Unix socket, and the server sees a client at {client}: something forwards");
+        refuse("host", what, "run it on the machine of the server, or drop and create the database by hand");
+    }
     if facts.is_pooled {
         refuse(
             "pooler",
@@ -74,7 +80,12 @@ pub(super) fn on_seeing(place: &Place, facts: &Facts, sessions: Sessions) -> Vec
         let remedy = format!("`ALTER ROLE {role} CREATEDB`");
         refuse("rights", format!("role {} may not create databases", facts.role), &remedy);
     }
+    // Who really connects, and as whom it works: a forwarder or `SET ROLE` may have made another of the URL's user.
+    let roles = [Some(&facts.login), Some(&facts.role).filter(|role| **role != facts.login)];
+    let roles = roles.into_iter().flatten().filter(|role| place.user.as_ref() != Some(role));
+    refusals.extend(roles.filter_map(|role| called("role", role)));
     let Some(found) = &facts.found else { return refusals };
+    let mut refuse = |rule, what: String, remedy: &str| refusals.push(refusal(rule, what, remedy));
     if !found.may_drop {
         let what =
             format!("role {} neither owns the database nor is a member of {}, who does", facts.role, found.owner);
@@ -91,6 +102,12 @@ pub(super) fn on_seeing(place: &Place, facts: &Facts, sessions: Sessions) -> Vec
         let what = format!("its history cannot be read: {reason}");
         refuse("history", what, "drop it by hand if it really is one of development");
     }
+    if !found.foreign_tables.is_empty() {
+        let (shown, more) = found.foreign_tables.split_at(found.foreign_tables.len().min(3));
+        let more = if more.is_empty() { "" } else { ", …" };
+        let what = format!("it holds tables and no history of these migrations: {}{more}", shown.join(", "));
+        refuse("history", what, "see that the URL is the right one, and drop it by hand if it is the one");
+    }
     if !found.hosts.is_empty() {
         let what = format!("migrations were applied to it from other machines: {}", found.hosts.join(", "));
         refuse("applied-elsewhere", what, "others use it: ask them, and drop it by hand");
@@ -105,7 +122,8 @@ pub(super) fn on_seeing(place: &Place, facts: &Facts, sessions: Sessions) -> Vec
 /// The machines from which a history was written, but this one.
 pub(super) fn other_hosts<'a>(applied_as: impl Iterator<Item = &'a str>, this: &str) -> Vec<String> {
     let hosts = applied_as.filter_map(|applied_as| Some(applied_as.rsplit_once('/')?.1));
-    let others = hosts.filter(|host| !host.eq_ignore_ascii_case(this) && !is_container(host));
+    let is_this = |host: &str| host.eq_ignore_ascii_case(this) || LOCAL.contains(&host) || is_container(host);
+    let others = hosts.filter(|host| !is_this(host));
     let mut others: Vec<String> = others.map(str::to_owned).collect();
     others.sort();
     others.dedup();
@@ -115,6 +133,13 @@ pub(super) fn other_hosts<'a>(applied_as: impl Iterator<Item = &'a str>, this: &
 /// Whether a host is called as a container is that nobody has named: each start of one has another name.
 fn is_container(host: &str) -> bool {
     host.len() == 12 && host.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// Refuses a name that speaks against development.
+fn called(kind: &str, name: &str) -> Option<Refusal> {
+    let word = telling_word(name)?;
+    let what = format!("the {kind} is called {name}, and {word:?} is no name for development");
+    Some(refusal("name", what, "use a database and a user of development's own"))
 }
 
 /// The word in a name that speaks against development.

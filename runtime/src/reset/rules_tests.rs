@@ -6,12 +6,14 @@ use crate::reset::place::Place;
 use crate::reset::{Refusal, Sessions};
 
 fn place(database: &str) -> Place {
-    Place { url: String::new(), database: database.to_owned(), user: Some("anna".to_owned()), elsewhere: Vec::new() }
+    let (url, user) = (String::new(), Some("anna".to_owned()));
+    Place { url, database: database.to_owned(), user, elsewhere: Vec::new(), hosts: 1, over_unix: false }
 }
 
 fn facts(found: Found) -> Facts {
     let found = Found { owner: "anna".to_owned(), may_drop: true, size: 9 << 20, ..found };
-    Facts { role: "anna".to_owned(), may_create_databases: true, found: Some(found), ..Facts::default() }
+    let (role, login) = ("anna".to_owned(), "anna".to_owned());
+    Facts { role, login, may_create_databases: true, found: Some(found), ..Facts::default() }
 }
 
 fn rules(refusals: &[Refusal]) -> Vec<&'static str> {
@@ -42,6 +44,44 @@ fn everything_that_speaks_against_it_is_said_at_once() {
 }
 
 #[test]
+fn more_than_one_host_is_refused_as_anyone_of_them_may_answer() {
+    let place = Place { hosts: 2, ..place("app") };
+    assert_eq!(rules(&before_connecting(&place, Some("development"))), ["host"]);
+}
+
+#[test]
+fn a_socket_behind_which_the_server_sees_an_address_is_refused() {
+    let behind = |over_unix, client: Option<&str>| {
+        let facts = Facts { client: client.map(str::to_owned), ..facts(Found::default()) };
+        rules(&on_seeing(&Place { over_unix, ..place("app") }, &facts, Sessions::Refuse))
+    };
+    assert_eq!(behind(true, Some("10.0.0.7")), ["host"]);
+    assert_eq!(behind(true, Some("127.0.0.1")), ["host"]);
+    assert!(behind(true, None).is_empty() && behind(false, Some("127.0.0.1")).is_empty());
+}
+
+#[test]
+fn a_role_that_is_named_twice_is_refused_once() {
+    let place = Place { user: Some("app_live".to_owned()), ..place("app") };
+    assert_eq!(rules(&before_connecting(&place, Some("development"))), ["name"]);
+    let (login, role) = ("app_live".to_owned(), "app_live".to_owned());
+    assert_eq!(on_seeing(&place, &Facts { login, role, ..facts(Found::default()) }, Sessions::Refuse), []);
+    let (login, role) = ("uat".to_owned(), "uat".to_owned());
+    assert_eq!(
+        rules(&on_seeing(&place, &Facts { login, role, ..facts(Found::default()) }, Sessions::Refuse)),
+        ["name"]
+    );
+}
+
+#[test]
+fn a_few_tables_of_somebody_elses_are_named() {
+    let tables = ["a.a", "a.b", "b.a", "b.b"].map(str::to_owned).to_vec();
+    let refusals =
+        on_seeing(&place("app"), &facts(Found { foreign_tables: tables, ..Found::default() }), Sessions::End);
+    assert_eq!(refusals[0].what, "it holds tables and no history of these migrations: a.a, a.b, b.a, …");
+}
+
+#[test]
 fn a_name_tells_by_its_words_and_not_by_its_letters() {
     for name in ["prod", "app_prod", "APP-Production", "shop.live", "myprod", "staging_2", "uat1", "preprod"] {
         assert!(telling_word(name).is_some(), "{name}");
@@ -53,7 +93,7 @@ fn a_name_tells_by_its_words_and_not_by_its_letters() {
 
 #[test]
 fn each_thing_that_is_not_of_development_is_refused() {
-    let cases: [(&str, Facts); 9] = [
+    let cases: [(&str, Facts); 12] = [
         ("pooler", Facts { is_pooled: true, ..facts(Found::default()) }),
         ("replicated", Facts { in_recovery: true, ..facts(Found::default()) }),
         ("replicated", Facts { streams: 1, ..facts(Found::default()) }),
@@ -61,6 +101,9 @@ fn each_thing_that_is_not_of_development_is_refused() {
         ("system", facts(Found { is_template: true, ..Found::default() })),
         ("history", facts(Found { history_unread: Some("no".to_owned()), ..Found::default() })),
         ("applied-elsewhere", facts(Found { hosts: vec!["web-1".to_owned()], ..Found::default() })),
+        ("history", facts(Found { foreign_tables: vec!["public.t".to_owned()], ..Found::default() })),
+        ("name", Facts { login: "app_prod".to_owned(), ..facts(Found::default()) }),
+        ("name", Facts { role: "live_owner".to_owned(), ..facts(Found::default()) }),
         ("sessions", facts(Found { sessions: vec!["pid 7".to_owned()], ..Found::default() })),
         ("pooler", Facts { is_pooled: true, found: None, ..facts(Found::default()) }),
     ];
@@ -85,6 +128,8 @@ fn sessions_are_no_reason_where_they_may_be_ended() {
 fn another_machine_is_told_from_this_one_and_from_a_nameless_container() {
     let hosts = |applied_as: &[&'static str]| other_hosts(applied_as.iter().copied(), "laptop");
     assert_eq!(hosts(&["graven/laptop", "app/Laptop", "app/0123456789ab"]), [""; 0]);
+    assert_eq!(hosts(&["psql/local", "psql/127.0.0.1", "psql/::1"]), [""; 0]);
+    assert_eq!(hosts(&["psql/10.0.0.7", "app/localhost.example.org"]), ["10.0.0.7", "localhost.example.org"]);
     assert_eq!(hosts(&["a/b/web-2", "app/web-1", "app/web-2"]), ["web-1", "web-2"]);
     assert_eq!(hosts(&["app/0123456789abc", "app/unknown host"]), ["0123456789abc", "unknown host"]);
 }

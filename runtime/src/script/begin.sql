@@ -11,7 +11,7 @@
 SELECT pg_catalog.transaction_timestamp() <> pg_catalog.statement_timestamp() AS graven_inside \gset
 \if :graven_inside
 DO $graven$ BEGIN RAISE EXCEPTION 'graven: this is inside of a transaction, and each migration makes its own'
-  USING HINT = 'run psql without -1 (--single-transaction), and not after a BEGIN'; END $graven$;
+  USING HINT = 'run psql without -1 (--single-transaction), and not after a BEGIN; after an error, leave psql first'; END $graven$;
 \endif
 
 -- What the session is at the end again.

@@ -78,7 +78,8 @@ fn header(set: &Migrations, content: &Content) -> String {
          --     psql -X -f THIS_FILE \"postgres://…\"\n--\n\
          -- It waits for others that are migrating, stops with an error before it changes anything where the history conflicts\n\
          -- with these migrations, applies what is not applied, each with its row in the history, and may be run again at any\n\
-         -- time. It needs a session of its own: no transaction pooler, no -1. A run of graven then finds all of it applied.\n--\n",
+         -- time. It needs a session of its own: no transaction pooler, no -1, and not with \\i in a session that goes on: after an\n\
+         -- error the lock is held until psql ends. A run of graven then finds all of it applied.\n--\n",
         comment(set.directory),
         env!("CARGO_PKG_VERSION"),
     );

@@ -161,19 +161,17 @@ impl Context<'_> {
             } else {
                 history::progress(self.table, version, claimant, done, doubt(at + 1))
             };
+            let again = returning(&history::unsettle(self.table, version, claimant, doubt(at)));
+            let again = self.unset(migration, &sets, &again);
             if unit.effect == Effect::Session {
                 sets.push(self.unit(migration, *unit));
             }
-            // What the file has set must not reach the history, and is made again after it.
-            let (put_back, set_again) = if sets.is_empty() {
-                (String::new(), String::new())
-            } else {
-                (RESTORE.to_owned(), format!("{}{}", self.timeouts("SET", migration), sets.concat()))
-            };
             let run = self.run_unit(migration, *unit, at, if sets.is_empty() { Sets::Nothing } else { Sets::Some });
-            let record = returning(&record);
+            let record = self.unset(migration, &sets, &returning(&record));
             text.push_str(&format!(
-                "SELECT :graven_done <= {at} AS graven_now \\gset\n\\if :graven_now\n{run}{put_back}{record}{set_again}"
+                "SELECT :graven_done <= {at} AS graven_now \\gset\n\\if :graven_now\n\
+                 SELECT NOT :'graven_new'::bool AND :graven_done = {at} AS graven_again \\gset\n\
+                 \\if :graven_again\n{again}\\endif\n{run}{record}"
             ));
             if unit.effect == Effect::Session {
                 text.push_str(&format!("\\else\n{}", self.unit(migration, *unit)));
@@ -183,6 +181,14 @@ impl Context<'_> {
         text.push_str(&self.all_recorded(migration));
         text.push_str(&format!("{RESTORE}\\endif\n"));
         text
+    }
+
+    /// A change of the history. What the file has set must not reach it: that is put back, and made again after it.
+    fn unset(&self, migration: &Migration, sets: &[String], change: &str) -> String {
+        if sets.is_empty() {
+            return change.to_owned();
+        }
+        format!("{RESTORE}{change}{}{}", self.timeouts("SET", migration), sets.concat())
     }
 
     /// A file without statements, or one of which all had run and only the last record was not written.
@@ -201,74 +207,131 @@ impl Context<'_> {
 
     /// Runs a unit, and says what its failure leaves.
     fn run_unit(&self, migration: &'static Migration, unit: Unit, at: usize, sets: Sets) -> String {
-        let again = history::unsettle(self.table, migration.version, self.claimant, doubt(migration, unit));
-        let (look, look_end) = match unit.effect {
-            Effect::ConcurrentIndex { name: Some(name), schema, table } => {
-                (left_behind(name, schema, table), "\\endif\n")
+        let of = format!("statement {} of {} of migration {}", at + 1, total(migration), label(migration));
+        let index = NamedIndex::of(unit);
+        let look = index.as_ref().map(NamedIndex::left_behind).unwrap_or_default();
+        let (passed_over, look_end) = match &index {
+            // IF NOT EXISTS asks for the name only.
+            Some(index) if unit.sql(migration).to_ascii_lowercase().contains("exists") => {
+                (index.passed_over(&of), "\\endif\n")
             }
-            _ => (String::new(), ""),
+            Some(_) => (String::new(), "\\endif\n"),
+            None => (String::new(), ""),
         };
-        let again = returning(&again);
         let failed = self.failed(migration, unit, at, sets);
         let sql = self.unit(migration, unit);
         format!(
-            "SELECT NOT :'graven_new'::bool AND :graven_done = {at} AS graven_again \\gset\n\
-             \\if :graven_again\n{again}\\endif\n\
-             \\set graven_failed false\n{look}\\set ON_ERROR_STOP off\n{sql}\\set graven_failed :ERROR\n\\set ON_ERROR_STOP on\n{look_end}{failed}"
+            "\\set graven_failed false\n{look}\\set ON_ERROR_STOP off\n{sql}\\set graven_failed :ERROR\n\
+             \\set ON_ERROR_STOP on\n\\if :graven_failed\n{failed}\\endif\n{passed_over}{look_end}"
         )
     }
 
     /// Where a failure is known to leave nothing, the history says so.
     fn failed(&self, migration: &'static Migration, unit: Unit, at: usize, sets: Sets) -> String {
+        let (version, run) = (migration.version, self.claimant);
+        let done = u32::try_from(at).unwrap_or(u32::MAX);
+        let record = returning(&match at {
+            0 => history::unclaim(self.table, version, run),
+            _ => history::settle(self.table, version, &run.run, done),
+        });
+        let what =
+            format!("graven: statement {} of {} of migration {} failed", at + 1, total(migration), label(migration));
+        let rollback = if is_block(unit.sql(migration)) { "ROLLBACK;\n" } else { "" };
+        let restore = if sets == Sets::Some { RESTORE } else { "" };
+        let stop = |record: &str, remedy: &str| format!("{restore}{record}{}", stop(&format!("{what}\n{remedy}")));
+        let settled = stop(&record, "what was done before it is recorded: remove the cause, and run this again");
         let leaves_nothing = match Trace::of(migration, unit) {
             Trace::Repeatable => true,
             Trace::Nothing => unit.effect == Effect::Ordinary,
             _ => false,
         };
-        let (version, run) = (migration.version, self.claimant);
-        let done = u32::try_from(at).unwrap_or(u32::MAX);
-        let record = match (leaves_nothing, at) {
-            (false, _) => String::new(),
-            (true, 0) => returning(&history::unclaim(self.table, version, run)),
-            (true, _) => returning(&history::settle(self.table, version, &run.run, done)),
-        };
-        let what =
-            format!("graven: statement {} of {} of migration {} failed", at + 1, total(migration), label(migration));
-        let remedy = match (leaves_nothing, unit.effect) {
-            (true, _) => "what was done before it is recorded: remove the cause, and run this again".to_owned(),
-            (false, Effect::ConcurrentIndex { name: Some(_), .. }) => {
-                "it may have left an invalid index, which the next run of this or of graven drops: remove the cause first".to_owned()
+        match NamedIndex::of(unit) {
+            Some(index) => format!(
+                "{}\\if :graven_left\n{}\\endif\n{settled}",
+                index.tidy(),
+                stop(
+                    "",
+                    "it has left an invalid index, which the next run of this or of graven drops: remove the cause first"
+                )
+            ),
+            None if leaves_nothing => format!("{rollback}{settled}"),
+            None => {
+                let remedy = format!("whether it has taken effect is for a person to say: graven resolve {version}");
+                format!("{rollback}{}", stop("", &remedy))
             }
-            (false, _) => format!("whether it has taken effect is for a person to say: graven resolve {version}"),
+        }
+    }
+}
+
+/// The index that a unit builds concurrently, as a part of a query that finds it.
+struct NamedIndex(String);
+
+impl NamedIndex {
+    fn of(unit: Unit) -> Option<Self> {
+        let Effect::ConcurrentIndex { name: Some(name), schema, table } = unit.effect else { return None };
+        let table = match schema {
+            Some(schema) => format!("{}.{}", identifier(schema), identifier(table)),
+            None => identifier(table),
         };
-        let rollback = if is_block(unit.sql(migration)) { "ROLLBACK;\n" } else { "" };
-        let restore = if sets == Sets::Some { RESTORE } else { "" };
+        Some(Self(format!(
+            "FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid \
+             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             WHERE c.relname = {}::name AND c.relkind = 'i' AND i.indrelid = pg_catalog.to_regclass({})::oid",
+            literal(name),
+            literal(&table)
+        )))
+    }
+
+    /// Drops the invalid index that an earlier try has left, and asks whether a valid one is there: then it had succeeded.
+    /// Notes what is there otherwise, which is not the unit's own.
+    fn left_behind(&self) -> String {
+        let Self(index) = self;
+        let drop = self.drop("AND :'graven_again'::bool AND :'graven_in_doubt'::bool");
         format!(
-            "\\if :graven_failed\n{rollback}{restore}{record}SELECT {} AS graven_stop \\gset\n{STOP}\\endif\n",
-            literal(&format!("{what}\n{remedy}")),
+            "{drop}SELECT NOT EXISTS (SELECT {index}\n  \
+             AND i.indisvalid AND :'graven_again'::bool AND :'graven_in_doubt'::bool) AS graven_build,\n  \
+             (SELECT COALESCE(pg_catalog.max(c.oid), 0) {index}) AS graven_there \\gset\n\\if :graven_build\n"
+        )
+    }
+
+    /// Drops what a failed build has left, and says whether that could not be done. One that failed has made no valid index,
+    /// and after duplicate_table (42P07) whatever there is was there before: it is none of this migration's business.
+    fn tidy(&self) -> String {
+        const OWN: &str = "AND c.oid <> :graven_there::oid AND :'graven_sqlstate' <> '42P07'";
+        let Self(index) = self;
+        // `:SQLSTATE` may be that of the query whose result `\gexec` ran. What cut the build short must not cut this short.
+        format!(
+            "\\set graven_sqlstate :LAST_ERROR_SQLSTATE\nSET statement_timeout = 0;\n\
+             \\set ON_ERROR_STOP off\n{}\\set ON_ERROR_STOP on\n\
+             SELECT EXISTS (SELECT {index}\n  AND NOT i.indisvalid {OWN}) AS graven_left \\gset\n",
+            self.drop(OWN)
+        )
+    }
+
+    /// Stops where a statement has succeeded and its index is invalid. It stays in doubt, so that the next run drops it.
+    fn passed_over(&self, of: &str) -> String {
+        let Self(index) = self;
+        let message = format!(
+            "graven: {of} has passed over an invalid index of that name\nrun this again: it drops the index and builds it"
+        );
+        format!(
+            "SELECT EXISTS (SELECT {index}\n  AND NOT i.indisvalid) AS graven_invalid \\gset\n\\if :graven_invalid\n{}\\endif\n",
+            stop(&message)
+        )
+    }
+
+    fn drop(&self, which: &str) -> String {
+        format!(
+            "SELECT pg_catalog.format('DROP INDEX CONCURRENTLY IF EXISTS %I.%I', n.nspname, c.relname)\n  {}\n  \
+             AND NOT i.indisvalid {which} \\gexec\n",
+            self.0
         )
     }
 }
 
-/// Drops the invalid index that an earlier try has left, and asks whether a valid one is there: then it had succeeded.
-fn left_behind(name: &str, schema: Option<&str>, table: &str) -> String {
-    let table = match schema {
-        Some(schema) => format!("{}.{}", identifier(schema), identifier(table)),
-        None => identifier(table),
-    };
-    let index = format!(
-        "FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid \
-         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-         WHERE c.relname = {}::name AND c.relkind = 'i' AND i.indrelid = pg_catalog.to_regclass({})::oid",
-        literal(name),
-        literal(&table)
-    );
-    format!(
-        "SELECT pg_catalog.format('DROP INDEX CONCURRENTLY IF EXISTS %I.%I', n.nspname, c.relname)\n  {index}\n  \
-         AND NOT i.indisvalid AND :'graven_again'::bool AND :'graven_in_doubt'::bool \\gexec\n\
-         SELECT NOT EXISTS (SELECT {index}\n  \
-         AND :'graven_again'::bool AND :'graven_in_doubt'::bool) AS graven_build \\gset\n\\if :graven_build\n"
-    )
+/// Ends the file with that message, and its remedy on the next line.
+fn stop(message: &str) -> String {
+    format!("SELECT {} AS graven_stop \\gset\n{STOP}", literal(message))
 }
 
 /// What the history says of a unit before it runs: without a note of what there was, little can be told afterwards.

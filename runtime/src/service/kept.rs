@@ -3,7 +3,7 @@
 use tokio::sync::Mutex;
 use tokio_postgres::Client;
 
-use crate::driver::connect;
+use crate::driver::{CancelOnDrop, connect_cancelling};
 use crate::error::Error;
 use crate::health::Health;
 use crate::migrator::Migrator;
@@ -16,7 +16,9 @@ pub(super) struct Kept {
 
 struct Asking {
     migrator: Migrator,
-    idle: Option<Client>,
+    /// With what tells the server when nobody waits for its answer any more: a probe that gives up would otherwise leave a
+    /// backend behind, one after another, for as long as something holds the history up.
+    idle: Option<(Client, CancelOnDrop)>,
 }
 
 impl Kept {
@@ -29,20 +31,20 @@ impl Kept {
     pub(super) async fn health(&self) -> Result<Health, Error> {
         let mut asking = self.asking.lock().await;
         let Asking { migrator, idle } = &mut *asking;
-        if let Some(mut client) = idle.take().filter(|client| !client.is_closed()) {
-            match migrator.health(&mut client).await {
+        if let Some(mut kept) = idle.take().filter(|(client, _)| !client.is_closed()) {
+            match migrator.health(&mut kept.0).await {
                 // It ended while it was idle, as a restart or a failover of the server would have it: that says nothing of
                 // the server as it is now.
                 Err(Error::ConnectionLost { .. }) => {}
                 health => {
-                    *idle = health.is_ok().then_some(client);
+                    *idle = health.is_ok().then_some(kept);
                     return health;
                 }
             }
         }
-        let mut client = connect(&self.url).await?;
-        let health = migrator.health(&mut client).await?;
-        *idle = Some(client);
+        let mut kept = connect_cancelling(&self.url).await?;
+        let health = migrator.health(&mut kept.0).await?;
+        *idle = Some(kept);
         Ok(health)
     }
 }

@@ -221,6 +221,35 @@ async fn an_index_that_a_build_left_behind_is_named_and_its_remedy_mends_it() {
     assert_eq!(complaints(&doctor(set(&[A]), database.url()).await), []);
 }
 
+/// To build it again would keep a second copy.
+#[tokio::test]
+async fn an_index_that_a_reindex_left_behind_is_only_to_be_dropped() {
+    let (database, client) = fresh().await;
+    database.execute("CREATE TABLE t (v int); INSERT INTO t VALUES (1), (1)").unwrap();
+    for name in ["i_ccnew", "\"I_ccnew12\"", "i_ccold1"] {
+        let build = format!("CREATE UNIQUE INDEX CONCURRENTLY {name} ON t (v)");
+        client.batch_execute(&build).await.unwrap_err();
+        let diagnosis = doctor(set(&[A]), database.url()).await;
+        let finding = complaint(&diagnosis, "invalid-index");
+        let drop = format!("DROP INDEX CONCURRENTLY public.{name}");
+        assert_eq!(finding.remedy.as_deref(), Some(format!("`{drop}`").as_str()));
+        client.batch_execute(&drop).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_database_whose_drop_was_cut_off_is_told_to_be_lost() {
+    let database = Database::create().unwrap();
+    let name = format!("{}_invalid", database.name());
+    database.execute(&format!("CREATE DATABASE {name}")).unwrap();
+    database.execute(&format!("UPDATE pg_database SET datconnlimit = -2 WHERE datname = '{name}'")).unwrap();
+    let diagnosis = doctor(set(&[A]), &database.url().replace(database.name(), &name)).await;
+    database.execute(&format!("DROP DATABASE {name}")).unwrap();
+    let finding = complaint(&diagnosis, "connection");
+    assert!(finding.what.contains("a DROP DATABASE of it was cut off: what it held is lost"), "{finding:?}");
+    assert!(finding.remedy.as_ref().unwrap().contains("`DROP DATABASE`"), "{finding:?}");
+}
+
 #[tokio::test]
 async fn a_timeout_that_reaches_into_migrations_is_told_and_one_that_does_not_is_not() {
     let (database, _client) = fresh().await;

@@ -72,12 +72,29 @@ async fn holds(client: &Client, statement: &str, wanted: &[(&str, LockMode)]) {
     }
     client.batch_execute(statement).await.unwrap_or_else(|error| panic!("{statement}: {error:?}"));
     for ((on, mode), oid) in wanted.iter().zip(oids) {
-        let ask = "SELECT mode FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'relation' AND relation = $1";
-        let held = client.query(ask, &[&oid]).await.unwrap();
+        // Whoever plans a query on a table locks its indexes too: a rebuild of one keeps them out by the lock on that.
+        let indexes = if statement.starts_with("REINDEX") { "indrelid = $1" } else { "false" };
+        let ask = format!(
+            "SELECT mode FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'relation' \
+             AND (relation = $1 OR relation IN (SELECT indexrelid FROM pg_index WHERE {indexes}))"
+        );
+        let held = client.query(&ask, &[&oid]).await.unwrap();
         let strongest = held.iter().map(|row| mode_of(row.get(0))).max();
         assert_eq!(strongest, Some(*mode), "{statement}: {on}");
     }
     client.batch_execute("ROLLBACK").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_rebuild_of_one_index_keeps_out_who_reads_the_table_without_it() {
+    let (database, client) = fresh().await;
+    database.execute(SCENE).unwrap();
+    client.batch_execute("BEGIN; REINDEX INDEX a_i").await.unwrap();
+    let reader = database.connect().await.unwrap();
+    let refused = reader.batch_execute("SET lock_timeout = 100; SELECT x FROM a WHERE x = 1").await.unwrap_err();
+    assert_eq!(refused.code().unwrap().code(), "55P03");
+    client.batch_execute("ROLLBACK").await.unwrap();
+    reader.batch_execute("SELECT x FROM a WHERE x = 1").await.unwrap();
 }
 
 /// Runs a statement while somebody else is in its way, and looks what it waits for.

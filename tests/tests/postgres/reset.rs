@@ -227,6 +227,116 @@ async fn where_the_new_one_cannot_be_made_the_old_one_stays() {
     }
 }
 
+/// Another project's: the URL was the wrong one.
+#[tokio::test]
+async fn a_database_with_tables_and_no_history_of_these_migrations_is_refused() {
+    const THEIRS: &str = "it holds tables and no history of these migrations: public.";
+    let (database, mut client) = fresh().await;
+    database.execute("CREATE TABLE theirs (v int)").unwrap();
+    let said = reset(database.url(), &[(FORCE, "1")]).unwrap_err();
+    assert!(said.contains(&format!("{THEIRS}theirs")), "{said}");
+    database.execute("DROP TABLE theirs").unwrap();
+    // Of graven as well, and with the same versions.
+    set(&[("0001_c.sql", "CREATE TABLE c (v int)"), ("0002_d.sql", "")]).run(&mut client).await.unwrap();
+    drop(client);
+    let said = reset(database.url(), &[(FORCE, "1")]).unwrap_err();
+    assert!(said.contains(&format!("{THEIRS}c")), "{said}");
+    assert_eq!(history(&database).len(), 2);
+}
+
+#[tokio::test]
+async fn an_empty_database_may_be_reset_and_so_may_one_whose_migrations_were_edited() {
+    let (database, mut client) = fresh().await;
+    reset(database.url(), &[(FORCE, "1")]).unwrap();
+    assert!(is_new(&database));
+    assert!(client.batch_execute("SELECT 1").await.is_err());
+    client = database.connect().await.unwrap();
+    client.batch_execute("UPDATE graven_history SET checksum = sha256(checksum)").await.unwrap();
+    reset(database.url(), &[(FORCE, "1")]).unwrap();
+    assert!(is_new(&database));
+}
+
+/// As a drop that was cancelled leaves it: nobody can connect to it any more.
+fn invalidate(database: &str) -> String {
+    format!("UPDATE pg_catalog.pg_database SET datconnlimit = -2 WHERE datname = '{database}'")
+}
+
+#[tokio::test]
+async fn a_drop_that_is_cut_off_is_repeated_and_the_new_database_is_never_taken_back() {
+    let database = used().await;
+    let name = database.name().to_owned();
+    // The drop fails, once or each time, after PostgreSQL has marked the database.
+    let cut_off = |which: &'static str| {
+        let proxy = Proxy::to(database.url()).unwrap();
+        let (old, name) = (format!("\"{name}\""), name.clone());
+        proxy.rewrite(move |sql| {
+            let is_it = sql.starts_with(which) && sql.contains(&old);
+            is_it.then(|| format!("BEGIN; {}; COMMIT; SELECT 1 / 0", invalidate(&name)))
+        });
+        proxy
+    };
+    reset(cut_off("DROP DATABASE \"").url(), &[]).unwrap();
+    assert!(is_new(&database));
+    assert_eq!(beside(&database), [""; 0]);
+
+    database.execute("CREATE TABLE by_hand ()").unwrap();
+    let said = reset(cut_off("DROP DATABASE").url(), &[]).unwrap_err();
+    assert!(said.contains("is unfinished") && said.contains("division by zero"), "{said}");
+    assert!(said.contains(&format!("`DROP DATABASE \"{name}\"` first if it is listed still")), "{said}");
+    let said = reset(database.url(), &[]).unwrap();
+    assert_eq!(said, format!("{name} there=true applied=2 not_restored=[] gone=[]"));
+    assert!(is_new(&database));
+    assert_eq!(beside(&database), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_database_whose_drop_was_cut_off_is_made_anew() {
+    let database = used().await;
+    let limit = "SELECT datconnlimit FROM pg_database WHERE datname = current_database()";
+    for leftover in [None, Some(""), Some("invalid")] {
+        if leftover.is_some() {
+            database.execute(&format!("CREATE DATABASE {}_graven_reset", database.name())).unwrap();
+        }
+        if leftover == Some("invalid") {
+            database.execute(&invalidate(&format!("{}_graven_reset", database.name()))).unwrap();
+        }
+        if !exists(&database, "by_hand") {
+            database.execute("CREATE TABLE by_hand ()").unwrap();
+        }
+        database.execute(&invalidate(database.name())).unwrap();
+        reset(database.url(), &[]).unwrap();
+        assert!(is_new(&database), "{leftover:?}");
+        assert_eq!(value(&database, limit), "-1", "{leftover:?}");
+        assert_eq!(beside(&database), [""; 0], "{leftover:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_reset_has_left_half_dropped_is_not_given_the_name() {
+    let database = used().await;
+    let name = format!("{}_half", database.name());
+    database.execute(&format!("CREATE DATABASE {name}_graven_reset")).unwrap();
+    database.execute(&invalidate(&format!("{name}_graven_reset"))).unwrap();
+    let result = reset(&database.url().replace(database.name(), &name), &[]);
+    let left = lines(&database, &format!("SELECT datname FROM pg_database WHERE datname = '{name}_graven_reset'"));
+    database.execute(&format!("DROP DATABASE IF EXISTS {name}")).unwrap();
+    assert_eq!(result.unwrap(), format!("{name} there=false applied=2 not_restored=[] gone=[]"));
+    assert_eq!(left, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_timeout_of_the_connection_does_not_cut_it_off() {
+    let database = used().await;
+    let proxy = Proxy::to(database.url()).unwrap();
+    proxy.rewrite(|sql| {
+        let slow = sql.starts_with("SELECT pg_catalog.pg_try_advisory_lock(") && sql.contains("graven reset");
+        slow.then(|| format!("{sql} FROM pg_catalog.pg_sleep(1.5)"))
+    });
+    let mark = if proxy.url().contains('?') { '&' } else { '?' };
+    reset(&format!("{}{mark}options=-c%20statement_timeout%3D1s", proxy.url()), &[]).unwrap();
+    assert!(is_new(&database));
+}
+
 /// The failure guarded against: a database that is gone, with nobody knowing what to do about it.
 #[tokio::test]
 async fn cut_off_at_any_message_another_reset_finishes_it() {

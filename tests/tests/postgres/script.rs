@@ -305,6 +305,95 @@ async fn a_first_statement_that_fails_leaves_no_claim() {
 }
 
 #[tokio::test]
+async fn a_concurrent_index_whose_name_is_taken_is_tried_again_and_not_taken_as_done() {
+    let Some(psql) = psql() else { return };
+    // The second fails before its name is looked at, and psql sends the third as a value.
+    for (build, before) in [
+        ("CREATE UNIQUE INDEX CONCURRENTLY a_n ON a (n)", &[""; 0][..]),
+        ("CREATE UNIQUE INDEX CONCURRENTLY a_n ON a (nothing)", &[]),
+        ("CREATE UNIQUE INDEX CONCURRENTLY a_n ON a ((l[1:n]))", &[]),
+        ("VACUUM a;\nCREATE UNIQUE INDEX CONCURRENTLY a_n ON a (n)", &["1 a started 1/3"]),
+    ] {
+        let (database, mut client) = fresh().await;
+        database.execute("CREATE TABLE a (n int, l int[]); CREATE INDEX a_n ON a (n)").unwrap();
+        let migrations = set(&[("1_a.sql", &format!("-- graven: transaction = off\n{build};\nCREATE TABLE b ();"))]);
+        let script = migrations.migrator().into_existing().script(ScriptRange::all()).unwrap().sql;
+        for _ in 0..2 {
+            run(&psql, &database, &script).stopped();
+            assert_eq!(history(&database), before, "{build}");
+        }
+        let theirs = "SELECT indisunique::text || indisvalid FROM pg_index WHERE indexrelid = 'a_n'::regclass";
+        assert_eq!(value(&database, theirs), "falsetrue");
+        database.execute("DROP INDEX a_n; ALTER TABLE a ADD nothing int").unwrap();
+        run(&psql, &database, &script).succeeded();
+        assert_eq!(value(&database, theirs), "truetrue");
+        assert_eq!(history(&database), ["1 a applied"]);
+        let report = migrations.run(&mut client).await.unwrap();
+        assert_eq!(report.outcome, Outcome::UpToDate);
+    }
+}
+
+#[tokio::test]
+async fn a_concurrent_build_that_fails_leaves_no_invalid_index_and_is_tried_again() {
+    let Some(psql) = psql() else { return };
+    let (database, _client) = fresh().await;
+    database.execute("CREATE TABLE a (n int); INSERT INTO a VALUES (1), (1)").unwrap();
+    let build = "-- graven: transaction = off\nCREATE UNIQUE INDEX CONCURRENTLY a_n ON a (n);\nCREATE TABLE b ();";
+    let migrations = set(&[("1_a.sql", build)]);
+    let script = migrations.migrator().into_existing().script(ScriptRange::all()).unwrap().sql;
+    let said = run(&psql, &database, &script).stopped();
+    assert!(said.contains("could not create unique index"), "{said}");
+    assert!(said.contains("remove the cause, and run this again"), "{said}");
+    assert_eq!(history(&database), [""; 0]);
+    assert!(!exists(&database, "a_n"));
+    database.execute("TRUNCATE a").unwrap();
+    run(&psql, &database, &script).succeeded();
+    assert_eq!(history(&database), ["1 a applied"]);
+}
+
+#[tokio::test]
+async fn an_invalid_index_that_is_passed_over_is_not_recorded_as_built() {
+    let Some(psql) = psql() else { return };
+    let (database, _client) = fresh().await;
+    database.execute("CREATE TABLE a (n int); INSERT INTO a VALUES (1), (1)").unwrap();
+    database.execute("CREATE UNIQUE INDEX CONCURRENTLY a_n ON a (n)").unwrap_err();
+    database.execute("TRUNCATE a").unwrap();
+    let valid = "SELECT indisvalid FROM pg_index WHERE indexrelid = 'a_n'::regclass";
+    assert_eq!(value(&database, valid), "f");
+    let build = "-- graven: transaction = off\nCREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS a_n ON a (n);";
+    let script = set(&[("1_a.sql", build)]).migrator().into_existing().script(ScriptRange::all()).unwrap().sql;
+    let said = run(&psql, &database, &script).stopped();
+    assert!(said.contains("statement 1 of 1 of migration 1 a has passed over an invalid index"), "{said}");
+    assert_eq!(history(&database), ["1 a started 0/1 in doubt"]);
+    run(&psql, &database, &script).succeeded();
+    assert_eq!(value(&database, valid), "t");
+    assert_eq!(history(&database), ["1 a applied"]);
+}
+
+#[tokio::test]
+async fn a_role_that_the_file_has_set_does_not_write_the_history_when_it_goes_on() {
+    let Some(psql) = psql() else { return };
+    let (database, _client) = fresh().await;
+    let app = database.role("app").unwrap();
+    database.execute(&format!("GRANT CREATE ON SCHEMA public TO {}", app.name())).unwrap();
+    let file = format!(
+        "-- graven: transaction = off\nSET ROLE {};\nCREATE TABLE a ();\nCREATE TABLE nothing.b ();\nCREATE TABLE c ();",
+        app.name()
+    );
+    let script = script(&set(&[("1_a.sql", &file)]));
+    for _ in 0..2 {
+        let said = run(&psql, &database, &script).stopped();
+        assert!(said.contains("statement 3 of 4 of migration 1 a failed"), "{said}");
+        assert_eq!(history(&database), ["1 a started 2/4"]);
+    }
+    database.execute(&format!("CREATE SCHEMA nothing AUTHORIZATION {}", app.name())).unwrap();
+    run(&psql, &database, &script).succeeded();
+    assert_eq!(history(&database), ["1 a applied"]);
+    let owners = format!("SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relowner = '{}'::regrole", app.name());
+    assert_eq!(value(&database, &owners), "3");
+}
+
+#[tokio::test]
 async fn psql_killed_midway_a_second_go_or_a_run_ends_what_it_began() {
     let Some(psql) = psql() else { return };
     let files = [
@@ -368,6 +457,7 @@ async fn inside_of_a_transaction_it_does_not_begin() {
     let said = start(&psql, database.url(), &script(&set(FILES)), &["-1"]).end().stopped();
     assert!(said.contains("graven: this is inside of a transaction"), "{said}");
     assert!(said.contains("run psql without -1"), "{said}");
+    assert!(said.contains("after an error, leave psql first"), "{said}");
     assert!(!exists(&database, "graven_history"));
 }
 

@@ -14,15 +14,21 @@ Examples:
   graven check --sealed               in CI, before a release
   graven check --database             in CI: PostgreSQL's own word on syntax and order
   graven check --reverse              that what was reverted is as it was before
+  graven check --baseline             that a fresh database becomes what all migrations make
   graven check --against              what `graven apply` would do to the database of DATABASE_URL
   graven check --format github        in GitHub Actions: each problem at its line
   graven explain RULE                 what a rule that was broken means
 
-`--database` and `--reverse` write to a database that is made for the check and dropped after it,
-however it ends. Without a URL its server is started for it and removed, too: PostgreSQL must be
-installed, or npm, with which it is fetched; GRAVEN_PG_VERSION=17 chooses one. With a URL the role
-needs CREATEDB, no other database is touched, and only what migrations make for the whole server,
-such as a role, stays. `--against` never writes.
+`--database`, `--reverse` and `--baseline` write to databases that are made for the check and
+dropped after it, however it ends. Without a URL their server is started for it and removed, too:
+PostgreSQL must be installed, or npm, with which it is fetched; GRAVEN_PG_VERSION=17 chooses one.
+With a URL the role needs CREATEDB, and what migrations make for the whole server, such as a role,
+stays. `--against` never writes.
+
+`--baseline` compares the schemas, the rows of all tables and materialized views, and the next
+numbers of sequences; not the history table, large objects, and rows in tables of an extension.
+Columns that vary from run to run, such as a time, are left out and named. A set that makes roles
+cannot run twice on the server of a URL: it needs the throwaway one.
 
 It exits with 6 for what is wrong with the files, with 3 where PostgreSQL refuses a migration, and
 with 4 where a run would refuse the database of `--against`; that migrations are pending is fine.")]
@@ -35,13 +41,18 @@ pub(crate) struct Check {
     #[arg(long, value_enum, conflicts_with = "json")]
     pub(crate) format: Option<Format>,
 
-    /// Apply all migrations to an empty database, on a throwaway server or on that of the URL
+    /// Apply all migrations to an empty database, on a throwaway server or on that of the URL: what the SQL does to roles, or to a
+    /// database by name, it does to that server, so never name one that is in use
     #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = "", help_heading = ON_A_SERVER)]
     pub(crate) database: Option<String>,
 
     /// There, revert each migration right after it, compare the schema with the one before, and apply it again
     #[arg(long, help_heading = ON_A_SERVER)]
     pub(crate) reverse: bool,
+
+    /// There, compare what the latest baseline and the migrations after it make with what all make one by one
+    #[arg(long, help_heading = ON_A_SERVER)]
+    pub(crate) baseline: bool,
 
     /// Look what a run would do to this database [default URL: that of DATABASE_URL]
     #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = "", help_heading = ON_A_SERVER)]
@@ -79,7 +90,7 @@ impl Check {
         match self.database.as_deref().map(str::trim) {
             Some("") => Some(Place::Throwaway),
             Some(url) => Some(Place::Server(url)),
-            None => self.reverse.then_some(Place::Throwaway),
+            None => (self.reverse || self.baseline).then_some(Place::Throwaway),
         }
     }
 }

@@ -6,12 +6,13 @@ use graven::cli::__private as shared;
 use graven::{Error, Migrations, Target};
 use graven_source::set::{Migration, Set};
 use graven_source::{Transaction, Version};
-use tokio_postgres::Client;
 
+use super::baseline::{Baseline, Compared};
 use super::finding::Finding;
+use super::ground::Ground;
 use super::live::Live;
 use super::reversal;
-use super::scratch::{Place, Scratch, is_lost, rows, said};
+use super::scratch::{Place, is_lost, rows};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::schema::Schema;
@@ -21,6 +22,14 @@ use crate::schema::Schema;
 pub(crate) enum Reverses {
     Try,
     Leave,
+}
+
+/// What to try beside applying everything.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Trials<'a> {
+    pub(crate) reverses: Reverses,
+    /// The one to compare with.
+    pub(crate) baseline: Option<&'a Migration>,
 }
 
 /// What came of it.
@@ -35,6 +44,7 @@ pub(crate) struct Replayed {
     /// What the run says where a migration was refused.
     pub(crate) error: Option<shared::Failure>,
     pub(crate) reverses: Option<Tally>,
+    pub(crate) baseline: Option<Compared>,
 }
 
 /// How it went with the reverses.
@@ -48,6 +58,8 @@ pub(crate) struct Tally {
     pub(crate) without: Vec<Version>,
     /// They were not tried, since no database could be brought to where they begin.
     pub(crate) untried: Vec<Version>,
+    /// Whether no database could be brought any further.
+    stopped: bool,
 }
 
 /// Applies everything to an empty database. A migration that is refused is a finding; what is no fault of a file is an error.
@@ -55,23 +67,34 @@ pub(crate) async fn replay(
     set: &Set,
     embedded: Migrations,
     place: Place<'_>,
-    reverses: Reverses,
+    trials: Trials<'_>,
     output: Output,
 ) -> Result<Replayed, Failure> {
     let began = Instant::now();
     let live = Live::new(set.migrations.len(), output);
     live.doing("making an empty database");
     let mut walk = Walk::begin(set, embedded, place, live, output).await?;
-    let server = rows(&walk.client, "SHOW server_version").await.unwrap_or_default().pop().unwrap_or_default();
-    let tally = match reverses {
+    let server = rows(&walk.ground.client, "SHOW server_version").await.unwrap_or_default().pop().unwrap_or_default();
+    let tally = match trials.reverses {
         Reverses::Try => Some(walk.through().await?),
         Reverses::Leave => None,
     };
-    if walk.error.is_none() {
+    // A database that stopped half-way would tell of a migration what is no fault of it.
+    if walk.error.is_none() && !tally.as_ref().is_some_and(|tally| tally.stopped) {
         walk.the_rest().await?;
     }
-    let Walk { applied, findings, error, .. } = walk;
-    Ok(Replayed { server, applied, duration: began.elapsed(), findings, error, reverses: tally })
+    let Walk { ground, live, applied, mut findings, mut error, .. } = walk;
+    let duration = began.elapsed();
+    let mut compared = None;
+    if let Some(baseline) = trials.baseline.filter(|_| error.is_none()) {
+        live.doing("comparing with what the baseline makes");
+        // What was reverted and applied again may hold its rows and columns in another way.
+        let one_by_one = (trials.reverses == Reverses::Leave).then_some(ground);
+        let mut outcome = Baseline { set, embedded, baseline, place, output }.compare(one_by_one).await?;
+        findings.append(&mut outcome.findings);
+        (compared, error) = (outcome.compared, outcome.error);
+    }
+    Ok(Replayed { server, applied, duration, findings, error, reverses: tally, baseline: compared })
 }
 
 /// A way through the set, migration by migration.
@@ -83,10 +106,7 @@ struct Walk<'a> {
     place: Place<'a>,
     output: Output,
     live: Live,
-    client: Client,
-    scratch: Scratch,
-    /// The history table, which is no part of the schema.
-    history: String,
+    ground: Ground,
     /// How many migrations the database has.
     applied: usize,
     findings: Vec<Finding>,
@@ -101,13 +121,10 @@ impl<'a> Walk<'a> {
         live: Live,
         output: Output,
     ) -> Result<Self, Failure> {
-        let scratch = Scratch::make(place, output).await?;
-        let mut client = scratch.connect().await?;
-        let status = embedded.migrator().ignore_environment().status(&mut client).await?;
-        let history = status.history.unwrap_or_default();
+        let ground = Ground::make(embedded, place, output).await?;
         let directory = set.directory.clone().leak();
         let (applied, findings, error) = (0, Vec::new(), None);
-        Ok(Self { set, embedded, directory, place, output, live, client, scratch, history, applied, findings, error })
+        Ok(Self { set, embedded, directory, place, output, live, ground, applied, findings, error })
     }
 
     /// Applies what is left: every migration by itself, without a baseline, and then the repeatables.
@@ -115,7 +132,7 @@ impl<'a> Walk<'a> {
         let versioned = self.first(self.set.migrations.len());
         for set in [versioned, self.embedded] {
             let mut migrator = set.migrator().ignore_environment().observe(self.live.observer());
-            let ran = migrator.run(&mut self.client).await;
+            let ran = migrator.run(&mut self.ground.client).await;
             self.ran(ran.map(|report| report.applied.len()))?;
             if self.error.is_some() {
                 break;
@@ -142,7 +159,7 @@ impl<'a> Walk<'a> {
             };
             let before = match known.take() {
                 Some(known) => known,
-                None => self.schema().await?,
+                None => self.ground.schema().await?,
             };
             if !self.step(number + 1).await? {
                 break;
@@ -154,6 +171,7 @@ impl<'a> Walk<'a> {
             if known.is_none() && !self.anew(number + 1).await? {
                 let rest = self.set.migrations.iter().skip(number + 1);
                 tally.untried = rest.filter(|it| self.set.reverse_of(it).is_some()).map(|it| it.version).collect();
+                tally.stopped = true;
                 break;
             }
         }
@@ -168,9 +186,9 @@ impl<'a> Walk<'a> {
         reverse: &Migration,
         before: &Schema,
     ) -> Result<Option<Schema>, Failure> {
-        let applied = self.schema().await?;
+        let applied = self.ground.schema().await?;
         let reverted =
-            self.first(number).migrator().ignore_environment().revert(&mut self.client, Target::Steps(1)).await;
+            self.first(number).migrator().ignore_environment().revert(&mut self.ground.client, Target::Steps(1)).await;
         if let Err(error) = reverted {
             if is_lost(&error) {
                 return Err(error.into());
@@ -179,12 +197,12 @@ impl<'a> Walk<'a> {
             // In a transaction it has left nothing behind.
             return Ok((reverse.directives.transaction == Transaction::On).then_some(applied));
         }
-        let after = self.schema().await?;
+        let after = self.ground.schema().await?;
         let left = before.difference(&after);
         if !left.is_empty() {
             self.findings.push(reversal::differs(self.set, migration, reverse, &left));
         }
-        match self.first(number).migrator().ignore_environment().run(&mut self.client).await {
+        match self.first(number).migrator().ignore_environment().run(&mut self.ground.client).await {
             Ok(_) => {}
             Err(error) if is_lost(&error) => return Err(error.into()),
             Err(error) => {
@@ -192,7 +210,7 @@ impl<'a> Walk<'a> {
                 return Ok(None);
             }
         }
-        let again = self.schema().await?;
+        let again = self.ground.schema().await?;
         let new = applied.difference(&again);
         // What a reverse that differs left behind is still there, and has been said.
         if left.is_empty() && !new.is_empty() && !new.is_order_of_columns_alone() {
@@ -203,17 +221,15 @@ impl<'a> Walk<'a> {
 
     /// Brings the database to where it has so many migrations. Whether that went well.
     async fn step(&mut self, number: usize) -> Result<bool, Failure> {
-        let ran = self.first(number).migrator().ignore_environment().run(&mut self.client).await;
+        let ran = self.first(number).migrator().ignore_environment().run(&mut self.ground.client).await;
         self.ran(ran.map(|report| report.applied.len()))?;
         Ok(self.error.is_none())
     }
 
     /// Another database with so many migrations, since nobody knows what this one is like now. Whether that went well.
     async fn anew(&mut self, number: usize) -> Result<bool, Failure> {
-        let scratch = Scratch::make(self.place, self.output).await?;
-        self.client = scratch.connect().await?;
-        self.scratch = scratch;
-        let ran = self.first(number).migrator().ignore_environment().run(&mut self.client).await;
+        self.ground = Ground::make(self.embedded, self.place, self.output).await?;
+        let ran = self.first(number).migrator().ignore_environment().run(&mut self.ground.client).await;
         match ran {
             Ok(_) => Ok(true),
             Err(error) if is_lost(&error) => Err(error.into()),
@@ -242,14 +258,5 @@ impl<'a> Walk<'a> {
         let migrations = self.embedded.as_slice();
         let first = migrations.get(..number).unwrap_or(migrations);
         graven::__private::migrations(first, self.directory, None, None, "")
-    }
-
-    async fn schema(&mut self) -> Result<Schema, Failure> {
-        Schema::read(&mut self.client, &self.history).await.map_err(|error| {
-            Failure::Failed(
-                format!("cannot read the schema of the scratch database: {}", said(&error)),
-                "connect as a role that may read the catalogs".to_owned(),
-            )
-        })
     }
 }

@@ -6,15 +6,19 @@ use serde_json::{Value, json};
 
 use super::against::{self, Against};
 use super::arguments::Format;
+use super::baseline::{Compared, Sameness};
 use super::finding::{Finding, Level};
 use super::replay::{Replayed, Tally};
 use super::root::Root;
 use super::scratch::Place;
-use super::{github, rules, sarif};
+use super::{contrast, github, rules, sarif};
 use crate::command::plural;
 use crate::exit::{self, Exit};
 use crate::failure::{self, Failure};
 use crate::output::{Form, Output};
+
+/// What a fresh database really gets begins with a baseline, and a check goes one by one unless it is asked.
+const NOT_TRIED: &str = "the baseline was not tried: `--baseline` begins with it, and compares what it makes";
 
 /// What a check did and found.
 #[derive(Debug)]
@@ -22,6 +26,7 @@ pub(crate) struct Checked {
     pub(crate) directory: String,
     pub(crate) migrations: usize,
     pub(crate) sealed: usize,
+    pub(crate) baselines: usize,
     pub(crate) without_statements: Vec<String>,
     /// Of the directory, and of what PostgreSQL and a database say of it.
     pub(crate) findings: Vec<Finding>,
@@ -118,6 +123,10 @@ impl Checked {
                 ));
             }
             parts.extend(replayed.reverses.as_ref().map(reverses));
+            parts.extend(replayed.baseline.as_ref().map(contrast::page));
+            if self.baselines > 0 && replayed.baseline.is_none() && replayed.error.is_none() {
+                parts.push(NOT_TRIED.to_owned());
+            }
         }
         parts.extend(self.against.as_ref().map(against::page));
         parts.join("\n")
@@ -175,5 +184,18 @@ fn database(replayed: &Replayed, place: Place<'_>) -> Value {
             "without": versions(&tally.without),
             "untried": versions(&tally.untried),
         })),
+        "baseline": replayed.baseline.as_ref().map(baseline),
+    })
+}
+
+fn baseline(compared: &Compared) -> Value {
+    json!({
+        "version": compared.version.value(),
+        "name": compared.name,
+        "same": compared.sameness == Sameness::Same,
+        "tables": compared.tables,
+        "rows": compared.rows,
+        "sequences": compared.sequences,
+        "not_compared": compared.left_out,
     })
 }

@@ -3,8 +3,15 @@
 use graven_source::rule::{Example, RULES, Rule};
 
 /// All of them, in the order in which they are explained.
-pub(crate) static ON_A_SERVER: &[&Rule] =
-    &[&MIGRATION_FAILS, &REVERSE_FAILS, &REVERSE_DIFFERS, &REVERSE_REPEATS, &CONFLICT, &NO_STATEMENT];
+pub(crate) static ON_A_SERVER: &[&Rule] = &[
+    &MIGRATION_FAILS,
+    &REVERSE_FAILS,
+    &REVERSE_DIFFERS,
+    &REVERSE_REPEATS,
+    &BASELINE_DIFFERS,
+    &CONFLICT,
+    &NO_STATEMENT,
+];
 
 /// The rules of the directory and these.
 pub(crate) fn all() -> impl Iterator<Item = &'static Rule> {
@@ -82,6 +89,31 @@ pub(crate) static REVERSE_REPEATS: Rule = Rule {
     ]),
 };
 
+/// A baseline that leads elsewhere.
+pub(crate) static BASELINE_DIFFERS: Rule = Rule {
+    id: "baseline-differs",
+    finds: "a fresh database, which begins with the latest baseline, becomes another than all migrations one by one make \
+            (`graven check --baseline`)",
+    why: "A baseline stands for all migrations up to its version, and the history says so. Where it makes a table in another way, \
+          or leaves away the rows that a migration inserted, tests and new customers have a database that production has not, \
+          and the next migration may work on the one and fail on the other.",
+    remedy: "Make each line of the difference the same in the baseline: its tables, what migrations have inserted, and where \
+             sequences stand (`setval`). What varies from run to run, such as a time, is not compared.",
+    good: example(&[
+        ("0001_roles.sql", b"create table roles (name text primary key);\ninsert into roles values ('admin');\n"),
+        (
+            "0001_all.baseline.sql",
+            b"create table roles (name text primary key);\ninsert into roles values ('admin');\n",
+        ),
+        ("seal.lock", b""),
+    ]),
+    bad: example(&[
+        ("0001_roles.sql", b"create table roles (name text primary key);\ninsert into roles values ('admin');\n"),
+        ("0001_all.baseline.sql", b"create table roles (name text);\n"),
+        ("seal.lock", b""),
+    ]),
+};
+
 /// What a run would refuse.
 pub(crate) static CONFLICT: Rule = Rule {
     id: "conflict",
@@ -121,7 +153,7 @@ mod tests {
 
     #[test]
     fn every_rule_says_what_it_finds_and_what_to_do() {
-        assert_eq!(ON_A_SERVER.len(), 6);
+        assert_eq!(ON_A_SERVER.len(), 7);
         for rule in ON_A_SERVER {
             assert!(rule.why.ends_with('.') && rule.remedy.ends_with('.'), "{}", rule.id);
             assert!(!rule.finds.ends_with('.') && !rule.bad.files.is_empty(), "{}", rule.id);

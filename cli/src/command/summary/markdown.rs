@@ -1,6 +1,8 @@
 //! A summary as GitHub and GitLab show it. Names and SQL come from whoever opened the pull request: nothing in them is taken for
-//! markup.
+//! markup. A comment has room for some 65,000 characters, and whoever opened the pull request decides how much there is to say: what
+//! does not fit is counted and left out.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use graven_source::set::{Migration, Sealing, Set};
@@ -11,14 +13,24 @@ use super::locks::Held;
 use super::{Told, statements};
 use crate::command::plural;
 
+/// The most bytes of a page, which are at least as many as its characters. The heading and the last lines come on top.
+const PAGE: usize = 58_000;
+/// The most bytes up to the end of the table.
+const TABLE: usize = 25_000;
+/// The most bytes up to the end of the problems.
+const PROBLEMS: usize = 35_000;
 /// The most statements of a migration that are shown.
 const STATEMENTS: usize = 30;
+/// The most bytes of a migration's statements.
+const SQL: usize = 10_000;
 /// The most locks of a migration that are shown.
 const LOCKS: usize = 5;
 /// The most lines that are shown of a statement.
 const LINES: usize = 12;
-/// The most migrations whose statements are shown: a comment has room for some 65,000 characters.
-const SHOWN: usize = 20;
+/// The most bytes that are shown of a line.
+const LINE: usize = 500;
+/// The most bytes that are shown of a name, before it is escaped.
+const NAME: usize = 300;
 
 pub(super) fn page(told: &Told<'_>) -> String {
     let mut page = format!("### {}\n", heading(told));
@@ -26,14 +38,15 @@ pub(super) fn page(told: &Told<'_>) -> String {
         page.push_str(
             "\n| | version | name | statements | transaction | locks | sealed | reverse |\n|---|---:|---|---:|---|---|---|---|\n",
         );
-        for changed in told.changes {
-            let _ = writeln!(page, "{}", row(told.set, changed));
+        let rows = told.changes.iter().map(|changed| format!("{}\n", row(told.set, changed)));
+        if let more @ 1.. = add(&mut page, TABLE, rows) {
+            let _ = writeln!(page, "\nand {}", plural(more, "more migration"));
         }
     }
     problems(told, &mut page);
     let with_text = told.changes.iter().filter(|changed| matches!(changed.change, Change::New | Change::Edited));
-    for migration in with_text.filter_map(|changed| changed.migration).take(SHOWN) {
-        details(migration, &mut page);
+    if let more @ 1.. = add(&mut page, PAGE, with_text.filter_map(|changed| changed.migration).map(details)) {
+        let _ = writeln!(page, "\nThe statements of {} are not shown.", plural(more, "more migration"));
     }
     let since = match told.base {
         Some(base) => {
@@ -43,6 +56,20 @@ pub(super) fn page(told: &Told<'_>) -> String {
     };
     let _ = write!(page, "\n<sub>{since} `graven summary`</sub>");
     page
+}
+
+/// Adds one part after another for as long as the page stays within so many bytes. Gives back how many parts are left out: all from
+/// the first one that does not fit, so that what is shown is a beginning.
+fn add(page: &mut String, most: usize, parts: impl Iterator<Item = String>) -> usize {
+    let mut left_out = 0;
+    for part in parts {
+        if left_out > 0 || page.len() + part.len() > most {
+            left_out += 1;
+        } else {
+            page.push_str(&part);
+        }
+    }
+    left_out
 }
 
 fn heading(told: &Told<'_>) -> String {
@@ -96,33 +123,49 @@ fn problems(told: &Told<'_>, page: &mut String) {
         return;
     }
     let _ = writeln!(page, "\n**{}** (`graven check`)\n", plural(told.problems.len(), "problem"));
-    for problem in told.problems {
-        let _ = writeln!(page, "- {}: {} ({})", code(&problem.place()), text(&problem.message), problem.rule.id);
+    let lines = told
+        .problems
+        .iter()
+        .map(|problem| format!("- {}: {} ({})\n", code(&problem.place()), text(&problem.message), problem.rule.id));
+    if let more @ 1.. = add(page, PROBLEMS, lines) {
+        let _ = writeln!(page, "- and {}", plural(more, "more problem"));
     }
 }
 
-fn details(migration: &Migration, page: &mut String) {
-    let statements = statements(migration);
-    let shown: Vec<String> = statements.iter().take(STATEMENTS).map(|statement| shortened(statement)).collect();
-    let mut sql = shown.join("\n");
-    if let more @ 1.. = statements.len().saturating_sub(STATEMENTS) {
-        let _ = write!(sql, "\n-- and {}", plural(more, "statement more"));
-    }
+fn details(migration: &Migration) -> String {
+    let sql = sql(&statements(migration));
     let fence = fence(&sql);
-    let _ = write!(
-        page,
-        "\n<details><summary>{} {}</summary>\n\n{fence}sql\n{sql}\n{fence}\n\n</details>\n",
+    format!(
+        "\n<details><summary>{} {}</summary>\n\n{fence}sql\n{sql}{fence}\n\n</details>\n",
         migration.version,
         text(&migration.name)
-    );
+    )
+}
+
+fn sql(statements: &[&str]) -> String {
+    let mut sql = String::new();
+    let shown = statements.iter().take(STATEMENTS).map(|statement| format!("{}\n", shortened(statement)));
+    let more = add(&mut sql, SQL, shown) + statements.len().saturating_sub(STATEMENTS);
+    if more > 0 {
+        let _ = writeln!(sql, "-- and {}", plural(more, "more statement"));
+    }
+    sql
 }
 
 fn shortened(statement: &str) -> String {
-    let mut lines: Vec<&str> = statement.lines().take(LINES).collect();
+    let mut lines: Vec<Cow<'_, str>> = statement.lines().take(LINES).map(|line| cut(line, LINE)).collect();
     if statement.lines().count() > LINES {
-        lines.push("-- …");
+        lines.push("-- …".into());
     }
     lines.join("\n")
+}
+
+/// As much of a text as goes into so many bytes, with `…` where there was more.
+fn cut(text: &str, most: usize) -> Cow<'_, str> {
+    match text.get(..text.floor_char_boundary(most)) {
+        Some(shown) if shown.len() < text.len() => format!("{shown}…").into(),
+        _ => text.into(),
+    }
 }
 
 /// Longer than any run of backticks within.
@@ -133,7 +176,7 @@ fn fence(text: &str) -> String {
 
 /// A name, so that it is no markup, no cell and no mention of anybody.
 fn code(name: &str) -> String {
-    format!("<code>{}</code>", text(name))
+    format!("<code>{}</code>", text(&cut(name, NAME)))
 }
 
 /// A text as HTML has it, with what Markdown would heed written as numbers.
@@ -153,7 +196,7 @@ fn text(raw: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{fence, shortened, text};
+    use super::{SQL, add, cut, fence, shortened, sql, text};
 
     #[test]
     fn a_name_is_never_taken_for_markup() {
@@ -172,5 +215,30 @@ mod tests {
         assert_eq!(shortened(&long).lines().count(), 13);
         assert!(shortened(&long).ends_with("-- …"));
         assert_eq!(shortened("select\n1"), "select\n1");
+    }
+
+    #[test]
+    fn a_long_line_is_cut_between_two_characters() {
+        assert_eq!(cut("select", 6), "select");
+        assert_eq!(cut("select 1", 6), "select…");
+        assert_eq!(cut("éé", 3), "é…");
+        assert_eq!(shortened(&"é".repeat(10_000)).chars().count(), 251);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_counted_and_nothing_after_it_is_shown() {
+        let parts = || ["aa", "bbb", "c"].map(str::to_owned).into_iter();
+        for (most, shown, left_out) in [(6, "aabbbc", 0), (5, "aabbb", 1), (4, "aa", 2), (1, "", 3)] {
+            let mut page = String::new();
+            assert_eq!((add(&mut page, most, parts()), page.as_str()), (left_out, shown), "{most}");
+        }
+    }
+
+    #[test]
+    fn the_longest_statement_fits_and_those_after_it_are_counted() {
+        let longest = format!("{}\n", "x".repeat(1000)).repeat(100);
+        let sql = sql(&[longest.as_str(); 40]);
+        assert!(sql.starts_with("xxx") && sql.ends_with("\n-- and 39 more statements\n"), "{sql}");
+        assert!(sql.len() < SQL + 100, "{}", sql.len());
     }
 }

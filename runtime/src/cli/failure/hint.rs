@@ -59,9 +59,10 @@ fn stamp(foreign: Option<&ForeignHistory>) -> String {
 /// What to do about an obstacle. Nothing is built here.
 pub(super) fn remedy(obstacle: &Obstacle) -> String {
     match obstacle {
-        Obstacle::NoReverse { version, file, history, .. } => format!(
+        Obstacle::NoReverse { file, .. } => format!(
             "write {file} with what takes it back, and start again; or, in a development database, undo by hand what it \
-             did and forget it with `DELETE FROM {history} WHERE version = {version}`"
+             did and forget it with `{}`",
+            obstacle.forgetting().unwrap_or_default()
         ),
         other => other.remedy(),
     }

@@ -14,6 +14,9 @@ impl Line {
     /// The line for an event. `waited_for` is whom the migration was last seen waiting for.
     pub(crate) fn of(event: &Event<'_>, waited_for: Option<&str>, words: &Words) -> Option<Self> {
         Some(Self::Progress(match event {
+            Event::Looked { database, history, applied: 0, pending, .. } if history.is_empty() && *pending > 0 => {
+                format!("{DIM}no schema for a history in database {database}: {pending} to apply{DIM:#}")
+            }
             Event::Looked { database, history, applied, pending, .. } if *pending > 0 => {
                 format!("{DIM}history {history} of database {database}: {applied} applied, {pending} to apply{DIM:#}")
             }

@@ -99,6 +99,7 @@ impl Apply {
 fn all_are_sealed(set: &Migrations) -> Result<(), Failure> {
     let unsealed: Vec<String> = set
         .iter()
+        .chain(set.baselines())
         .filter(|migration| migration.sealing() != Sealing::Sealed)
         .map(|migration| format!("{} {}", migration.version(), migration.name()))
         .collect();

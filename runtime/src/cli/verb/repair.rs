@@ -22,9 +22,9 @@ Examples:
   graven repair --all              accept all
 
 A migration that was edited after it was applied is modified, and `graven apply` refuses to go on.
-Look at what differs first: git is asked for the text that was applied. If what the database has is
-what the present text would make, accept it: the rows of the history table get the checksums and
-names that the directory has now, in one transaction. Nothing is run.
+Look at what differs first: the text that was applied is shown too, where it can be found. If what
+the database has is what the present text would make, accept it: the rows of the history table get
+the checksums and names that the migrations have now, in one transaction. Nothing is run.
 
 It is for this one database. An edit that all databases are to accept goes into the seal file, with
 `graven seal --accept-edit VERSION`. Where name and text both differ, the history means another

@@ -20,9 +20,11 @@ Examples:
 Everything in the database is lost. It refuses, with all reasons at once and before anything is
 touched (exit code 4), unless
   - GRAVEN_ENV is `development`
-  - the server is on this machine: a Unix socket, localhost, a loopback address
-  - no word in the names of database and user speaks of production: prod, live, staging and such
+  - the URL names one server, on this machine: a Unix socket, localhost, a loopback address.
+    A tunnel that listens here (ssh -L, kubectl port-forward) looks the same: close it first
+  - no word in the names of database, user and role speaks of production: prod, live and such
   - it is none of the server's own databases, no template, and smaller than 10 GiB
+  - its history knows some of these migrations, or it holds no table
   - no migration was applied to it from another machine, as its history tells
   - nothing streams from the server, and no pooler stands between
   - nobody else is connected to it, or --force was said

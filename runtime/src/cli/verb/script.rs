@@ -65,7 +65,7 @@ impl Script {
         }
         let script = migrator.script(range)?;
         let Some(file) = &self.output else {
-            scene.output.result(&script, || script.sql.clone())?;
+            scene.output.file(&script, script.sql.as_bytes())?;
             return Ok(exit::DONE);
         };
         std::fs::write(file, &script.sql).map_err(|error| {

@@ -234,13 +234,15 @@ pub const KNOWN: &[Known] = &[
             ("CLUSTER (VERBOSE) public.a USING a_i", &[("public.a", AccessExclusive)]),
         ],
     ),
+    // On the table it takes no more than SHARE, but on the index ACCESS EXCLUSIVE, and whoever plans a query on the table
+    // locks all its indexes: readers wait as well (PostgreSQL manual, REINDEX).
     row(
         "reindex",
-        Share,
+        AccessExclusive,
         Place::Reindex,
         &[
-            ("REINDEX TABLE a", &[("a", Share)]),
-            ("REINDEX INDEX a_i", &[("table of a_i", Share)]),
+            ("REINDEX TABLE a", &[("a", AccessExclusive)]),
+            ("REINDEX INDEX a_i", &[("table of a_i", AccessExclusive)]),
             ("REINDEX (VERBOSE) TABLE CONCURRENTLY a", &[("a", ShareUpdateExclusive)]),
             ("REINDEX (CONCURRENTLY) INDEX a_i", &[("table of a_i", ShareUpdateExclusive)]),
         ],
