@@ -48,6 +48,12 @@ fn a_baseline_that_makes_the_same_is_said_to() {
 }
 
 #[test]
+fn a_check_that_goes_one_by_one_says_that_the_baseline_was_not_tried() {
+    let ran = world("this is no SQL\n").done(&["check", "--database"]);
+    assert!(ran.stdout.contains("the baseline was not tried: `--baseline`"), "{}", ran.page());
+}
+
+#[test]
 fn another_schema_is_shown_line_by_line() {
     let world = world(&both().replace("name text not null", "name text"));
     snapshot!("check-baseline-schema", world.run(&["check", "--baseline"]));

@@ -145,3 +145,21 @@ fn each_example_of_a_rule_breaks_that_rule_and_no_other() {
     let ran = world.run(&["check", "--against", "--json"]);
     assert_eq!((ran.code, rules(&ran)), (Some(4), vec!["conflict".to_owned()]), "{}", ran.page());
 }
+
+#[test]
+fn a_role_that_another_database_has_made_already_is_no_fault_of_its_migration() {
+    let world = World::with_database();
+    let maker = world.database().role("maker").expect("a role");
+    let made = format!("{}_made", maker.name());
+    world.database().execute(&format!("ALTER ROLE {} CREATEDB CREATEROLE", maker.name())).expect("the rights");
+    let world = world.with(&[
+        ("1_role.sql", &format!("create role {made};\n")),
+        ("2_users.sql", "create table users (id bigint);\n"),
+        ("2_users.down.sql", "-- graven: transaction = off\ndrop table nowhere;\n"),
+        ("3_posts.sql", "create table posts (id bigint);\n"),
+    ]);
+    let ran = world.run(&["check", "--reverse", "--json", "--database", maker.url()]);
+    world.database().execute(&format!("DROP ROLE {made}")).expect("what is left on the server");
+    // No other database can be brought to where the third begins, and that is nobody's fault.
+    assert_eq!((ran.code, rules(&ran)), (Some(6), vec!["reverse-fails".to_owned()]), "{}", ran.page());
+}

@@ -131,3 +131,24 @@ fn summary(report: &Report, to: Option<i64>) -> String {
         _ => format!("up to date: {}", plural(report.total, "migration")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::all_are_sealed;
+    use crate::migrations::{Details, Migration, Sealing};
+    use crate::private;
+
+    fn one(sealing: Sealing, details: &'static Details) -> &'static [Migration] {
+        vec![private::migration(1, "1_m.sql", (2, 3), sealing, "SELECT 1", &[7; 32], details)].leak()
+    }
+
+    #[test]
+    fn a_baseline_that_is_not_sealed_is_not_applied_as_if_it_were() {
+        let set = private::migrations(one(Sealing::Sealed, &private::DEFAULT), "migrations", None, None, "");
+        assert!(all_are_sealed(&set).is_ok());
+        for (sealing, is_fine) in [(Sealing::Sealed, true), (Sealing::Unsealed, false)] {
+            let set = private::with_baselines(set, one(sealing, &private::BASELINE));
+            assert_eq!(all_are_sealed(&set).is_ok(), is_fine, "{sealing:?}");
+        }
+    }
+}
