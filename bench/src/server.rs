@@ -1,5 +1,6 @@
 //! The server that all tools are measured on, near and from afar, and fresh databases on it.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use graven_testkit::{Cluster, Database};
@@ -19,6 +20,8 @@ pub(crate) enum Durability {
 /// A server of the benchmark's own.
 #[derive(Debug)]
 pub(crate) struct Server {
+    /// Databases that have been measured, until all is over.
+    done_with: Mutex<Vec<Database>>,
     cluster: Cluster,
     durability: Durability,
 }
@@ -26,16 +29,23 @@ pub(crate) struct Server {
 impl Server {
     pub(crate) fn start(durability: Durability) -> Result<Self> {
         // All 10,000 migrations in one transaction lock more tables than the default 64 have room for.
-        let builder = Cluster::builder().setting("max_locks_per_transaction", "256");
+        let builder = Cluster::builder().on_disk().setting("max_locks_per_transaction", "256");
         let builder = match durability {
             Durability::Durable => builder.setting("fsync", "on").setting("full_page_writes", "on"),
             Durability::Volatile => builder,
         };
-        Ok(Self { cluster: builder.start()?, durability })
+        Ok(Self { done_with: Mutex::default(), cluster: builder.start()?, durability })
     }
 
     pub(crate) fn database(&self) -> Result<Database> {
         Ok(self.cluster.database()?)
+    }
+
+    /// Leaves a database where it is until the server goes. To drop it now would slow the next one down: for minutes after
+    /// files were deleted, ext4 searches longer for an inode of a new one, which a server that never dropped a database
+    /// does not meet with.
+    pub(crate) fn keep(&self, database: Database) {
+        self.done_with.lock().unwrap_or_else(PoisonError::into_inner).push(database);
     }
 
     pub(crate) fn proxy(&self, latency: Duration) -> Result<Proxy> {

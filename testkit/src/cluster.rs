@@ -12,6 +12,7 @@ use crate::address::{MAINTENANCE, SUPERUSER};
 use crate::database::Database;
 use crate::error::{Error, IoContext as _};
 use crate::keeper::{self, Membership};
+use crate::place::Place;
 use crate::server::{Server, new_directory};
 use crate::{fetch, place, process, shared};
 
@@ -69,6 +70,7 @@ pub struct Builder {
     settings: Vec<(String, String)>,
     version: Option<u32>,
     tls: Option<Tls>,
+    place: Place,
     pub(crate) primary: Option<Server>,
 }
 
@@ -99,6 +101,13 @@ impl Builder {
         self
     }
 
+    /// Keeps the server on a disk, as in production, also where memory would serve: for measurements, and for tests of
+    /// what a disk does. It lies below `TMPDIR`, or in `/tmp`.
+    pub fn on_disk(mut self) -> Self {
+        self.place = Place::Disk;
+        self
+    }
+
     /// Makes the server and starts it, which takes about half a second.
     ///
     /// # Errors
@@ -111,7 +120,7 @@ impl Builder {
             Some(primary) => primary.binaries.clone(),
             None => fetch::find_or_fetch(account, self.version)?,
         };
-        let (directory, membership) = kept_directory(account)?;
+        let (directory, membership) = kept_directory(account, self.place)?;
         let mut server = Server::plan(binaries, account, directory)?;
         // From here on, an error drops the membership, and the keeper clears up.
         match &self.primary {
@@ -298,8 +307,8 @@ impl Drop for Cluster {
 }
 
 /// A new directory with a keeper, which stops and removes whatever is in it when this process ends.
-fn kept_directory(account: Account) -> Result<(PathBuf, Membership), Error> {
-    let servers = place::servers(account)?;
+fn kept_directory(account: Account, place: Place) -> Result<(PathBuf, Membership), Error> {
+    let servers = place::servers(account, place)?;
     let _lock = shared::lock(&servers)?;
     let directory = new_directory(&servers, "p-")?;
     let membership = keeper::enter(&directory, Duration::ZERO)?;

@@ -43,7 +43,7 @@
 //! | `GRAVEN_PG_VERSION` | the major version to use, such as `16`, found or fetched |
 //! | `GRAVEN_PG_LINGER` | for how many seconds the shared server stays after its last user, instead of 10 |
 //! | `CARGO_TARGET_DIR` | what is fetched lies in its `graven-testkit` directory |
-//! | `TMPDIR` | where servers are kept, in `graven-testkit-<uid>`; `/tmp` serves where this is too long for a socket |
+//! | `TMPDIR` | where servers are kept, in `graven-testkit-<uid>`, instead of in memory (`/dev/shm`, where 4 GB of it are free) or in `/tmp`; `/tmp` serves where this is too long for a socket |
 //!
 //! # Limits
 //!
@@ -75,6 +75,7 @@ mod sweep;
 pub use cluster::{Builder, Cluster, Mode};
 pub use database::{Database, Role};
 pub use error::Error;
+pub use find::programs;
 pub use proxy::{Cut, Mark, Message, Proxy, Traffic};
 pub use tokio_postgres;
 

@@ -1,4 +1,5 @@
-//! Where things are kept: servers below the temporary directory, a fetched PostgreSQL below cargo's target directory.
+//! Where things are kept: servers in memory or below the temporary directory, a fetched PostgreSQL below cargo's target
+//! directory.
 //!
 //! It refuses a directory that another user of the machine could have prepared or can write to.
 
@@ -12,14 +13,64 @@ use crate::error::{Error, IoContext as _};
 /// A socket's path may hold 103 bytes on macOS and 107 on Linux; what is added below takes about 60.
 const LONGEST_TEMPORARY: usize = 40;
 
-/// The directory of all servers of this user, made where it does not exist.
-pub(crate) fn servers(account: Account) -> Result<PathBuf, Error> {
+/// Memory that serves as a directory, on Linux.
+const IN_MEMORY: &str = "/dev/shm";
+
+/// How much of it, and of the machine's memory, has to be free, in bytes: many times what the servers of a test run take
+/// at their largest, so that a small machine keeps its memory for the tests themselves.
+const ROOM: u64 = 4 << 30;
+
+/// Where a server may lie.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// In memory where that has room and `TMPDIR` does not say otherwise, else on a disk.
+    #[default]
+    Anywhere,
+    /// Below the temporary directory.
+    Disk,
+}
+
+/// The directory of this user's servers, made where it does not exist.
+///
+/// Memory is asked first. The many small files that come and go with
+/// each database are the most costly part of a test on a disk: ext4 alone spends more time on finding an inode for each
+/// than PostgreSQL does on all else.
+pub(crate) fn servers(account: Account, place: Place) -> Result<PathBuf, Error> {
+    let in_memory = Path::new(IN_MEMORY);
+    let may = place == Place::Anywhere && std::env::var_os("TMPDIR").is_none();
+    if may && is_reachable(in_memory, account) && has_room(in_memory) {
+        own_directory(in_memory)
+    } else {
+        on_disk(account)
+    }
+}
+
+/// The directory of this user below the temporary one, made where it does not exist.
+fn on_disk(account: Account) -> Result<PathBuf, Error> {
     let temporary = std::env::temp_dir();
     let serves = temporary.as_os_str().len() <= LONGEST_TEMPORARY && is_reachable(&temporary, account);
-    let base = if serves { temporary } else { PathBuf::from("/tmp") };
+    own_directory(if serves { &temporary } else { Path::new("/tmp") })
+}
+
+fn own_directory(base: &Path) -> Result<PathBuf, Error> {
     let path = base.join(format!("graven-testkit-{}", rustix::process::geteuid().as_raw()));
     private_directory(&path)?;
     Ok(path)
+}
+
+/// Whether a directory that lies in memory can be written to and is roomy enough. Containers often have 64 MB of it.
+fn has_room(in_memory: &Path) -> bool {
+    let free = rustix::fs::statvfs(in_memory).map_or(0, |found| found.f_bavail.saturating_mul(found.f_frsize));
+    let writable = rustix::fs::access(in_memory, rustix::fs::Access::WRITE_OK).is_ok();
+    let available = fs::read_to_string("/proc/meminfo").map_or(0, |text| memory_available(&text));
+    writable && free >= ROOM && available >= ROOM
+}
+
+/// What Linux says of the memory that programs can still have without swapping, in bytes.
+fn memory_available(meminfo: &str) -> u64 {
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
+    let kilobytes = line.and_then(|rest| rest.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    kilobytes.map_or(0, |kilobytes| kilobytes.saturating_mul(1024))
 }
 
 /// Makes a directory that only this user can write to, and that the server's account can pass through.
@@ -59,7 +110,8 @@ pub(crate) fn is_reachable(directory: &Path, account: Account) -> bool {
 pub(crate) fn fetched(account: Account) -> Result<PathBuf, Error> {
     let path = match target_directory().filter(|target| is_reachable(target, account)) {
         Some(target) => target.join("graven-testkit"),
-        None => servers(account)?.join("fetched"),
+        // Not in memory: programs may often not be run from there.
+        None => on_disk(account)?.join("fetched"),
     };
     fs::DirBuilder::new().recursive(true).mode(0o755).create(&path).doing("make the directory", &path)?;
     Ok(path)
@@ -119,6 +171,25 @@ mod tests {
         assert_eq!(holding(&program), None);
         fs::write(target.join("CACHEDIR.TAG"), "").unwrap();
         assert_eq!(holding(&program), Some(target));
+    }
+
+    #[test]
+    fn the_memory_that_is_available_is_read_in_bytes() {
+        for (meminfo, bytes) in [
+            ("MemTotal:       24684092 kB\nMemAvailable:   16000000 kB\n", 16_384_000_000),
+            ("MemAvailable:          0 kB\n", 0),
+            ("MemTotal:       24684092 kB\n", 0),
+            ("MemAvailable:   much\n", 0),
+            ("", 0),
+        ] {
+            assert_eq!(memory_available(meminfo), bytes, "{meminfo:?}");
+        }
+    }
+
+    #[test]
+    fn a_small_piece_of_memory_is_left_alone() {
+        assert!(!has_room(Path::new("/nowhere/at/all")));
+        assert!(!has_room(Path::new("/proc")), "it has no room at all");
     }
 
     #[test]

@@ -18,6 +18,7 @@ use crate::address::Address;
 use crate::binaries::Binaries;
 use crate::error::{Error, IoContext as _};
 use crate::keeper::{self, Keeping, Membership};
+use crate::place::Place;
 use crate::server::{Server, new_directory};
 use crate::{fetch, place, sweep};
 
@@ -50,7 +51,7 @@ fn join() -> Result<Shared, Error> {
     let account = Account::choose()?;
     let binaries = fetch::find_or_fetch(account, None)?;
     let linger = linger()?;
-    let servers = place::servers(account)?;
+    let servers = place::servers(account, Place::default())?;
     let _lock = lock(&servers)?;
     let prefix = prefix(&binaries);
     for directory in directories(&servers)? {

@@ -127,6 +127,15 @@ fn private_servers_are_apart_from_each_other_and_from_the_shared_one() {
     assert!(!directories[..2].contains(&directories[2]));
 }
 
+#[test]
+fn a_server_that_is_to_lie_on_disk_lies_below_the_temporary_directory() {
+    let cluster = Cluster::builder().on_disk().start().unwrap();
+    let directory = cluster.database().unwrap().value("SHOW data_directory").unwrap().unwrap();
+    let temporary = std::env::temp_dir();
+    assert!(directory.starts_with("/tmp/") || std::path::Path::new(&directory).starts_with(&temporary), "{directory}");
+    assert!(!directory.starts_with("/dev/shm/") || temporary.starts_with("/dev/shm"), "{directory}");
+}
+
 #[tokio::test]
 async fn a_server_with_a_certificate_offers_tls_and_still_takes_plain_connections() {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
