@@ -56,6 +56,7 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Build(crate::build::Arguments),
+    Baseline(crate::baseline::Arguments),
 }
 
 /// What a tool has to do, and how often.

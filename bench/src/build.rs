@@ -31,6 +31,11 @@ pub(crate) struct Arguments {
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     runs: u16,
 
+    /// How many seconds the compiler may take for one build of a set. Where it takes longer it is stopped, the table
+    /// says so, and the tool is not run again with that set.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
+    limit: u64,
+
     /// Only tools whose name contains one of these words.
     #[arg(long, value_name = "WORD,…", value_delimiter = ',')]
     only: Vec<String>,
@@ -45,22 +50,25 @@ pub(crate) struct Arguments {
 struct Results {
     compiler: String,
     processors: usize,
+    /// The seconds that a build may take.
+    limit: u64,
     versions: Vec<(&'static str, String)>,
     cells: Vec<Cell>,
 }
 
-/// One tool with one set. Times are seconds, the best of the runs.
+/// One tool with one set. Times are seconds, the best of the runs. None is what took longer than it may.
 #[derive(Debug, Serialize)]
 struct Cell {
     workload: Workload,
     tool: &'static str,
     /// `cargo check` and `cargo build` after an edit of the last migration.
-    edit_check: Took,
-    edit_build: Took,
+    edit_check: Option<Took>,
+    edit_build: Option<Took>,
     /// The same after a touch of the source.
-    touch_check: Took,
-    touch_build: Took,
-    /// What a migration adds to the program beside its SQL, in bytes. None for a set of one.
+    touch_check: Option<Took>,
+    touch_build: Option<Took>,
+    /// What a migration adds to the program beside its SQL, in bytes. None for a set of one, and where a build took too
+    /// long.
     overhead: Option<f64>,
 }
 
@@ -70,10 +78,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         arguments.only.is_empty() || arguments.only.iter().any(|word| tool.name().contains(word.as_str()))
     };
     let tools: Vec<Embedder> = Embedder::all().into_iter().filter(wanted).collect();
-    let cargo = Cargo::new()?;
+    let cargo = Cargo::new(Duration::from_secs(arguments.limit))?;
     let mut results = Results {
         compiler: cargo.compiler()?,
         processors: std::thread::available_parallelism().map_or(1, usize::from),
+        limit: arguments.limit,
         versions: crate::results::locked(&tools.iter().map(Embedder::package).collect::<Vec<_>>()),
         cells: Vec::new(),
     };
@@ -82,7 +91,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     for workload in workloads {
         let before = results.cells.len();
         results.cells.extend(measure(&cargo, &tools, *workload, arguments.runs, &alone)?);
-        print!("{}", report::table(*workload, &results.cells[before..]));
+        print!("{}", report::table(*workload, &results.cells[before..], arguments.limit));
     }
     let narrowed = arguments.quick || !arguments.only.is_empty();
     match &arguments.output {
@@ -95,25 +104,26 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// What takes more seconds than this is not done again: refinery's list is a function that takes the compiler minutes.
+/// What takes more seconds than this is timed once.
 const LONG: f64 = 30.0;
 
 /// All tools in turn, in each round another one first: whatever else the machine does hits them alike.
 fn measure(cargo: &Cargo, tools: &[Embedder], workload: Workload, runs: u16, alone: &[u64]) -> Result<Vec<Cell>> {
     eprint!("{workload}:");
     let packages = tools.iter().map(|tool| Package::write(*tool, workload)).collect::<Result<Vec<_>>>()?;
-    let mut best: Vec<[Took; 4]> = vec![[Took::default(); 4]; tools.len()];
+    let mut best = vec![[Some(Took::default()); 4]; tools.len()];
     // The first round builds dependencies and what the compiler keeps from one build to the next: nobody times it.
     for round in 0..=usize::from(runs) {
         eprint!(" {round}");
         for turn in 0..tools.len() {
             let at = (round + turn) % tools.len();
-            if round > 1 && best[at].iter().any(|took| took.seconds > LONG) {
+            let is_long = |took: &Option<Took>| took.is_none_or(|took| round > 1 && took.seconds > LONG);
+            if best[at].iter().any(is_long) {
                 continue;
             }
             for (step, best) in Step::ALL.into_iter().zip(&mut best[at]) {
                 let took = cargo.run(&packages[at], step)?;
-                *best = if round <= 1 { took } else { best.best(took) };
+                *best = if round <= 1 { took } else { best.zip(took).map(|(best, took)| best.best(took)) };
             }
         }
     }
@@ -122,6 +132,7 @@ fn measure(cargo: &Cargo, tools: &[Embedder], workload: Workload, runs: u16, alo
     for (at, package) in packages.iter().enumerate() {
         let overhead = match workload.files {
             1 => None,
+            _ if best[at].contains(&None) => None,
             files => {
                 let sql = package.sql_bytes()? - Workload::ONE.bytes;
                 Some((cargo.program(package)? as f64 - alone[at] as f64 - sql as f64) / (files - 1) as f64)

@@ -1,9 +1,10 @@
 //! graven, sqlx, refinery, diesel and psql applying the same migrations to the same server, in one run.
 //!
 //! It measures what a service waits for when it starts: time and round trips, near the server and far from it; and with
-//! `build`, what its author waits for. It judges nothing: README.md says what is on the clock and what is not.
+//! `build`, what its author waits for, and with `baseline`, what a baseline saves. It judges nothing: README.md says what is on the clock and what is not.
 
 mod arguments;
+mod baseline;
 mod build;
 mod files;
 mod measure;
@@ -41,8 +42,10 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<()> {
-    if let Some(Command::Build(arguments)) = &arguments.command {
-        return build::run(arguments);
+    match &arguments.command {
+        Some(Command::Build(arguments)) => return build::run(arguments),
+        Some(Command::Baseline(arguments)) => return baseline::run(arguments),
+        None => {}
     }
     let results = measure(arguments)?;
     let output = match &arguments.output {

@@ -95,11 +95,11 @@ pub(crate) fn locked(packages: &[&'static str]) -> Vec<(&'static str, String)> {
     packages.iter().filter_map(version).collect()
 }
 
-fn milliseconds(time: Duration) -> f64 {
+pub(crate) fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1_000.0
 }
 
-fn median(sorted: &[f64]) -> f64 {
+pub(crate) fn median(sorted: &[f64]) -> f64 {
     let middle = sorted.len() / 2;
     match sorted {
         [] => 0.0,

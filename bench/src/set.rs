@@ -17,7 +17,11 @@ pub(crate) struct Set {
 
 impl Set {
     pub(crate) fn write(count: usize) -> Result<Self> {
-        let set = Self { files: Files::generate(count), root: tempfile::tempdir()? };
+        Self::of(Files::generate(count))
+    }
+
+    pub(crate) fn of(files: Files) -> Result<Self> {
+        let set = Self { files, root: tempfile::tempdir()? };
         fs::create_dir(set.plain())?;
         fs::create_dir(set.refinery())?;
         for file in &set.files.files {

@@ -58,7 +58,7 @@ fn rows(results: &Results, first: &Cell) -> Vec<Vec<String>> {
 }
 
 /// Three digits are all that the noise leaves.
-fn time(milliseconds: f64) -> String {
+pub(crate) fn time(milliseconds: f64) -> String {
     match milliseconds {
         0.0..10.0 => format!("{milliseconds:.2}"),
         10.0..100.0 => format!("{milliseconds:.1}"),

@@ -11,6 +11,7 @@ mod psql;
 mod refinery;
 mod sqlx;
 
+pub(crate) use self::graven::embedded;
 use crate::Result;
 use crate::set::Set;
 
@@ -64,12 +65,12 @@ pub(crate) fn all() -> Vec<Box<dyn Tool>> {
 }
 
 /// A runtime of one thread. Each connection has its own: with it goes the task that drives the connection.
-fn runtime() -> Result<tokio::runtime::Runtime> {
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
     Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
 }
 
 /// A connection of tokio-postgres, for the tools that take one.
-fn client(runtime: &tokio::runtime::Runtime, url: &str) -> Result<tokio_postgres::Client> {
+pub(crate) fn client(runtime: &tokio::runtime::Runtime, url: &str) -> Result<tokio_postgres::Client> {
     runtime.block_on(async {
         let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await?;
         tokio::spawn(connection);

@@ -1,10 +1,13 @@
 //! What can be said on the command line.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use graven::cli::__private::Verb;
+use graven_source::{Kind, Version, VersionError};
 
+use crate::command::baseline::Baseline;
 use crate::command::check::Check;
 use crate::command::summary::Summary;
 use crate::exit;
@@ -55,6 +58,8 @@ pub(crate) enum Command {
     Seal(Seal),
     /// Give a migration that is not sealed another version, after a merge or a rebase
     Renumber(Renumber),
+    /// Write what the migrations make as one file, with which fresh databases begin
+    Baseline(Baseline),
     /// Check the directory against every rule, and on a real server what only PostgreSQL knows
     Check(Check),
     /// Tell what a change brings: for a pull request, as Markdown
@@ -93,14 +98,41 @@ pub(crate) struct New {
 Examples:
   graven seal                      seal all that is not sealed; commit migrations/seal.lock
   graven seal --accept-edit 3      accept that sealed migration 3 was edited, and seal nothing else
+  graven seal --accept-edit 3.baseline
+                                   the same for baseline 3
 
 After a merge of two branches that both sealed something, git stops at seal.lock: `graven seal`
 keeps the lines of both sides, each as far as its own `head` vouches for it, and writes a new one.
 It refuses where the two sealed different things under one version, and says what to do.")]
 pub(crate) struct Seal {
     /// Accept an edit of a sealed migration, after review: databases that hold the old text go on
-    #[arg(long, value_name = "VERSION", value_parser = version())]
-    pub(crate) accept_edit: Vec<i64>,
+    #[arg(long, value_name = "VERSION", value_parser = edited)]
+    pub(crate) accept_edit: Vec<Edited>,
+}
+
+/// Which sealed migration was edited: `3`, or `3.baseline`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Edited {
+    pub(crate) version: Version,
+    /// [`Kind::Versioned`] or [`Kind::Baseline`].
+    pub(crate) kind: Kind,
+}
+
+impl fmt::Display for Edited {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = if self.kind == Kind::Baseline { "baseline" } else { "migration" };
+        write!(f, "{what} {}", self.version)
+    }
+}
+
+fn edited(text: &str) -> Result<Edited, String> {
+    let (digits, kind) = match text.strip_suffix(Kind::Baseline.suffix()) {
+        Some(digits) => (digits, Kind::Baseline),
+        None => (text, Kind::Versioned),
+    };
+    let version =
+        digits.parse().map_err(|error: VersionError| format!("{error}; say `3`, or `3.baseline` for a baseline"))?;
+    Ok(Edited { version, kind })
 }
 
 #[derive(Args, Debug)]
@@ -138,7 +170,7 @@ pub(crate) struct Explain {
     pub(crate) rules: Vec<String>,
 }
 
-fn version() -> clap::builder::RangedI64ValueParser<i64> {
+pub(crate) fn version() -> clap::builder::RangedI64ValueParser<i64> {
     clap::value_parser!(i64).range(0..)
 }
 

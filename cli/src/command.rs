@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+pub(crate) mod baseline;
 pub(crate) mod check;
 mod database;
 mod explain;
@@ -23,6 +24,7 @@ pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Failur
         Command::New(new) => new::run(common, new, output),
         Command::Seal(seal) => seal::run(common, seal, output),
         Command::Renumber(renumber) => renumber::run(common, renumber, output),
+        Command::Baseline(baseline) => baseline::run(common, baseline, output),
         Command::Check(check) => check::run(common, check, output),
         Command::Summary(summary) => summary::run(common, summary, output),
         Command::Verb(verb) => database::run(common, verb, output),

@@ -16,6 +16,7 @@ use graven_source::{Checksum, Kind, digest};
 pub(crate) fn embed(set: Set) -> Migrations {
     let mut reverses: HashMap<_, _> = set.reverses.into_iter().map(|reverse| (reverse.version, reverse)).collect();
     let directory = leak(set.directory);
+    let seal = set.seal_digest;
     let versioned = set.migrations.iter().map(|found| (found.version, found.checksum));
     let digest = digest::of(versioned, set.repeatables.iter().map(|found| (found.name.as_str(), found.checksum)));
     let migrations: Vec<_> = set
@@ -30,6 +31,10 @@ pub(crate) fn embed(set: Set) -> Migrations {
     let repeatables: Vec<_> = set.repeatables.into_iter().map(repeatable).collect();
     let set = private::migrations(migrations.leak(), directory, None, None, "");
     let set = private::with_repeatables(private::with_baselines(set, baselines.leak()), repeatables.leak());
+    let set = match seal {
+        Some(digest) => private::with_seal(set, Box::leak(Box::new(*digest.as_bytes()))),
+        None => set,
+    };
     private::with_digest(set, Box::leak(Box::new(digest)))
 }
 

@@ -66,10 +66,15 @@ impl Failure {
                     "problems": problems.iter().map(problem).collect::<Vec<_>>(),
                 }})
             },
-            || format!("{}\n\n{}", render_all(&problems, SHOWN, Style::Ansi), explained(&problems)),
+            || page(&problems),
         );
         exit::PROBLEMS
     }
+}
+
+/// Problems for people: as many as fit on a screen.
+pub(crate) fn page(problems: &[Problem]) -> String {
+    format!("{}\n\n{}", render_all(problems, SHOWN, Style::Ansi), explained(problems))
 }
 
 fn tell(failure: &shared::Failure, output: &Output) -> Exit {

@@ -5,6 +5,7 @@ mod command;
 mod directory;
 mod embed;
 mod failure;
+mod lint;
 mod recorded;
 mod schema;
 

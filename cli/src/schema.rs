@@ -6,6 +6,7 @@
 
 mod contents;
 mod difference;
+mod reparsed;
 #[cfg(test)]
 mod tests;
 
@@ -15,6 +16,7 @@ use tokio_postgres::{Client, IsolationLevel, Transaction};
 
 pub(crate) use self::contents::{Contents, Rows, Table};
 pub(crate) use self::difference::Difference;
+use self::reparsed::reparsed;
 
 /// Rows (object, rank, text) that say all there is to say.
 const FACTS: &str = include_str!("schema/facts.sql");
@@ -46,6 +48,11 @@ impl Schema {
 
     fn of(mut facts: Vec<(String, i32, String)>) -> Self {
         // The server's collation has no part in the order.
+        for (_, _, text) in &mut facts {
+            if let Some(same) = reparsed(text) {
+                *text = same;
+            }
+        }
         facts.sort_unstable();
         let mut objects: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for (object, _, text) in facts {
@@ -61,7 +68,7 @@ impl Schema {
 }
 
 /// A transaction that sees one moment, writes nothing, and prints everything alike on every server.
-async fn at_one_moment(client: &mut Client) -> Result<Transaction<'_>, tokio_postgres::Error> {
+pub(crate) async fn at_one_moment(client: &mut Client) -> Result<Transaction<'_>, tokio_postgres::Error> {
     let transaction =
         client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true).start().await?;
     transaction.batch_execute(SETTINGS).await?;

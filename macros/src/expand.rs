@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 
 use proc_macro2::{Literal, TokenStream};
 use quote::quote;
+use syn::LitStr;
 use syn::parse::{ParseStream, Parser};
 
 use graven_source::digest;
 use graven_source::file_name::SEAL_FILE;
-use graven_source::set::{Paths, Set, unsealed_release};
+use graven_source::set::{Migration, Paths, Sealing, Set, unsealed_release};
 
 use crate::docs;
 use crate::errors::compile_error;
@@ -170,13 +171,26 @@ fn not_included(set: &Set) -> impl Iterator<Item = &str> {
 }
 
 /// A build without debug assertions refuses what is not sealed, unless it was told to allow it.
+///
+/// What it says is for another macro to find out, which is not expanded in any other build: it holds the lines of a whole
+/// seal file.
 fn release_check(input: &Input, set: &Set) -> Option<TokenStream> {
-    if input.unsealed == Unsealed::Allow {
+    let is_unsealed = |migration: &Migration| migration.sealing == Sealing::Unsealed;
+    if input.unsealed == Unsealed::Allow || !set.migrations.iter().chain(&set.baselines).any(is_unsealed) {
         return None;
     }
-    let error = compile_error(&[unsealed_release(set)?], input.span);
+    let Input { runtime, path, span, .. } = input;
+    let mut path = Literal::string(path);
+    path.set_span(*span);
     Some(quote! {
         #[cfg(not(debug_assertions))]
-        #error
+        #runtime::__private::refuse_unsealed! { #path }
     })
+}
+
+/// The error of a release build that has unsealed migrations in the directory of that path.
+pub(crate) fn refuse_unsealed(path: &LitStr) -> TokenStream {
+    let Ok(root) = Root::find() else { return TokenStream::new() };
+    let set = Set::load(&root.path, Path::new(&path.value()), Paths::Relative).set;
+    unsealed_release(&set).map_or_else(TokenStream::new, |problem| compile_error(&[problem], path.span()))
 }

@@ -27,3 +27,13 @@ pub fn embed(tokens: TokenStream) -> TokenStream {
         Err(error) => expand::refuse(tokens.into(), &error).into(),
     }
 }
+
+/// What the expansion calls in a release build, if there are migrations that are not sealed, with the directory's path.
+#[proc_macro]
+#[doc(hidden)]
+pub fn refuse_unsealed(tokens: TokenStream) -> TokenStream {
+    match syn::parse(tokens) {
+        Ok(path) => expand::refuse_unsealed(&path).into(),
+        Err(error) => error.into_compile_error().into(),
+    }
+}

@@ -55,8 +55,13 @@ pub(crate) fn items(runtime: &TokenStream, set: &Set) -> TokenStream {
     }
 }
 
-/// The expression of a set together with its baselines and repeatables, which most sets have none of.
+/// The expression of a set together with what its seal is called, and with its baselines and repeatables, which most sets have
+/// none of.
 pub(crate) fn with_other_kinds(runtime: &TokenStream, set: &Set, mut expression: TokenStream) -> TokenStream {
+    if let Some(digest) = &set.seal_digest {
+        let digest = Literal::byte_string(digest.as_bytes());
+        expression = quote! { #runtime::__private::with_seal(#expression, #digest) };
+    }
     if !set.baselines.is_empty() {
         expression = quote! { #runtime::__private::with_baselines(#expression, &BASELINES) };
     }
@@ -149,7 +154,7 @@ impl<'a> Table<'a> {
         };
         let found = || self.rows.iter().map(|(found, _)| *found);
         let texts = array(found(), |tokens, found| push_text(tokens, location, found));
-        let files = array(found(), |tokens, found| tokens.push_str(&Literal::string(&found.file).to_string()));
+        let files = array(found(), |tokens, found| push_string(tokens, &found.file));
         let versions = array(found(), |tokens, found| tokens.push_str(&found.version.to_string()));
         let numbers = array(found(), |tokens, found| tokens.push_str(&numbers(found).to_string()));
         // Mostly nobody has any.
@@ -193,7 +198,7 @@ fn push_text(tokens: &mut String, location: &Path, found: &Migration) {
     if included(found) {
         push_include(tokens, "str", &location.join(&found.file));
     } else {
-        tokens.push_str(&Literal::string(&found.text).to_string());
+        push_string(tokens, &found.text);
     }
 }
 
@@ -206,13 +211,32 @@ pub(crate) fn included(migration: &Migration) -> bool {
 /// more macros to expand for each file.
 pub(crate) fn push_include(tokens: &mut String, what: &str, path: &Path) {
     // The package's own path is UTF-8, or else nothing would be read; so are the names of migrations.
-    let path = Literal::string(&path.to_string_lossy());
-    tokens.push_str(&format!("::core::include_{what}!({path})"));
+    tokens.push_str("::core::include_");
+    tokens.push_str(what);
+    tokens.push_str("!(");
+    push_string(tokens, &path.to_string_lossy());
+    tokens.push(')');
 }
 
-/// Tokens of the compiler's own making.
+/// Adds a string literal. Most names and paths need nothing but the quotes.
+fn push_string(tokens: &mut String, text: &str) {
+    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
+    if text.len() <= 4_096 && text.as_bytes().iter().all(is_plain) {
+        tokens.push('"');
+        tokens.push_str(text);
+        tokens.push('"');
+    } else {
+        tokens.push_str(&Literal::string(text).to_string());
+    }
+}
+
+/// Tokens of the compiler's own making. It is asked itself: proc_macro2 would read the text first, without optimisation.
 pub(crate) fn parsed(tokens: &str) -> TokenStream {
-    tokens.parse().unwrap_or_else(|_| quote! { ::core::compile_error!("the expansion makes no sense to the compiler") })
+    let parsed: Result<proc_macro::TokenStream, _> = tokens.parse();
+    match parsed {
+        Ok(parsed) => parsed.into(),
+        Err(_) => quote! { ::core::compile_error!("the expansion makes no sense to the compiler") },
+    }
 }
 
 /// What few migrations have, if this one does. `reverse` is the place of its reverse in `REVERSES`.

@@ -114,6 +114,10 @@ impl Applying<'_> {
                 lock::given_back(Some(answer));
                 run.session.gave_back_the_lock();
             }
+            // The server goes on with the rest of a message whose rows nobody reads.
+            if batch.gives_back() && reply.failure.as_ref().is_some_and(Failure::is_copying) {
+                run.session.may_have_given_back_the_lock();
+            }
             let done = batch.done(&reply);
             for (step, duration) in left.iter().zip(&done.durations) {
                 run.applied(step.migration, *duration, self.last);

@@ -60,6 +60,11 @@ impl Batch {
         }
     }
 
+    /// Whether it gives the lock back.
+    pub(crate) fn gives_back(&self) -> bool {
+        self.gives_back
+    }
+
     /// What the server has said of the lock, if the message came so far.
     pub(crate) fn lock_given_back<'r>(&self, reply: &'r Reply) -> Option<&'r Row> {
         if !self.gives_back || reply.failure.is_some() {

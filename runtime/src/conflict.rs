@@ -270,17 +270,17 @@ impl Conflict {
                  a binary built from another branch may have applied it"
             ),
             Self::Orphaned { version: None, .. } => "bring its file back into the set".to_owned(),
-            Self::OutOfOrder { sealing: Sealing::Sealed, .. } => "allow it with `Migrator::allow_out_of_order` \
-                 (`graven apply --out-of-order`) if no later migration depends on the order"
+            Self::OutOfOrder { sealing: Sealing::Sealed, .. } => "allow it with `graven apply --out-of-order` \
+                 (in code, `Migrator::allow_out_of_order`) if no later migration depends on the order"
                 .to_owned(),
             Self::OutOfOrder { highest, .. } => format!(
-                "give it a version above {highest}, or allow it with `Migrator::allow_out_of_order` \
-                 (`graven apply --out-of-order`) if no later migration depends on the order"
+                "give it a version above {highest}, or allow it with `graven apply --out-of-order` \
+                 (in code, `Migrator::allow_out_of_order`) if no later migration depends on the order"
             ),
             Self::Incomplete { reason: IncompleteReason::Running { .. }, .. } => "wait until it is done".to_owned(),
-            Self::Incomplete { flags, reason: IncompleteReason::Resumable, .. } => {
-                format!("let a run finish it first: `graven apply{flags}`, or a start of the service")
-            }
+            Self::Incomplete { version, flags, reason: IncompleteReason::Resumable, .. } => format!(
+                "let a run finish it first: `graven apply --to {version}{flags}`, or a start of a service that goes as far"
+            ),
             Self::Incomplete { version, flags, reason: IncompleteReason::InDoubt { .. }, .. } => format!(
                 "look whether that statement took effect; then `graven resolve {version} --applied{flags}` goes on after \
                  it, `graven resolve {version} --retry{flags}` runs it again (in code, `Migrator::resolve`)"

@@ -106,3 +106,16 @@ pub(crate) enum Failure {
     /// The connection is of no more use: whether the message took effect is not known.
     Connection(Box<dyn std::error::Error + Send + Sync>),
 }
+
+/// What a driver says of the connection where a statement wants to copy rows to the client or from it: they travel in
+/// messages of their own (PostgreSQL manual, 55.2.6). The rules let no such statement through.
+#[derive(Debug, thiserror::Error)]
+#[error("a COPY sends rows to the client, or waits for rows from it")]
+pub(crate) struct Copying;
+
+impl Failure {
+    /// Whether a COPY to the client or from it is the cause.
+    pub(crate) fn is_copying(&self) -> bool {
+        matches!(self, Self::Connection(error) if error.is::<Copying>())
+    }
+}

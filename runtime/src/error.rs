@@ -1,9 +1,9 @@
 //! What can go wrong, each with what to do about it.
 
+mod explain;
 mod hint;
 mod text;
 
-use std::fmt;
 use std::time::Duration;
 
 use graven_source::Version;
@@ -11,13 +11,13 @@ use graven_source::Version;
 pub use crate::conflict::{Conflict, IncompleteReason};
 pub use crate::failed::{Cause, MigrationFailed};
 pub use crate::obstacle::Obstacle;
+pub use crate::report::Pending;
 pub use crate::server_error::ServerError;
 
 pub(crate) use self::text::count;
 #[cfg(feature = "tokio-postgres")]
 use self::text::refusals_line;
 use self::text::{applied_after, conflicts_line, done_before, held_by, listed, obstacles_line, pending_and};
-use crate::failed::reverted;
 use crate::foreign::ForeignHistory;
 use crate::lock::Holder;
 use crate::report::{Applied, Reverted};
@@ -367,27 +367,6 @@ pub enum Error {
     },
 }
 
-/// A migration that is pending, by version and name. A baseline stands for all that it would take the place of.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[non_exhaustive]
-pub struct Pending {
-    /// Its version; `None` for a repeatable, which has none.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::report::serialize_optional_version"))]
-    pub version: Option<Version>,
-    /// Its name.
-    pub name: String,
-}
-
-impl fmt::Display for Pending {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.version {
-            Some(version) => write!(f, "{version} {}", self.name),
-            None => write!(f, "repeatable {}", self.name),
-        }
-    }
-}
-
 impl Error {
     /// What this run had applied before it failed. It stays applied.
     #[must_use]
@@ -407,65 +386,5 @@ impl Error {
             Self::Stopped { reverted, .. } => reverted,
             _ => &[],
         }
-    }
-
-    /// The whole page about it: what, where, why, what had been applied before, and what to do.
-    #[must_use]
-    pub fn explain(&self) -> String {
-        let mut page = self.to_string();
-        match self {
-            Self::Stopped { applied, reverted: before, source } => {
-                page = source.explain();
-                let applied: Vec<String> = applied.iter().map(ToString::to_string).collect();
-                if !before.is_empty() {
-                    page.push_str(&format!("\n  reverted before it: {}", reverted(before)));
-                }
-                if !applied.is_empty() {
-                    page.push_str(&format!("\n  applied before it in this run: {}", applied.join(", ")));
-                }
-                return page;
-            }
-            Self::NotRevertible { obstacles, .. } => {
-                let remedies = obstacles.iter().map(|it| format!("\n\n  {it}\n    remedy: {}", it.remedy()));
-                page.extend(remedies);
-            }
-            #[cfg(feature = "tokio-postgres")]
-            Self::ResetRefused { refusals, .. } if refusals.len() == 1 => {
-                page.extend(refusals.iter().map(|it| format!("\n  remedy: {}", it.remedy)));
-            }
-            #[cfg(feature = "tokio-postgres")]
-            Self::ResetRefused { refusals, .. } => {
-                let remedies = refusals.iter().map(|it| format!("\n\n  {it}\n    remedy: {}", it.remedy));
-                page.extend(remedies);
-            }
-            Self::Conflicts { conflicts, .. } if conflicts.len() == 1 => {
-                page.extend(conflicts.iter().map(|conflict| format!("\n  remedy: {}", conflict.remedy())));
-            }
-            Self::Conflicts { conflicts, .. } => {
-                page.push('\n');
-                for conflict in conflicts {
-                    page.push_str(&format!("\n  {conflict}\n    remedy: {}\n", conflict.remedy()));
-                }
-            }
-            Self::MigrationFailed(failed) => page.push_str(&failed.page()),
-            Self::LockTimeout { holder: Some(holder), .. } => page.push_str(&format!("\n\n  {holder}\n")),
-            _ => {
-                let mut source = std::error::Error::source(self);
-                while let Some(cause) = source {
-                    page.push_str(&format!("\n  cause: {cause}"));
-                    source = cause.source();
-                }
-            }
-        }
-        if let Some(hint) = self.hint() {
-            page.push_str(&format!("\n  hint: {hint}"));
-        }
-        page
-    }
-}
-
-impl fmt::Debug for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.explain())
     }
 }

@@ -1,5 +1,6 @@
 //! What a run tells while it is under way: typed events, given to an observer and to `tracing`.
 
+use std::fmt;
 use std::time::Duration;
 
 use graven_source::Version;
@@ -10,7 +11,7 @@ use crate::observe::Watch;
 
 /// Something that a run does or finds, told as it happens.
 ///
-/// An observer given to [`Migrator::observe`](crate::Migrator::observe) gets each; `tracing` gets them all as well, with
+/// Each observer given to [`Migrator::observe`](crate::Migrator::observe) gets each; `tracing` gets them all as well, with
 /// the target `graven`, mostly at the level INFO.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -22,9 +23,9 @@ pub enum Event<'a> {
         database: &'a str,
         /// The history table: schema and name, quoted where they must be.
         history: &'a str,
-        /// How many migrations of the set are applied.
+        /// How many versioned migrations of the set are applied.
         applied: usize,
-        /// How many are to be run.
+        /// How many are to be run: a baseline is one, and repeatables count.
         pending: usize,
     },
     /// The history knows versions above the set's head: a newer binary has run here.
@@ -152,6 +153,17 @@ pub enum Event<'a> {
         /// How long it took.
         duration: Duration,
     },
+    /// What a [`revert`](crate::Migrator::revert) is about to take back, told under the lock and before any of it is touched.
+    /// It is told again where another instance has reverted some of it meanwhile.
+    #[non_exhaustive]
+    ToRevert {
+        /// The database.
+        database: &'a str,
+        /// The history table: schema and name, quoted where they must be.
+        history: &'a str,
+        /// The migrations, in the order in which they are reverted: the highest version first.
+        migrations: &'a [MigrationName<'a>],
+    },
     /// The reverse of a migration is sent to the server.
     #[non_exhaustive]
     Reverting {
@@ -192,22 +204,39 @@ pub enum Event<'a> {
     },
 }
 
+/// What a migration is called. It displays as `7 add_index`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MigrationName<'a> {
+    /// Its version.
+    pub version: Version,
+    /// Its name.
+    pub name: &'a str,
+}
+
+impl fmt::Display for MigrationName<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.version, self.name)
+    }
+}
+
+/// Who is told of events.
+pub(crate) type Observer = Box<dyn FnMut(&Event<'_>) + Send>;
+
 /// Whoever wants to hear of events.
 pub(crate) struct Observers<'a> {
     /// Who applies, for the log: application name and host.
     pub(crate) instance: String,
-    pub(crate) observer: Option<&'a mut (dyn FnMut(&Event<'_>) + Send)>,
+    pub(crate) observers: &'a mut [Observer],
     pub(crate) watch: Watch,
 }
 
 impl Observers<'_> {
     pub(crate) fn tell(&mut self, event: &Event<'_>) {
-        let Self { instance, observer, watch } = self;
+        let Self { instance, observers, watch } = self;
         watch.told(event, || {
             event.trace(instance);
-            if let Some(observer) = observer {
-                observer(event);
-            }
+            observers.iter_mut().for_each(|observer| observer(event));
         });
     }
 }
@@ -262,6 +291,10 @@ impl Event<'_> {
             Self::Applied { version, name, duration } => {
                 tracing::info!(target: "graven", instance, %version, name, duration = %rounded(*duration), "applied");
             }
+            Self::ToRevert { database, history, migrations } => tracing::info!(
+                target: "graven", instance, database, history,
+                versions = ?migrations.iter().map(|named| named.version.value()).collect::<Vec<_>>(), "about to revert"
+            ),
             Self::Reverting { version, name, number, of } => {
                 tracing::debug!(target: "graven", instance, %version, name, number, of, "reverting");
             }

@@ -56,6 +56,9 @@ pub enum Cause {
     Server(Box<ServerError>),
     /// The connection was lost: what was under way has committed whole or not at all.
     ConnectionLost(Box<dyn std::error::Error + Send + Sync>),
+    /// It holds a `COPY … TO STDOUT` or a `COPY … FROM STDIN`, which the rules let into no set. What was under way has
+    /// committed whole or not at all.
+    Copy,
     /// Another run has taken the migration over: this one's connection had been taken for dead. Nothing more of it was sent.
     TakenOver,
 }
@@ -87,11 +90,12 @@ impl MigrationFailed {
     ) -> Box<Self> {
         let cause = match failure {
             Failure::Server(error) => Cause::Server(error),
+            failure if failure.is_copying() => Cause::Copy,
             Failure::Connection(error) => Cause::ConnectionLost(error),
         };
         let label = match &cause {
             Cause::Server(error) => error.message.as_str(),
-            Cause::ConnectionLost(_) | Cause::TakenOver => "",
+            Cause::ConnectionLost(_) | Cause::Copy | Cause::TakenOver => "",
         };
         let excerpt = place.map(|place| Excerpt::cut(migration.sql(), place, label));
         Self::because(set, migration, cause, excerpt, left)
@@ -148,6 +152,10 @@ impl MigrationFailed {
                 "`graven status` shows whether the migration is still applied: look before you count steps again"
             }
             Cause::ConnectionLost(_) => "start again: what had committed is in the history and does not run twice",
+            Cause::Copy => {
+                "take COPY … TO STDOUT and COPY … FROM STDIN out of the file, psql is for them; `graven status` shows \
+                 whether it was applied all the same"
+            }
             Cause::TakenOver => "start again, which waits for that run: it goes on after the last recorded statement",
             Cause::Server(error) if error.sqlstate == "55P03" => {
                 "another session held a lock on what the migration changes, and waiting on would have held up everybody \
@@ -186,9 +194,16 @@ impl MigrationFailed {
                              again: what of it has taken effect must bear that (`IF EXISTS`)";
                 match &self.cause {
                     Cause::ConnectionLost(_) | Cause::TakenOver => again.to_owned(),
-                    Cause::Server(_) => format!("{correct}; {again}"),
+                    Cause::Copy | Cause::Server(_) => format!("{correct}; {again}"),
                 }
             }
+            // The file must stay as it is, and would fail there again.
+            Left::InDoubt { .. } if matches!(self.cause, Cause::Copy) => format!(
+                "no run gets past that statement: `graven resolve {} --applied{}` goes on after it (a COPY … TO STDOUT would \
+                 change nothing; what a COPY … FROM STDIN was to load, load with psql first)",
+                self.number(),
+                self.flags
+            ),
             Left::InDoubt { .. } => format!(
                 "look whether the statement took effect; then `graven resolve {0} --applied{1}` goes on after it, \
                  `graven resolve {0} --retry{1}` runs it again",
@@ -197,7 +212,7 @@ impl MigrationFailed {
             ),
             Left::Nothing | Left::Unsaid { .. } if self.is_sealed() && correct == CORRECT => match self.kind {
                 Kind::Baseline => {
-                    "start without it, with `Migrator::no_baseline` (`graven apply --no-baseline`), and write a \
+                    "start without it, with `graven apply --no-baseline` (in code, `Migrator::no_baseline`), and write a \
                                    new baseline of a later version"
                         .to_owned()
                 }
@@ -209,7 +224,7 @@ impl MigrationFailed {
             Left::Nothing | Left::Unsaid { .. } | Left::Elsewhere => correct.to_owned(),
             // The file is recorded under its checksum, and must stay as it is.
             Left::Statements { .. } => match &self.cause {
-                Cause::ConnectionLost(_) | Cause::TakenOver => correct.to_owned(),
+                Cause::ConnectionLost(_) | Cause::Copy | Cause::TakenOver => correct.to_owned(),
                 Cause::Server(error) if error.sqlstate.starts_with("53") => correct.to_owned(),
                 Cause::Server(error) if matches!(error.sqlstate.as_str(), "55P03" | "57014") => {
                     "the file must stay as it is now that its first statements are recorded: start again when what was \
@@ -295,6 +310,9 @@ impl fmt::Display for MigrationFailed {
         match &self.cause {
             Cause::Server(error) => write!(f, ": {error}"),
             Cause::ConnectionLost(error) => write!(f, ": the connection was lost: {error}"),
+            Cause::Copy => f.write_str(
+                ": a COPY sends its rows to the client or waits for rows from it, which a migration cannot have",
+            ),
             Cause::TakenOver => f.write_str(": another run has taken it over, and this one must not go on with it"),
         }
     }

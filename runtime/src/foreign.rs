@@ -35,7 +35,7 @@ impl ForeignHistory {
     pub(crate) fn stamp(&self) -> String {
         format!(
             "{} is the history of {}: ask it with `{}` which version the schema is at, and record that with \
-             `Migrator::stamp`; ",
+             `graven stamp --to VERSION` (in code, `Migrator::stamp`); ",
             self.table, self.tool, self.query
         )
     }

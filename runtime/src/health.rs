@@ -5,7 +5,7 @@
 
 mod ask;
 
-use graven_source::Version;
+use graven_source::{Checksum, Version};
 
 use crate::migrations::{Migrations, Sealing};
 use crate::status::{MigrationStatus, State, Status};
@@ -50,6 +50,9 @@ pub struct Health {
     /// The highest version of the set that was sealed when the binary was built.
     #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_version"))]
     pub sealed: Option<Version>,
+    /// What the `head` of the seal file said when the binary was built: see [`Migrations::seal_head`].
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::report::serialize_checksum"))]
+    pub seal_head: Option<Checksum>,
     /// What was applied or stamped last, by the server's clock: it may be of a newer binary. `None` where nothing is.
     pub last_applied: Option<LastApplied>,
     /// Who holds the lock of this history, and so is migrating at this moment. It is asked for only while the history does
@@ -215,6 +218,7 @@ impl Health {
             differences: Vec::new(),
             head: set.head(),
             sealed: sealed.map(|migration| migration.version()),
+            seal_head: set.seal_head(),
             last_applied: None,
             lock_holder: None,
         }

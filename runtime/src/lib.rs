@@ -91,7 +91,7 @@ pub use crate::doctor::{Diagnosis, Finding, Severity};
 #[cfg(feature = "tokio-postgres")]
 pub use crate::driver::connect;
 pub use crate::error::{Cause, Conflict, Error, IncompleteReason, MigrationFailed, Obstacle, Pending, ServerError};
-pub use crate::event::Event;
+pub use crate::event::{Event, MigrationName};
 pub use crate::foreign::ForeignHistory;
 pub use crate::health::{Difference, Health, HealthState, LastApplied, LockHolder};
 pub use crate::lock::Holder;
@@ -181,8 +181,8 @@ pub mod __private {
 /// # In an editor
 ///
 /// rust-analyzer shows what is wrong with the directory at the call, and, for the form that is a whole item, the table of what
-/// is embedded when one hovers over the static or a use of it (below its initialiser, which is the whole expansion). To the
-/// static of the other form a macro cannot add documentation: it has only its own.
+/// is embedded when one hovers over the static or a use of it. To the static of the other form a macro cannot add
+/// documentation: it has only its own.
 ///
 /// It expands the macro when the call is edited and when the project is loaded, not when a file of the directory changes: until
 /// then it shows what was there before. What `cargo check` says, as it does at each save, is what is there.

@@ -43,7 +43,9 @@ pub(crate) async fn release<C: Connection>(session: &mut Session<'_, C>, table: 
         return Ok(());
     }
     let results = session.expect("giving back the lock", &give_back(table)).await?;
-    given_back(results.first().and_then(|rows| rows.first()));
+    if session.is_sure_of_the_lock() {
+        given_back(results.first().and_then(|rows| rows.first()));
+    }
     Ok(())
 }
 

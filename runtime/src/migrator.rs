@@ -1,10 +1,10 @@
-//! The verbs with their options.
+//! A set with options, and the verbs of a service: run, verify, status, health. Those of an operator are beside what they do.
 
 use std::time::Duration;
 
 use crate::connection::Connection;
 use crate::error::Error;
-use crate::event::{Event, Observers};
+use crate::event::{Event, Observer, Observers};
 use crate::guard;
 use crate::health::Health;
 use crate::look::IntoExisting;
@@ -12,13 +12,10 @@ use crate::migrations::Migrations;
 use crate::observe::{Watch, verb};
 use crate::options::{Environment, Mode, Options, parse_history};
 use crate::plan::{Baseline, Future, OutOfOrder};
-use crate::plan_revert::{RedoSealed, StampTo, Target};
-use crate::report::{Outcome, Redone, Report, RevertReport, StampReport};
-use crate::resolve::{Resolution, Resolved};
+use crate::plan_revert::RedoSealed;
+use crate::report::{Outcome, Report};
 use crate::run::Run;
 use crate::status::Status;
-
-type Observer = Box<dyn FnMut(&Event<'_>) + Send>;
 
 /// A set of migrations and the options with which its verbs run. Made by [`Migrations::migrator`].
 ///
@@ -36,13 +33,13 @@ pub struct Migrator {
     set: Migrations,
     options: Options,
     history: Option<String>,
-    observer: Option<Observer>,
+    observers: Vec<Observer>,
 }
 
 impl Migrator {
     pub(crate) fn new(set: Migrations) -> Self {
         let options = Options { namespace: set.namespace.to_owned(), ..Options::default() };
-        Self { set, options, history: set.history.map(str::to_owned), observer: None }
+        Self { set, options, history: set.history.map(str::to_owned), observers: Vec::new() }
     }
 
     /// What [`run`](Self::run) does: apply (the default), verify or skip. `GRAVEN_MODE` in the environment overrides it.
@@ -113,7 +110,8 @@ impl Migrator {
     }
 
     /// Goes no further than this version, which the set must have: what is pending above it stays pending, repeatables
-    /// among it, and [`verify`](Self::verify) does not ask for it. A fresh database gets the latest baseline up to there.
+    /// among it, and [`verify`](Self::verify) does not ask for it. What is incomplete above it is left to whoever
+    /// may be at it right now, and a conflict where nobody is: a run that goes as far finishes it. A fresh database gets the latest baseline up to there.
     pub fn to(mut self, version: i64) -> Self {
         self.options.to = Some(version);
         self
@@ -149,9 +147,10 @@ impl Migrator {
         self
     }
 
-    /// Calls the observer for each [`Event`] as it happens. `tracing` gets the events in any case.
+    /// Calls the observer for each [`Event`] as it happens, after those that were given before. `tracing` gets the events in
+    /// any case.
     pub fn observe(mut self, observer: impl FnMut(&Event<'_>) + Send + 'static) -> Self {
-        self.observer = Some(Box::new(observer));
+        self.observers.push(Box::new(observer));
         self
     }
 
@@ -221,146 +220,6 @@ impl Migrator {
         verb("health", &options.namespace, self.over(connection, &options).health()).await
     }
 
-    /// Says what became of the statement at which an incomplete migration was cut off, so that the next run goes on.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NotIncomplete`] where there is nothing to resolve, [`Error::LockTimeout`] while another instance is
-    /// migrating.
-    ///
-    /// # Transactions
-    ///
-    /// One statement changes one row of the history; nothing of the migration is run.
-    pub async fn resolve<C: Connection>(
-        &mut self,
-        connection: &mut C,
-        version: i64,
-        resolution: Resolution,
-    ) -> Result<Resolved, Error> {
-        let options = self.options()?.with_environment()?;
-        verb("resolve", &options.namespace, self.over(connection, &options).resolve(version, resolution)).await
-    }
-
-    /// Takes migrations back, the highest version first, each by its reverse file, `<version>_<name>.down.sql`. They are
-    /// pending again: the next [`run`](Self::run) applies them.
-    ///
-    /// ```no_run
-    /// # static MIGRATIONS: graven::Migrations = graven::embed_migrations!();
-    /// # async fn take_back(client: &mut tokio_postgres::Client) -> Result<(), graven::Error> {
-    /// use graven::Target;
-    ///
-    /// let report = MIGRATIONS.migrator().revert(client, Target::To(1)).await?;
-    /// for reverted in &report.reverted {
-    ///     println!("{} {} is pending again", reverted.version, reverted.name);
-    /// }
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// A migration that a baseline stands for is taken back as any other. Repeatables are not touched: one whose work a reverse drops is
-    /// not applied again before its text changes.
-    ///
-    /// Replace the instances whose binary has these migrations first: the next one of them to start applies them again.
-    ///
-    /// `GRAVEN_LOCK_TIMEOUT` is heeded and `GRAVEN_MODE` is not: who reverts has said what to do.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NotRevertible`], before anything is touched, with everything that stands in the way: a migration without a
-    /// reverse, and what is modified, orphaned, incomplete or future among those to revert. What conflicts below them is no
-    /// obstacle. [`Error::MigrationFailed`] for a reverse that failed, with the place in its file;
-    /// [`Error::reverted`] says what had been reverted before. [`Error::NoSuchVersion`] for a version that nobody knows, and
-    /// [`Error::LockTimeout`] while another instance is migrating.
-    ///
-    /// # Transactions
-    ///
-    /// Each reverse and the removal of its row are one transaction. It removes the row first, and only as it was seen: of
-    /// two that revert the same migration at once, one does, even where no lock holds.
-    ///
-    /// A reverse with `-- graven: transaction = off` runs statement by statement, and the row is removed after the last one.
-    /// Cut off in between, the migration still counts as applied, and the next revert runs the whole reverse again: write
-    /// `IF EXISTS`. All its statements but the last must be `DROP … IF EXISTS` or settings; others are refused. Behind a
-    /// transaction pooler there is no lock to keep two such reverses apart, and [`Error::Pooled`] refuses it.
-    ///
-    /// # Cancellation
-    ///
-    /// As for [`Migrations::run`]: a reverse in a transaction takes effect whole or not at all. Close the connection, and look
-    /// at the status before you count steps again.
-    pub async fn revert<C: Connection>(&mut self, connection: &mut C, target: Target) -> Result<RevertReport, Error> {
-        let options = self.options()?.with_environment()?;
-        guard::check(&self.set)?;
-        verb("revert", &options.namespace, self.over(connection, &options).revert(target)).await
-    }
-
-    /// Takes the highest applied migration back and applies it again, for one that is still being written: it may have been
-    /// edited since it was applied. Both happen under one lock, by its reverse and its text as they are now.
-    ///
-    /// ```no_run
-    /// # static MIGRATIONS: graven::Migrations = graven::embed_migrations!();
-    /// # async fn again(client: &mut tokio_postgres::Client) -> Result<(), graven::Error> {
-    /// let redone = MIGRATIONS.migrator().redo(client, 2).await?;
-    /// println!("{} {} is applied as it is now", redone.version, redone.name);
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// Before anything is touched: [`Error::NothingToRedo`] where it is not applied, [`Error::NotHighest`] where something is
-    /// applied after it, [`Error::RedoSealed`] where it is sealed (see [`redo_sealed`](Self::redo_sealed)), and
-    /// [`Error::NotRevertible`] where it has no reverse, is incomplete, or anything else conflicts. Later, as for
-    /// [`revert`](Self::revert) and [`run`](Self::run): [`Error::reverted`] says whether it had been reverted.
-    ///
-    /// # Transactions
-    ///
-    /// Two: one takes it back, the other applies it. Where the second fails, it is pending, and the next run applies it.
-    ///
-    /// # Cancellation
-    ///
-    /// As for [`revert`](Self::revert).
-    pub async fn redo<C: Connection>(&mut self, connection: &mut C, version: i64) -> Result<Redone, Error> {
-        let options = self.options()?.with_environment()?;
-        guard::check(&self.set)?;
-        verb("redo", &options.namespace, self.over(connection, &options).redo(version)).await
-    }
-
-    /// Records migrations as applied without running them, for a schema that was made otherwise: by another tool, or by hand.
-    /// What is recorded already is passed over. What lies above stays pending, and so do repeatables.
-    ///
-    /// It compares nothing with the live schema: that the schema is what these migrations make is the operator's word.
-    ///
-    /// ```no_run
-    /// # static MIGRATIONS: graven::Migrations = graven::embed_migrations!();
-    /// # async fn adopt(client: &mut tokio_postgres::Client) -> Result<(), graven::Error> {
-    /// use graven::StampTo;
-    ///
-    /// // The other tool's history says that the schema is at version 1.
-    /// let report = MIGRATIONS.migrator().stamp(client, StampTo::Version(1)).await?;
-    /// println!("{} recorded, {} pending", report.stamped.len(), report.pending.len());
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// In the history such a row has no duration, and of its statements none is counted as done.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NoSuchVersion`] where the set has no such version; [`Error::Conflicts`] as for [`run`](Self::run), and for what
-    /// is incomplete; [`Error::LockTimeout`] while another instance is migrating.
-    ///
-    /// # Transactions
-    ///
-    /// One for everything, the history table itself included where it is not there yet.
-    ///
-    /// # Cancellation
-    ///
-    /// All of it is recorded or nothing.
-    pub async fn stamp<C: Connection>(&mut self, connection: &mut C, to: StampTo) -> Result<StampReport, Error> {
-        let options = self.options()?.with_environment()?;
-        guard::check(&self.set)?;
-        verb("stamp", &options.namespace, self.over(connection, &options).stamp(to)).await
-    }
-
     pub(crate) fn migrations(&self) -> &Migrations {
         &self.set
     }
@@ -388,9 +247,9 @@ impl Migrator {
         connection: &'c mut C,
         options: &'r Options,
     ) -> Run<'r, 'c, C> {
-        let observer = self.observer.as_mut().map(|observer| observer as &mut (dyn FnMut(&Event<'_>) + Send));
+        let observers = self.observers.as_mut_slice();
         let watch = Watch::of(&options.namespace);
-        Run::new(connection, self.set, options, Observers { instance: String::new(), observer, watch })
+        Run::new(connection, self.set, options, Observers { instance: String::new(), observers, watch })
     }
 
     fn skipped(&self) -> Report {

@@ -51,8 +51,13 @@
 //! | `graven_reverted_total` | counter | | | migrations that this process has reverted |
 //! | `graven_retries_total` | counter | | | tries after a lock timeout, a deadlock or a serialization failure |
 //! | `graven_lock_wait_seconds` | histogram | seconds | | waits for another instance's lock, those in vain included |
-//! | `graven_migrations` | gauge | | `state`: `applied`, `pending`, `out-of-order`, `modified`, `incomplete`, `orphaned`, `future` | how many are in that state, as `health` or `run` last saw it |
+//! | `graven_migrations` | gauge | | `state`: `applied`, `pending`, `out-of-order`, `modified`, `incomplete`, `orphaned`, `future` | how many are in that state, as the last verb saw or left it: see below |
 //! | `graven_ready` | gauge | | | 1 where [`Health::is_ready`](crate::Health::is_ready) said so last, else 0 |
+//!
+//! `graven_migrations` counts what [`Health`] and `graven status` count, whichever verb it was: versioned
+//! migrations, those that a baseline stands for among them, and repeatables, of the set and of the history. It is set by each
+//! look at the history, and moves with each migration that this process applies, reverts or records. What
+//! [`Migrator::to`](crate::Migrator::to) tells a run to leave alone is pending. What other processes do is seen at the next look.
 //!
 //! No metric has a label for the version or the name: each migration runs once in the life of a database, so that each
 //! would leave a time series behind that never moves again, and the set only grows. Which migration took long, the spans say,
@@ -68,15 +73,19 @@ mod metrics;
 #[cfg(not(feature = "metrics"))]
 #[path = "observe/metrics_off.rs"]
 mod metrics;
+#[cfg(feature = "metrics")]
+mod tally;
 
 use std::time::Instant;
 
+use graven_source::Version;
 use tracing::Instrument as _;
 
 use crate::error::Error;
 use crate::event::Event;
 use crate::health::Health;
-use crate::history::Server;
+use crate::history::{Record, Server};
+use crate::migrations::Migrations;
 
 /// Does the work of a verb within its span, and counts what came of it.
 ///
@@ -125,8 +134,24 @@ impl Watch {
         self.spans.reached(server);
     }
 
+    /// Notes what the history was seen to hold.
+    pub(crate) fn saw(&mut self, set: &Migrations, records: &[Record]) {
+        self.counts.saw(set, records);
+    }
+
+    /// Notes that the history holds just what the set does.
+    pub(crate) fn saw_all_applied(&mut self, set: &Migrations) {
+        self.counts.saw_all_applied(set);
+    }
+
+    /// Notes that the history says of a migration that it is applied as the set has it, by an operator's word.
+    pub(crate) fn applied_by_word(&mut self, version: Version) {
+        self.counts.applied(version);
+    }
+
     /// Notes that a verb ends with an error, and which migrations it leaves behind.
     pub(crate) fn failed(&mut self, error: &Error) {
         self.spans.failed(error);
+        self.counts.failed(error);
     }
 }

@@ -76,17 +76,13 @@ impl Options {
 
     /// What the command line must be told to find the same history: ` --history ops.history --namespace billing`.
     pub(crate) fn flags(&self) -> String {
-        let quoted = |text: String| {
-            let plain = text.chars().all(|c| c.is_alphanumeric() || "._-".contains(c));
-            if plain { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
-        };
         let mut flags = String::new();
         if self.wanted != Wanted::default() {
             let schema = self.wanted.schema.as_ref().map_or_else(String::new, |schema| format!("{}.", plain(schema)));
-            flags.push_str(&format!(" --history {}", quoted(format!("{schema}{}", plain(&self.wanted.name)))));
+            flags.push_str(&format!(" --history {}", in_shell(&format!("{schema}{}", plain(&self.wanted.name)))));
         }
         if !self.namespace.is_empty() {
-            flags.push_str(&format!(" --namespace {}", quoted(self.namespace.clone())));
+            flags.push_str(&format!(" --namespace {}", in_shell(&self.namespace)));
         }
         flags
     }
@@ -104,6 +100,12 @@ impl Options {
         }
         Ok(self)
     }
+}
+
+/// A word as it is typed in a shell.
+pub(crate) fn in_shell(text: &str) -> String {
+    let is_plain = text.chars().all(|c| c.is_alphanumeric() || "._-".contains(c));
+    if is_plain { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
 /// An environment variable that is set to something.

@@ -20,6 +20,17 @@ pub(crate) struct Policy {
     pub(crate) baseline: Baseline,
     /// The version after which to stop.
     pub(crate) to: Option<Version>,
+    pub(crate) begun: Begun,
+}
+
+/// What to do about an incomplete migration above the version after which to stop.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Begun {
+    /// Refuse: nobody is at it, and a run that goes no further must not leave it behind as if all were well.
+    #[default]
+    Refuse,
+    /// Leave it to whoever may be at it right now, unless it was begun with another text.
+    Leave,
 }
 
 /// What to do where the history knows versions above the set's head.
@@ -89,15 +100,19 @@ pub(crate) fn plan(set: &'static [Migration], history: &[Record], policy: Policy
                 plan.steps.push(Step { migration, start: Start::Fresh });
             }
             (State::Incomplete, Some(migration)) => match resumable(migration, entry.record) {
-                Some(_) if is_beyond => plan.left += 1,
-                Some(start) => plan.steps.push(Step { migration, start }),
-                None => conflicts.extend(Conflict::of(&entry)),
+                _ if is_beyond && policy.begun == Begun::Leave && is_same(migration, entry.record) => plan.left += 1,
+                Some(start) if !is_beyond => plan.steps.push(Step { migration, start }),
+                _ => conflicts.extend(Conflict::of(&entry)),
             },
             (State::Future, _) if policy.future == Future::Allow => plan.future.extend(entry.version),
             _ => conflicts.extend(Conflict::of(&entry)),
         }
     }
     if conflicts.is_empty() { Ok(plan) } else { Err(conflicts) }
+}
+
+fn is_same(migration: &Migration, record: Option<&Record>) -> bool {
+    record.is_some_and(|record| migration.accepts(&record.checksum))
 }
 
 /// Where an incomplete migration can be taken up again without guessing.

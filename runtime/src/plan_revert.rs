@@ -3,6 +3,7 @@
 use graven_source::{Checksum, Version};
 
 use crate::conflict::Conflict;
+use crate::event::MigrationName;
 use crate::history::Record;
 use crate::migrations::{Effect, Migration, Sealing, Unit};
 use crate::obstacle::Obstacle;
@@ -66,6 +67,13 @@ pub(crate) struct Reversal {
     pub(crate) reverse: &'static Migration,
     /// The checksum with which the history has it: only as it was seen is it taken back.
     pub(crate) recorded: Checksum,
+}
+
+impl Reversal {
+    /// What it takes back.
+    pub(crate) fn named(&self) -> MigrationName<'static> {
+        MigrationName { version: self.migration.version, name: self.migration.name() }
+    }
 }
 
 /// What a revert takes back, the highest version first.

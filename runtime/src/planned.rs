@@ -12,7 +12,7 @@ use crate::foreign;
 use crate::guard;
 use crate::history::{self, Detail, Schema, Server};
 use crate::lock::{self, Holder};
-use crate::look::{DOING, Look, admit, look, send_as, table};
+use crate::look::{DOING, Look, admit, send_as, table};
 use crate::migrator::Migrator;
 use crate::observe::verb;
 use crate::plan::{Plan, Step, compare};
@@ -104,7 +104,7 @@ impl Migrator {
 impl<C: Connection> Run<'_, '_, C> {
     async fn planned(mut self) -> Result<Planned, Error> {
         let question = self.question(Detail::Plan);
-        let mut seen = look(&mut self.session, question).await?;
+        let mut seen = self.look().await?;
         let table = table(question, &seen.server);
         let plan = self.plan(&seen);
         let is_at_stake = match &plan {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use graven_source::{Kind, Version};
 
-pub use graven_macros::embed;
+pub use graven_macros::{embed, refuse_unsealed};
 
 pub use crate::migrations::{Details, Effect, Migration, Migrations, Repeatable, Sealing, Transaction, Unit};
 
@@ -18,7 +18,17 @@ pub const fn migrations(
     namespace: &'static str,
 ) -> Migrations {
     let (baselines, repeatables): (&[Migration], &[Repeatable]) = (&[], &[]);
-    Migrations { migrations, baselines, repeatables, directory, built_from, history, namespace, digest: None }
+    Migrations {
+        migrations,
+        baselines,
+        repeatables,
+        directory,
+        built_from,
+        history,
+        namespace,
+        digest: None,
+        seal: None,
+    }
 }
 
 /// The same set with its baselines, ascending by version.
@@ -37,6 +47,12 @@ pub const fn with_repeatables(set: Migrations, repeatables: &'static [Repeatable
 #[must_use]
 pub const fn with_digest(set: Migrations, digest: &'static [u8; 32]) -> Migrations {
     Migrations { digest: Some(digest), ..set }
+}
+
+/// The same set with what the `head` of its seal file says.
+#[must_use]
+pub const fn with_seal(set: Migrations, digest: &'static [u8; 32]) -> Migrations {
+    Migrations { seal: Some(digest), ..set }
 }
 
 /// Where the numbers of a migration lie in the 64 bits that the macro writes for it: the length of its SQL, where in the

@@ -106,7 +106,7 @@ impl Migrator {
         let options = self.options()?;
         let mut run = self.over(connection, &options);
         guard::check(&run.set)?;
-        let seen = run.first_look().await?;
+        let seen = run.look().await?;
         Ok(run.differences(&seen))
     }
 
@@ -159,7 +159,7 @@ impl Migrator {
 
 impl<C: Connection> Run<'_, '_, C> {
     async fn repair(mut self, repair: &Repair) -> Result<RepairReport, Error> {
-        let seen = self.first_look().await?;
+        let seen = self.look().await?;
         if self.choose(&seen, repair)?.is_empty() {
             return Ok(self.repair_report(seen, Vec::new()));
         }
@@ -185,6 +185,7 @@ impl<C: Connection> Run<'_, '_, C> {
         }
         let accepted: Vec<Repairable> = chosen.iter().map(|chosen| self.difference(chosen)).collect();
         for difference in &accepted {
+            self.observers.watch.applied_by_word(difference.version);
             tracing::warn!(
                 target: "graven", instance = self.observers.instance, version = %difference.version,
                 name = difference.name, recorded_name = difference.recorded_name, checksum = %difference.checksum,

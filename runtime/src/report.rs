@@ -3,9 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
+#[cfg(feature = "serde")]
+use graven_source::Checksum;
 use graven_source::{Kind, Version};
-
-use crate::error::Pending;
 
 /// What a run did, or found done already.
 #[derive(Clone, Debug)]
@@ -23,7 +23,6 @@ pub struct Report {
     #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_versions"))]
     pub future: Vec<Version>,
     /// The names of repeatables that only the history knows: their files are gone, and what they made may still be there.
-    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Vec::is_empty"))]
     pub orphaned: Vec<String>,
     /// How long it waited for another instance.
     #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_seconds", rename = "waited_seconds"))]
@@ -56,8 +55,8 @@ pub struct Applied {
     pub version: Option<Version>,
     /// Its name.
     pub name: String,
-    /// What kind of migration it is. In JSON it is there for baselines and repeatables.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_kind", skip_serializing_if = "is_versioned"))]
+    /// What kind of migration it is.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_kind"))]
     pub kind: Kind,
     /// How long it took.
     #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_seconds", rename = "seconds"))]
@@ -70,6 +69,27 @@ impl fmt::Display for Applied {
             (Some(version), Kind::Baseline) => write!(f, "baseline {version} {}", self.name),
             (Some(version), _) => write!(f, "{version} {}", self.name),
             (None, _) => write!(f, "repeatable {}", self.name),
+        }
+    }
+}
+
+/// A migration that is pending, by version and name. A baseline stands for all that it would take the place of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Pending {
+    /// Its version; `None` for a repeatable, which has none.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_optional_version"))]
+    pub version: Option<Version>,
+    /// Its name.
+    pub name: String,
+}
+
+impl fmt::Display for Pending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.version {
+            Some(version) => write!(f, "{version} {}", self.name),
+            None => write!(f, "repeatable {}", self.name),
         }
     }
 }
@@ -161,13 +181,16 @@ pub(crate) fn serialize_optional_version<S: serde::Serializer>(
 }
 
 #[cfg(feature = "serde")]
-fn serialize_kind<S: serde::Serializer>(kind: &Kind, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(kind)
+pub(crate) fn serialize_checksum<S: serde::Serializer>(
+    checksum: &Option<Checksum>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serde::Serialize::serialize(&checksum.map(|checksum| checksum.to_string()), serializer)
 }
 
 #[cfg(feature = "serde")]
-fn is_versioned(kind: &Kind) -> bool {
-    *kind == Kind::Versioned
+pub(crate) fn serialize_kind<S: serde::Serializer>(kind: &Kind, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(kind)
 }
 
 #[cfg(feature = "serde")]

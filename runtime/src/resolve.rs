@@ -4,9 +4,11 @@ use graven_source::Version;
 
 use crate::connection::Connection;
 use crate::error::Error;
-use crate::history::{self, Detail, Progress, Table};
+use crate::history::{self, Detail, Progress, Record, Table};
 use crate::lock::{self, Waiting};
-use crate::look::{Locked, Look, may_write, table, try_lock_and_look};
+use crate::look::{Locked, Look, may_write, table};
+use crate::migrator::Migrator;
+use crate::observe::verb;
 use crate::run::Run;
 
 /// What became of the statement.
@@ -35,18 +37,39 @@ pub struct Resolved {
     pub statements_total: u32,
 }
 
+impl Migrator {
+    /// Says what became of the statement at which an incomplete migration was cut off, so that the next run goes on.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotIncomplete`] where there is nothing to resolve, [`Error::LockTimeout`] while another instance is
+    /// migrating.
+    ///
+    /// # Transactions
+    ///
+    /// One statement changes one row of the history; nothing of the migration is run.
+    pub async fn resolve<C: Connection>(
+        &mut self,
+        connection: &mut C,
+        version: i64,
+        resolution: Resolution,
+    ) -> Result<Resolved, Error> {
+        let options = self.options()?.with_environment()?;
+        verb("resolve", &options.namespace, self.over(connection, &options).resolve(version, resolution)).await
+    }
+}
+
 impl<C: Connection> Run<'_, '_, C> {
     /// The verb `resolve`.
     pub(crate) async fn resolve(mut self, version: i64, resolution: Resolution) -> Result<Resolved, Error> {
-        let mut seen = self.first_look().await?;
+        let mut seen = self.look().await?;
         let table = table(self.question(Detail::Plan), &seen.server).ok_or(Error::NoSchema)?;
         may_write(&table, &seen.server)?;
         let mut waiting = Waiting::new(self.options.lock_timeout);
         loop {
             // What cannot be resolved is said at once, without waiting for the lock.
             find(&seen, version)?;
-            let question = self.question(Detail::Plan);
-            let (locked, now) = try_lock_and_look(&mut self.session, question, &table, &seen).await?;
+            let (locked, now) = self.try_lock(&table, &seen).await?;
             if locked == Locked::Yes {
                 let outcome = self.record(&table, &now, version, resolution).await;
                 let released = lock::release(&mut self.session, &table).await;
@@ -86,6 +109,13 @@ impl<C: Connection> Run<'_, '_, C> {
             target: "graven", instance = self.observers.instance, version = %resolved.version, ?resolution,
             done = resolved.statements_done, of = resolved.statements_total, "resolved"
         );
+        if resolved.statements_done == resolved.statements_total {
+            // It may be modified by now, or not be in the set at all.
+            let is_it = |record: &&mut Record| record.version == Some(resolved.version);
+            let mut records = seen.records.clone();
+            records.iter_mut().filter(is_it).for_each(|record| record.progress = Progress::Applied);
+            self.observers.watch.saw(&self.set, &records);
+        }
         Ok(Some(resolved))
     }
 }

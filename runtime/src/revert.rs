@@ -6,9 +6,12 @@ use crate::apply::{Applying, Outcome};
 use crate::conflict::Rows;
 use crate::connection::Connection;
 use crate::error::{Conflict, Error};
-use crate::event::Event;
-use crate::history::{Claimant, Detail, Table};
-use crate::look::{Look, look};
+use crate::event::{Event, MigrationName};
+use crate::guard;
+use crate::history::{Claimant, Table};
+use crate::look::Look;
+use crate::migrator::Migrator;
+use crate::observe::verb;
 use crate::obstacle::Obstacle;
 use crate::plan::{Plan, Start, Step};
 use crate::plan_revert::{Extent, Refused, Reversal, Target, redoable, reversals};
@@ -20,10 +23,95 @@ use crate::under_lock::Held;
 /// How often a verb starts over because another one changed, without the lock, what this one was about to.
 const MOST_ROUNDS: usize = 1000;
 
+impl Migrator {
+    /// Takes migrations back, the highest version first, each by its reverse file, `<version>_<name>.down.sql`. They are
+    /// pending again: the next [`run`](Self::run) applies them.
+    ///
+    /// ```no_run
+    /// # static MIGRATIONS: graven::Migrations = graven::embed_migrations!();
+    /// # async fn take_back(client: &mut tokio_postgres::Client) -> Result<(), graven::Error> {
+    /// use graven::Target;
+    ///
+    /// let report = MIGRATIONS.migrator().revert(client, Target::To(1)).await?;
+    /// for reverted in &report.reverted {
+    ///     println!("{} {} is pending again", reverted.version, reverted.name);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// A migration that a baseline stands for is taken back as any other. Repeatables are not touched: one whose work a reverse drops is
+    /// not applied again before its text changes.
+    ///
+    /// Replace the instances whose binary has these migrations first: the next one of them to start applies them again.
+    ///
+    /// `GRAVEN_LOCK_TIMEOUT` is heeded and `GRAVEN_MODE` is not: who reverts has said what to do.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotRevertible`], before anything is touched, with everything that stands in the way: a migration without a
+    /// reverse, and what is modified, orphaned, incomplete or future among those to revert. What conflicts below them is no
+    /// obstacle. [`Error::MigrationFailed`] for a reverse that failed, with the place in its file;
+    /// [`Error::reverted`] says what had been reverted before. [`Error::NoSuchVersion`] for a version that nobody knows, and
+    /// [`Error::LockTimeout`] while another instance is migrating.
+    ///
+    /// # Transactions
+    ///
+    /// Each reverse and the removal of its row are one transaction. It removes the row first, and only as it was seen: of
+    /// two that revert the same migration at once, one does, even where no lock holds.
+    ///
+    /// A reverse with `-- graven: transaction = off` runs statement by statement, and the row is removed after the last one.
+    /// Cut off in between, the migration still counts as applied, and the next revert runs the whole reverse again: write
+    /// `IF EXISTS`. All its statements but the last must be `DROP … IF EXISTS` or settings; others are refused. Behind a
+    /// transaction pooler there is no lock to keep two such reverses apart, and [`Error::Pooled`] refuses it.
+    ///
+    /// # Cancellation
+    ///
+    /// As for [`Migrations::run`](crate::Migrations::run): a reverse in a transaction takes effect whole or not at all. Close the connection, and look
+    /// at the status before you count steps again.
+    pub async fn revert<C: Connection>(&mut self, connection: &mut C, target: Target) -> Result<RevertReport, Error> {
+        let options = self.options()?.with_environment()?;
+        guard::check(self.migrations())?;
+        verb("revert", &options.namespace, self.over(connection, &options).revert(target)).await
+    }
+
+    /// Takes the highest applied migration back and applies it again, for one that is still being written: it may have been
+    /// edited since it was applied. Both happen under one lock, by its reverse and its text as they are now.
+    ///
+    /// ```no_run
+    /// # static MIGRATIONS: graven::Migrations = graven::embed_migrations!();
+    /// # async fn again(client: &mut tokio_postgres::Client) -> Result<(), graven::Error> {
+    /// let redone = MIGRATIONS.migrator().redo(client, 2).await?;
+    /// println!("{} {} is applied as it is now", redone.version, redone.name);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Before anything is touched: [`Error::NothingToRedo`] where it is not applied, [`Error::NotHighest`] where something is
+    /// applied after it, [`Error::RedoSealed`] where it is sealed (see [`redo_sealed`](Self::redo_sealed)), and
+    /// [`Error::NotRevertible`] where it has no reverse, is incomplete, or anything else conflicts. Later, as for
+    /// [`revert`](Self::revert) and [`run`](Self::run): [`Error::reverted`] says whether it had been reverted.
+    ///
+    /// # Transactions
+    ///
+    /// Two: one takes it back, the other applies it. Where the second fails, it is pending, and the next run applies it.
+    ///
+    /// # Cancellation
+    ///
+    /// As for [`revert`](Self::revert).
+    pub async fn redo<C: Connection>(&mut self, connection: &mut C, version: i64) -> Result<Redone, Error> {
+        let options = self.options()?.with_environment()?;
+        guard::check(self.migrations())?;
+        verb("redo", &options.namespace, self.over(connection, &options).redo(version)).await
+    }
+}
+
 impl<C: Connection> Run<'_, '_, C> {
     /// The verb `revert`.
     pub(crate) async fn revert(mut self, target: Target) -> Result<RevertReport, Error> {
-        let seen = self.first_look().await?;
+        let seen = self.look().await?;
         let extent = Extent::of(self.set.migrations, &seen.records, target);
         let extent = extent.map_err(|version| self.no_such_version(version))?;
         if let Ok(nothing) = self.reversals(&seen, extent)
@@ -57,11 +145,13 @@ impl<C: Connection> Run<'_, '_, C> {
             if reversals.is_empty() {
                 return Ok(());
             }
+            let migrations: Vec<MigrationName<'_>> = reversals.iter().map(Reversal::named).collect();
+            let (database, history) = (&seen.server.database, &table.shown());
+            self.observers.tell(&Event::ToRevert { database, history, migrations: &migrations });
             if self.take_back(table, &seen, &reversals, state).await? == Outcome::Applied {
                 return Ok(());
             }
-            let question = self.question(Detail::Plan);
-            seen = look(&mut self.session, question).await?;
+            seen = self.look().await?;
         }
         Err(changing(table))
     }
@@ -95,7 +185,7 @@ impl<C: Connection> Run<'_, '_, C> {
 
     /// The verb `redo`.
     pub(crate) async fn redo(mut self, version: i64) -> Result<Redone, Error> {
-        let seen = self.first_look().await?;
+        let seen = self.look().await?;
         let held = self.hold(seen, |run, seen| match run.redoable(seen, version) {
             // Incomplete may only mean that another instance is at it right now: the lock will tell.
             Err(Refused::Obstacles(obstacles)) if obstacles.iter().any(is_under_way) => Ok(()),
@@ -121,8 +211,7 @@ impl<C: Connection> Run<'_, '_, C> {
             if self.take_back(table, &seen, &[reversal], state).await? == Outcome::Applied {
                 return self.apply_again(table, &seen, reversal, state).await;
             }
-            let question = self.question(Detail::Plan);
-            seen = look(&mut self.session, question).await?;
+            seen = self.look().await?;
         }
         Err(changing(table))
     }

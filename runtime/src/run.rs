@@ -1,27 +1,30 @@
 //! The engine: look, lock, look again, apply, unlock. Written once, for every driver.
 
+mod account;
+mod looking;
+
 use std::time::{Duration, Instant};
 
-use graven_source::Kind;
-
-use crate::apply::{Applying, Outcome as StepOutcome, Way, covered};
-use crate::conflict::Rows;
+use self::account::pending;
+use crate::apply::{Applying, Outcome as StepOutcome, Way};
+use crate::conflict::IncompleteReason;
 use crate::connection::Connection;
-use crate::error::{Conflict, Error, Pending};
+use crate::error::{Conflict, Error};
 use crate::event::{Event, Observers};
 use crate::foreign;
-use crate::glance::{Glance, glance};
-use crate::history::{self, Claimant, Detail, Record, Server, Table};
-use crate::lock::{self, Waiting};
-use crate::look::{IntoExisting, Locked, Look, Question, admit, look, may_write, table, try_lock_and_look};
-use crate::migrations::{Migration, Migrations, Transaction};
+use crate::glance::Glance;
+use crate::history::{self, Claimant, Detail, Record, Table};
+use crate::lock::Waiting;
+use crate::look::{IntoExisting, Look, Question, admit, table};
+use crate::migrations::{Migration, Migrations};
 use crate::options::Options;
-use crate::plan::{Plan, Step, plan_all};
+use crate::plan::Plan;
 use crate::report::{Applied, Outcome, Report, Reverted};
 use crate::session::{Reach, Session};
 use crate::sql::literal;
 use crate::state::SessionState;
 use crate::status::Status;
+use crate::under_lock::Acquired;
 
 /// How often a run starts over because another one applied, without the lock, what this one was about to.
 ///
@@ -69,7 +72,11 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
             Glance::Agrees(server) => return Ok(self.up_to_date(server)),
             Glance::Differs(seen) => seen,
         };
-        let plan = self.plan(&seen);
+        // The lock of a primary cannot be seen from its standby.
+        let plan = match seen.server.in_recovery {
+            true => self.plan_beside_others(&seen),
+            false => self.plan(&seen),
+        };
         if let Ok(plan) = &plan {
             self.looked(&seen, plan);
         }
@@ -110,7 +117,11 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
             Ok(plan) => plan,
             Err(conflicts) => {
                 let conflicts = self.with_holder(&seen, conflicts).await;
-                return Err(self.conflicts(&seen, conflicts));
+                let is_others = seen.server.in_recovery || conflicts.iter().any(is_running);
+                match self.plan_beside_others(&seen) {
+                    Ok(plan) if is_others => plan,
+                    _ => return Err(self.conflicts(&seen, conflicts)),
+                }
             }
         };
         if plan.steps.is_empty() {
@@ -119,58 +130,13 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
         Err(Error::NotApplied { pending: pending(&plan) })
     }
 
-    async fn glance(&mut self) -> Result<Glance, Error> {
-        let question = self.question(Detail::Plan);
-        let seen = glance(&mut self.session, question, &self.set).await?;
-        let (Glance::Agrees(server) | Glance::Differs(Look { server, .. })) = &seen;
-        self.introduce(server);
-        Ok(seen)
-    }
-
-    pub(crate) async fn first_look(&mut self) -> Result<Look, Error> {
-        let question = self.question(Detail::Plan);
-        let seen = look(&mut self.session, question).await?;
-        self.introduce(&seen.server);
-        Ok(seen)
-    }
-
-    /// Remembers who this is, for the log and the history.
-    fn introduce(&mut self, server: &Server) {
-        if self.observers.instance.is_empty() {
-            self.observers.instance = instance(&server.application);
-            self.observers.watch.reached(server);
-        }
-    }
-
-    fn all_applied(&self) -> Plan {
-        Plan { applied: self.set.len(), ..Plan::default() }
-    }
-
-    /// What a run reports that had nothing to do.
-    fn up_to_date(&mut self, server: Server) -> Report {
-        let plan = self.all_applied();
-        self.looked(&Look { server, ..Look::default() }, &plan);
-        self.report(Outcome::UpToDate, plan)
-    }
-
     /// The verb `status`.
     pub(crate) async fn status(mut self) -> Result<Status, Error> {
-        let question = self.question(Detail::Full);
-        let seen = look(&mut self.session, question).await?;
-        let history = table(question, &seen.server).map(|table| table.shown());
+        let seen = self.look_at(Detail::Full).await?;
+        let history = table(self.question(Detail::Full), &seen.server).map(|table| table.shown());
         let conflicts = self.plan(&seen).err().unwrap_or_default();
         let conflicts = self.with_holder(&seen, conflicts).await;
         Ok(Status::new(history, &self.options.namespace, &self.set, &seen.records, conflicts))
-    }
-
-    /// Conflicts with who is at an incomplete migration right now, if anybody is: one more round trip, then only.
-    async fn with_holder(&mut self, seen: &Look, conflicts: Vec<Conflict>) -> Vec<Conflict> {
-        let table = table(self.question(Detail::Plan), &seen.server);
-        let (Some(table), true) = (table, conflicts.iter().any(is_incomplete)) else { return conflicts };
-        match lock::holder(&mut self.session, &table).await {
-            Some(holder) => conflicts.into_iter().map(|conflict| conflict.running(&holder)).collect(),
-            None => conflicts,
-        }
     }
 
     /// Refuses to begin under the default namespace what is applied under another: whoever forgot to name it would run
@@ -186,46 +152,6 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
             Some(row) => Err(Error::AppliedUnder { namespace: row.text(0).to_owned(), history: table.shown() }),
             None => Ok(()),
         }
-    }
-
-    /// Waits for the lock, looking again at each try.
-    async fn acquire(&mut self, table: &Table, mut seen: Look) -> Result<Acquired, Error> {
-        let mut waiting = Waiting::new(self.options.lock_timeout);
-        loop {
-            let question = self.question(Detail::Plan);
-            let (locked, now) = try_lock_and_look(&mut self.session, question, table, &seen).await?;
-            self.waited = waiting.so_far();
-            if locked == Locked::Yes {
-                self.observers.tell(&Event::LockAcquired { waited: self.waited });
-                return Ok(Acquired::Lock(Box::new(now)));
-            }
-            if let Ok(plan) = self.plan(&now)
-                && plan.steps.is_empty()
-            {
-                return Ok(Acquired::Elsewhere(plan));
-            }
-            // Who may not write need not wait for the lock to hear of it.
-            may_write(table, &now.server)?;
-            seen = now;
-            self.wait(table, &mut waiting).await?;
-        }
-    }
-
-    /// Waits until the next try for the lock, or gives up.
-    pub(crate) async fn wait(&mut self, table: &Table, waiting: &mut Waiting) -> Result<(), Error> {
-        let waited = waiting.began.elapsed();
-        let left = waiting.timeout.saturating_sub(waited);
-        if left.is_zero() {
-            let holder = lock::holder(&mut self.session, table).await.map(Box::new);
-            return Err(Error::LockTimeout { waited, holder });
-        }
-        if !waiting.announced {
-            waiting.announced = true;
-            let holder = lock::holder(&mut self.session, table).await;
-            self.observers.tell(&Event::LockWaiting { holder: holder.as_ref(), timeout: waiting.timeout });
-        }
-        self.session.pause(waiting.backoff.pause(left)).await;
-        Ok(())
     }
 
     /// Everything that happens under the lock. An error of any kind says what had been applied before it.
@@ -245,20 +171,6 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
         outcome.map_err(|error| self.after_what_was_done(error))
     }
 
-    /// An error with what had been done before it.
-    pub(crate) fn after_what_was_done(&mut self, error: Error) -> Error {
-        self.observers.watch.failed(&error);
-        let (applied, reverted) = (std::mem::take(&mut self.applied), self.take_reverted());
-        match error {
-            Error::MigrationFailed(mut failed) => {
-                (failed.applied, failed.reverted) = (applied, reverted);
-                Error::MigrationFailed(failed.with_flags(self.options.flags()))
-            }
-            error if applied.is_empty() && reverted.is_empty() => error,
-            error => Error::Stopped { applied, reverted, source: Box::new(error) },
-        }
-    }
-
     /// Plans and applies until nothing is left to do.
     async fn rounds(
         &mut self,
@@ -268,7 +180,11 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
     ) -> Result<Report, Error> {
         for _ in 0..MOST_ROUNDS {
             seen = self.let_others_finish(table, seen).await?;
-            let plan = self.plan(&seen).map_err(|conflicts| self.conflicts(&seen, conflicts))?;
+            let plan = match self.session.reach() {
+                Reach::Own => self.plan(&seen),
+                Reach::Pooled => self.plan_beside_others(&seen),
+            };
+            let plan = plan.map_err(|conflicts| self.conflicts(&seen, conflicts))?;
             let Some(last) = plan.steps.last().map(|step| step.migration) else {
                 if self.applied.is_empty() {
                     self.observers.tell(&Event::AppliedElsewhere { waited: self.waited });
@@ -289,10 +205,7 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
             let applying = Applying { table, claimant: &claimant, state, options, versioned, last };
             match self.steps(applying, &plan).await? {
                 Round::Finished => return Ok(self.report(Outcome::Applied, plan)),
-                Round::Overtaken => {
-                    let question = self.question(Detail::Plan);
-                    seen = look(&mut self.session, question).await?;
-                }
+                Round::Overtaken => seen = self.look().await?,
             }
         }
         Err(Error::HistoryUnreadable {
@@ -307,11 +220,12 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
         if self.session.reach() == Reach::Own {
             return Ok(seen);
         }
+        let to = self.options.policy.to;
+        let is_awaited = |record: &Record| record.is_started() && to.is_none_or(|to| record.version <= Some(to));
         let mut waiting = Waiting::new(self.options.lock_timeout);
-        while seen.records.iter().any(Record::is_started) && waiting.began.elapsed() < waiting.timeout {
+        while seen.records.iter().any(is_awaited) && waiting.began.elapsed() < waiting.timeout {
             self.wait(table, &mut waiting).await?;
-            let question = self.question(Detail::Plan);
-            seen = look(&mut self.session, question).await?;
+            seen = self.look().await?;
         }
         Ok(seen)
     }
@@ -329,17 +243,10 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
         let Err(error) = made else { return made };
         // Another run may have made it at this very moment, where no lock holds: IF NOT EXISTS does not cover that, and one
         // of the two trips over one of the catalog's own keys.
-        let question = self.question(Detail::Plan);
-        match look(&mut self.session, question).await {
+        match self.look().await {
             Ok(seen) if seen.server.table_exists => SessionState::capture(&mut self.session, become_role, None).await,
             _ => Err(error),
         }
-    }
-
-    fn looked(&mut self, seen: &Look, plan: &Plan) {
-        let history = self.history(seen);
-        let (applied, pending) = (plan.applied, plan.steps.len());
-        self.observers.tell(&Event::Looked { database: &seen.server.database, history: &history, applied, pending });
     }
 
     /// Runs the steps of a plan, until one was claimed by somebody else.
@@ -364,98 +271,11 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
         }
         Ok(Round::Finished)
     }
-
-    /// Tells that a migration is about to be sent.
-    fn applying(&mut self, step: &Step, number: usize, of: usize) {
-        let (version, name) = (step.migration.version, step.migration.name());
-        match step.migration.kind() {
-            Kind::Repeatable => self.observers.tell(&Event::ApplyingRepeatable { name, number, of }),
-            kind => {
-                if kind == Kind::Baseline {
-                    let covers = covered(self.set.migrations, version).len();
-                    self.observers.tell(&Event::Baseline { version, name, covers });
-                }
-                self.observers.tell(&Event::Applying { version, name, number, of });
-            }
-        }
-    }
-
-    /// Notes and tells that a migration is applied.
-    pub(crate) fn applied(&mut self, migration: &'static Migration, duration: Duration, last: &'static Migration) {
-        let (version, name) = (migration.version, migration.name());
-        // Outside of a transaction every statement waits for the disk, and with it for all before it.
-        let waited = std::ptr::eq(migration, last) || migration.details().transaction == Transaction::Off;
-        self.unflushed = (!waited).then_some(migration);
-        self.observers.tell(&match migration.kind() {
-            Kind::Repeatable => Event::AppliedRepeatable { name, duration },
-            _ => Event::Applied { version, name, duration },
-        });
-        let (version, kind) = (migration.number(), migration.kind());
-        self.applied.push(Applied { version, name: name.to_owned(), kind, duration });
-    }
-
-    /// Notes and tells that a migration is reverted.
-    pub(crate) fn reverted(&mut self, migration: &Migration, duration: Duration) {
-        let (version, name) = (migration.version, migration.name());
-        self.observers.tell(&Event::Reverted { version, name, duration });
-        self.reverted.push(Reverted { version, name: name.to_owned(), duration });
-    }
-
-    pub(crate) fn take_reverted(&mut self) -> Vec<Reverted> {
-        std::mem::take(&mut self.reverted)
-    }
-
-    pub(crate) fn last_applied(&self) -> Option<&Applied> {
-        self.applied.last()
-    }
-
-    /// What a run would do, or the conflicts that it would refuse.
-    pub(crate) fn plan(&self, seen: &Look) -> Result<Plan, Vec<Conflict>> {
-        plan_all(&self.set, &seen.records, self.options.policy)
-            .map_err(|conflicts| conflicts.into_iter().map(|it| self.located(seen, it)).collect())
-    }
-
-    /// A conflict with what makes its remedy one that can be typed as it stands.
-    pub(crate) fn located(&self, seen: &Look, conflict: Conflict) -> Conflict {
-        let rows = Rows { history: &self.history(seen), namespace: &self.options.namespace };
-        conflict.located(self.set.directory, rows, &self.options.flags())
-    }
-
-    /// The history table as people write it.
-    pub(crate) fn history(&self, seen: &Look) -> String {
-        table(self.question(Detail::Plan), &seen.server).map_or_else(String::new, |table| table.shown())
-    }
-
-    pub(crate) fn conflicts(&self, seen: &Look, conflicts: Vec<Conflict>) -> Error {
-        Error::Conflicts { conflicts, history: self.history(seen) }
-    }
-
-    fn report(&mut self, outcome: Outcome, plan: Plan) -> Report {
-        let applied = std::mem::take(&mut self.applied);
-        if !plan.future.is_empty() {
-            self.observers.tell(&Event::Future { versions: &plan.future });
-        }
-        if !plan.orphaned.is_empty() {
-            self.observers.tell(&Event::OrphanedRepeatables { names: &plan.orphaned });
-        }
-        let duration = self.started.elapsed();
-        self.observers.tell(&Event::Done { applied: applied.len(), duration });
-        let (future, orphaned) = (plan.future, plan.orphaned);
-        Report { outcome, applied, total: self.set.len(), future, orphaned, waited: self.waited, duration }
-    }
 }
 
 /// The statement that makes the session run as a role until another is set.
 pub(crate) fn set_role(role: &str) -> String {
     format!("SELECT pg_catalog.set_config('role', {}, false)", literal(role))
-}
-
-/// What came of waiting for the lock.
-enum Acquired {
-    /// It is held, and this was seen under it.
-    Lock(Box<Look>),
-    /// It is not needed: everything is applied.
-    Elsewhere(Plan),
 }
 
 /// What came of running the steps of a plan.
@@ -470,14 +290,6 @@ pub(crate) fn is_incomplete(conflict: &Conflict) -> bool {
     matches!(conflict, Conflict::Incomplete { .. })
 }
 
-fn pending(plan: &Plan) -> Vec<Pending> {
-    let pending = |step: &Step| Pending { version: step.migration.number(), name: step.migration.name().to_owned() };
-    plan.steps.iter().map(pending).collect()
-}
-
-/// Who applies, for the history and the log: application name and host.
-fn instance(application: &str) -> String {
-    let host = whoami::hostname().unwrap_or_else(|_| "unknown host".to_owned());
-    let application = if application.is_empty() { "unnamed" } else { application };
-    format!("{application}/{host}")
+fn is_running(conflict: &Conflict) -> bool {
+    matches!(conflict, Conflict::Incomplete { reason: IncompleteReason::Running { .. }, .. })
 }

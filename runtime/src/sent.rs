@@ -93,15 +93,19 @@ impl Sent {
 
     /// The bytes of the file that a failure is about, where that can be told.
     pub(crate) fn locate(&self, migration: &Migration, failure: &Failure, completed: usize) -> Option<Range<usize>> {
-        let Failure::Server(error) = failure else { return None };
+        let (position, never_ends) = match failure {
+            Failure::Server(error) => (error.position, error.sqlstate == SYNTAX_ERROR),
+            failure if failure.is_copying() => (None, false),
+            Failure::Connection(_) => return None,
+        };
         let text = migration.sql().get(self.part.clone())?;
-        match error.position {
+        match position {
             Some(position) => {
                 let character = usize::try_from(position).ok()?.checked_sub(1)?.checked_sub(self.before)?;
                 let at = match text.char_indices().nth(character) {
                     Some((at, _)) => at,
                     // What never ends is noticed at the end of the message, or at the semicolon that follows the file.
-                    None if error.sqlstate == SYNTAX_ERROR => text.trim_end().len(),
+                    None if never_ends => text.trim_end().len(),
                     None => return None,
                 };
                 Some(self.part.start + at..self.part.start + at + word(text.get(at..)?))

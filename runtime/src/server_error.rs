@@ -46,7 +46,9 @@ impl ServerError {
                 "nothing may be written here: connect to the primary, with a role and a database whose \
                  default_transaction_read_only is off"
             }
-            "42703" => "the table is not graven's: name another with `history = \"schema.table\"`",
+            "42703" => {
+                "the table is not graven's: name another with `--history schema.table` (in code, `history = \"schema.table\"`)"
+            }
             "28P01" | "28000" => "see that user and password are right, and that pg_hba.conf lets them in from here",
             "3D000" => "create the database first, or correct its name in the URL",
             "53300" => "the server is out of connections: raise max_connections or use fewer",

@@ -11,8 +11,17 @@ pub(crate) struct Session<'a, C> {
     reach: Reach,
     /// The server process that messages are expected to reach.
     process: Option<i32>,
-    /// Whether the last message of a run has given back the lock already.
-    lock_is_back: bool,
+    lock: Lock,
+}
+
+/// What is known of the lock, once it was had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lock {
+    Held,
+    /// The last message of a run was to give it back, and how far the server came with it is not known.
+    Unsaid,
+    /// The last message of a run has given it back.
+    Back,
 }
 
 /// Which sessions of the server the messages of this connection reach.
@@ -28,7 +37,7 @@ pub(crate) enum Reach {
 impl<'a, C: Connection> Session<'a, C> {
     pub(crate) fn new(connection: &'a mut C) -> Self {
         let process = connection.process();
-        Self { connection, reach: Reach::Own, process, lock_is_back: false }
+        Self { connection, reach: Reach::Own, process, lock: Lock::Held }
     }
 
     pub(crate) fn reach(&self) -> Reach {
@@ -37,12 +46,22 @@ impl<'a, C: Connection> Session<'a, C> {
 
     /// Takes note that the lock was given back ahead of time.
     pub(crate) fn gave_back_the_lock(&mut self) {
-        self.lock_is_back = true;
+        self.lock = Lock::Back;
+    }
+
+    /// Takes note that the lock may have been given back ahead of time.
+    pub(crate) fn may_have_given_back_the_lock(&mut self) {
+        self.lock = Lock::Unsaid;
+    }
+
+    /// Whether it is held unless a migration has given it up.
+    pub(crate) fn is_sure_of_the_lock(&self) -> bool {
+        self.lock == Lock::Held
     }
 
     /// Whether there is a lock to give back.
     pub(crate) fn has_lock_to_give_back(&self) -> bool {
-        self.reach == Reach::Own && !self.lock_is_back
+        self.reach == Reach::Own && self.lock != Lock::Back
     }
 
     /// The server process that this session belongs to; `None` where it belongs to none.

@@ -5,8 +5,11 @@ use graven_source::Version;
 use crate::connection::{Connection, Failure};
 use crate::error::{Error, Pending};
 use crate::event::Event;
+use crate::guard;
 use crate::history::{self, Claimant, Detail, Table};
-use crate::look::{IntoExisting, Look, admit, look};
+use crate::look::{IntoExisting, Look, admit};
+use crate::migrator::Migrator;
+use crate::observe::verb;
 use crate::plan_revert::{StampTo, Stamping, stampable};
 use crate::report::{StampReport, Stamped};
 use crate::revert::changing;
@@ -16,6 +19,45 @@ use crate::under_lock::Held;
 
 /// How often a stamp starts over because another instance recorded, without the lock, what this one was about to.
 const MOST_ROUNDS: usize = 10;
+
+impl Migrator {
+    /// Records migrations as applied without running them, for a schema that was made otherwise: by another tool, or by hand.
+    /// What is recorded already is passed over. What lies above stays pending, and so do repeatables.
+    ///
+    /// It compares nothing with the live schema: that the schema is what these migrations make is the operator's word.
+    ///
+    /// ```no_run
+    /// # static MIGRATIONS: graven::Migrations = graven::embed_migrations!();
+    /// # async fn adopt(client: &mut tokio_postgres::Client) -> Result<(), graven::Error> {
+    /// use graven::StampTo;
+    ///
+    /// // The other tool's history says that the schema is at version 1.
+    /// let report = MIGRATIONS.migrator().stamp(client, StampTo::Version(1)).await?;
+    /// println!("{} recorded, {} pending", report.stamped.len(), report.pending.len());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// In the history such a row has no duration, and of its statements none is counted as done.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchVersion`] where the set has no such version; [`Error::Conflicts`] as for [`run`](Self::run), and for what
+    /// is incomplete; [`Error::LockTimeout`] while another instance is migrating.
+    ///
+    /// # Transactions
+    ///
+    /// One for everything, the history table itself included where it is not there yet.
+    ///
+    /// # Cancellation
+    ///
+    /// All of it is recorded or nothing.
+    pub async fn stamp<C: Connection>(&mut self, connection: &mut C, to: StampTo) -> Result<StampReport, Error> {
+        let options = self.options()?.with_environment()?;
+        guard::check(self.migrations())?;
+        verb("stamp", &options.namespace, self.over(connection, &options).stamp(to)).await
+    }
+}
 
 impl<C: Connection> Run<'_, '_, C> {
     /// The verb `stamp`.
@@ -27,7 +69,7 @@ impl<C: Connection> Run<'_, '_, C> {
                 None => return Err(self.no_such_version(version)),
             },
         };
-        let seen = self.first_look().await?;
+        let seen = self.look().await?;
         if let Ok(stamping) = self.stampable(&seen, last)
             && stamping.stamped.is_empty()
         {
@@ -69,8 +111,7 @@ impl<C: Connection> Run<'_, '_, C> {
                 Some(Failure::Server(error)) if matches!(error.sqlstate.as_str(), "23505" | "42P07" | "40001") => {}
                 Some(failure) => return Err(Error::from_failure("recording migrations as applied", failure)),
             }
-            let question = self.question(Detail::Plan);
-            seen = look(&mut self.session, question).await?;
+            seen = self.look().await?;
         }
         Err(changing(table))
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use graven_source::Version;
+use graven_source::{Checksum, Kind, Version};
 
 use crate::conflict::Conflict;
 use crate::history::{Progress, Record};
@@ -73,6 +73,9 @@ pub struct Status {
     pub history: Option<String>,
     /// The namespace within it, empty unless one was chosen.
     pub namespace: String,
+    /// What the `head` of the seal file says that this set was made with: see [`Migrations::seal_head`].
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::report::serialize_checksum"))]
+    pub seal_head: Option<Checksum>,
     /// Ascending by version, then the repeatables, by name.
     pub migrations: Vec<MigrationStatus>,
     /// What a run would refuse, each with its remedy.
@@ -98,6 +101,7 @@ impl Status {
         Self {
             history,
             namespace: namespace.to_owned(),
+            seal_head: set.seal_head(),
             migrations: entries.iter().map(MigrationStatus::new).collect(),
             conflicts,
         }
@@ -114,6 +118,9 @@ pub struct MigrationStatus {
     pub version: Option<Version>,
     /// Its name: the set's, or where the set does not have it the history's.
     pub name: String,
+    /// What kind of migration it is: versioned, or a repeatable.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::report::serialize_kind"))]
+    pub kind: Kind,
     /// The state it is in.
     pub state: State,
     /// When it was applied: ISO 8601, in UTC, `2026-01-31T12:00:00.123456Z`.
@@ -129,10 +136,7 @@ pub struct MigrationStatus {
     /// Whether it was recorded without being run: see [`Migrator::stamp`](crate::Migrator::stamp).
     pub stamped: bool,
     /// The version of the baseline that stands for it: it was not run itself, since the database was fresh.
-    #[cfg_attr(
-        feature = "serde",
-        serde(serialize_with = "serialize_version", skip_serializing_if = "Option::is_none")
-    )]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_version"))]
     pub baseline: Option<Version>,
     /// Of an incomplete one: how many statements are recorded as done.
     pub statements_done: Option<u32>,
@@ -158,6 +162,7 @@ impl MigrationStatus {
         Self {
             version: entry.version,
             name,
+            kind: if entry.version.is_some() { Kind::Versioned } else { Kind::Repeatable },
             state: entry.state,
             applied_at: origin.map(|origin| origin.applied_at.clone()),
             applied_by: origin.map(|origin| origin.applied_by.clone()),

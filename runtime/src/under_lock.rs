@@ -5,7 +5,8 @@ use crate::error::Error;
 use crate::event::Event;
 use crate::history::{Detail, Table};
 use crate::lock::{self, Waiting};
-use crate::look::{Locked, Look, may_write, table, try_lock_and_look};
+use crate::look::{Locked, Look, may_write, table};
+use crate::plan::Plan;
 use crate::run::{Run, set_role};
 use crate::session::Reach;
 
@@ -27,8 +28,7 @@ impl<C: Connection> Run<'_, '_, C> {
         let mut waiting = Waiting::new(self.options.lock_timeout);
         loop {
             refused(self, &seen)?;
-            let question = self.question(Detail::Plan);
-            let (locked, now) = try_lock_and_look(&mut self.session, question, &table, &seen).await?;
+            let (locked, now) = self.try_lock(&table, &seen).await?;
             self.waited = waiting.so_far();
             seen = now;
             if locked == Locked::Yes {
@@ -37,6 +37,46 @@ impl<C: Connection> Run<'_, '_, C> {
             }
             self.wait(&table, &mut waiting).await?;
         }
+    }
+
+    /// Waits for the lock, looking again at each try, unless somebody else applies everything meanwhile.
+    pub(crate) async fn acquire(&mut self, table: &Table, mut seen: Look) -> Result<Acquired, Error> {
+        let mut waiting = Waiting::new(self.options.lock_timeout);
+        loop {
+            let (locked, now) = self.try_lock(table, &seen).await?;
+            self.waited = waiting.so_far();
+            if locked == Locked::Yes {
+                self.observers.tell(&Event::LockAcquired { waited: self.waited });
+                return Ok(Acquired::Lock(Box::new(now)));
+            }
+            // Only who holds the lock knows that nobody is at what is incomplete.
+            if let Ok(plan) = self.plan_beside_others(&now)
+                && plan.steps.is_empty()
+            {
+                return Ok(Acquired::Elsewhere(plan));
+            }
+            // Who may not write need not wait for the lock to hear of it.
+            may_write(table, &now.server)?;
+            seen = now;
+            self.wait(table, &mut waiting).await?;
+        }
+    }
+
+    /// Waits until the next try for the lock, or gives up.
+    pub(crate) async fn wait(&mut self, table: &Table, waiting: &mut Waiting) -> Result<(), Error> {
+        let waited = waiting.began.elapsed();
+        let left = waiting.timeout.saturating_sub(waited);
+        if left.is_zero() {
+            let holder = lock::holder(&mut self.session, table).await.map(Box::new);
+            return Err(Error::LockTimeout { waited, holder });
+        }
+        if !waiting.announced {
+            waiting.announced = true;
+            let holder = lock::holder(&mut self.session, table).await;
+            self.observers.tell(&Event::LockWaiting { holder: holder.as_ref(), timeout: waiting.timeout });
+        }
+        self.session.pause(waiting.backoff.pause(left)).await;
+        Ok(())
     }
 
     /// What sets its session's role for more than one message needs a session of its own.
@@ -76,4 +116,12 @@ pub(crate) struct Held {
     pub(crate) seen: Look,
     /// What to put the session's role back to.
     pub(crate) role_before: Option<String>,
+}
+
+/// What came of waiting for the lock.
+pub(crate) enum Acquired {
+    /// It is held, and this was seen under it.
+    Lock(Box<Look>),
+    /// It is not needed: everything is applied that was to be.
+    Elsewhere(Plan),
 }

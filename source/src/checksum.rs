@@ -34,8 +34,7 @@ impl Checksum {
     #[cfg(feature = "read")]
     #[must_use]
     pub fn of_text(text: &str) -> Self {
-        use sha2::Digest;
-        Self(sha2::Sha256::digest(text.as_bytes()).into())
+        Self(crate::sha256::Sha256::digest(text.as_bytes()))
     }
 
     /// The first twelve digits, enough for a person to tell two apart: `sha256:815674e9c24e…`.
@@ -63,8 +62,15 @@ pub fn normalise(text: String) -> String {
 
 impl fmt::Display for Checksum {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut digits = [0; 64];
+        let mut at = 0;
+        while at < 32 {
+            digits[2 * at] = DIGITS[(self.0[at] >> 4) as usize];
+            digits[2 * at + 1] = DIGITS[(self.0[at] & 15) as usize];
+            at += 1;
+        }
         f.write_str("sha256:")?;
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(std::str::from_utf8(&digits).unwrap_or_default())
     }
 }
 
@@ -78,24 +84,32 @@ impl FromStr for Checksum {
     type Err = ChecksumError;
 
     fn from_str(text: &str) -> Result<Self, ChecksumError> {
-        let digits = text.strip_prefix("sha256:").ok_or(ChecksumError)?;
-        let (pairs, rest) = digits.as_bytes().as_chunks();
-        if pairs.len() != 32 || !rest.is_empty() {
+        let digits = text.strip_prefix("sha256:").ok_or(ChecksumError)?.as_bytes();
+        if digits.len() != 64 {
             return Err(ChecksumError);
         }
         let mut bytes = [0; 32];
-        for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
-            *byte = digit(*high)? << 4 | digit(*low)?;
+        let mut at = 0;
+        while at < 32 {
+            let (high, low) = (digit(digits[2 * at]), digit(digits[2 * at + 1]));
+            if high > 15 || low > 15 {
+                return Err(ChecksumError);
+            }
+            bytes[at] = high << 4 | low;
+            at += 1;
         }
         Ok(Self(bytes))
     }
 }
 
-fn digit(byte: u8) -> Result<u8, ChecksumError> {
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
+
+/// What a digit stands for, and a larger number where it is none.
+const fn digit(byte: u8) -> u8 {
     match byte {
-        b'0'..=b'9' => Ok(byte - b'0'),
-        b'a'..=b'f' => Ok(byte - b'a' + 10),
-        _ => Err(ChecksumError),
+        b'0'..=b'9' => byte - b'0',
+        b'a'..=b'f' => byte - b'a' + 10,
+        _ => u8::MAX,
     }
 }
 

@@ -1,7 +1,6 @@
 //! One value for a whole set: with it a server can say in one word that a history holds exactly this set.
 
-use sha2::Digest as _;
-
+use crate::sha256::Sha256;
 use crate::{Checksum, Version};
 
 /// The SHA-256 over the first checksum, and over each other version, as eight bytes with the highest first, and its checksum,
@@ -23,16 +22,16 @@ pub fn of<'a>(
     migrations: impl IntoIterator<Item = (Version, Checksum)>,
     repeatables: impl IntoIterator<Item = (&'a str, Checksum)>,
 ) -> [u8; 32] {
-    let mut digest = sha2::Sha256::new();
+    let mut digest = Sha256::new();
     for (at, (version, checksum)) in migrations.into_iter().enumerate() {
         if at > 0 {
-            digest.update(version.value().to_be_bytes());
+            digest.update(&version.value().to_be_bytes());
         }
         digest.update(checksum.as_bytes());
     }
     for (name, checksum) in repeatables {
-        digest.update(name);
+        digest.update(name.as_bytes());
         digest.update(checksum.as_bytes());
     }
-    digest.finalize().into()
+    digest.finish()
 }

@@ -2,14 +2,25 @@
 //! needs the feature `read`. It refuses what it does not understand, since a directive that is ignored does harm.
 
 #[cfg(feature = "read")]
+mod allow;
+#[cfg(feature = "read")]
 mod parse;
 #[cfg(feature = "read")]
+mod part;
+#[cfg(feature = "read")]
 mod section;
+#[cfg(test)]
+#[cfg(feature = "read")]
+mod tests;
 
 use std::time::Duration;
 
 #[cfg(feature = "read")]
-pub use self::parse::{DirectiveProblem, DirectiveReason, parse};
+pub use self::allow::Allowed;
+#[cfg(feature = "read")]
+pub use self::parse::{DirectiveProblem, DirectiveReason, allowed, parse};
+#[cfg(feature = "read")]
+pub(crate) use self::section::divides;
 #[cfg(feature = "read")]
 pub use self::section::{Section, opposite_section};
 
@@ -18,7 +29,8 @@ pub use self::section::{Section, opposite_section};
 pub struct Directives {
     /// `transaction`: whether it runs in a transaction of its own.
     pub transaction: Transaction,
-    /// `lock_timeout`, zero for none at all. `None`: the session's own holds.
+    /// `lock_timeout`, zero for none at all. `None`: what the run sets for each migration in a transaction, 5 s unless it was
+    /// told otherwise; for one without, the session's own holds.
     pub lock_timeout: Option<Duration>,
     /// `statement_timeout`, zero for none at all. `None`: the session's own holds.
     pub statement_timeout: Option<Duration>,

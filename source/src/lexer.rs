@@ -5,6 +5,7 @@
 //! whatever it holds. What never ends is an error and never a guess. It knows no grammar, decodes no literal, and does
 //! not judge whether a number or an operator exists.
 
+mod skip;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -72,50 +73,6 @@ impl<'t> Lexer<'t> {
         if offset >= self.at {
             self.at = if self.text.is_char_boundary(offset) { offset } else { self.text.len() };
         }
-    }
-
-    /// Skips tokens up to the next one that is a comment or a literal, groups or ends something, or is none. Gives the
-    /// end of the last one that is no whitespace.
-    ///
-    /// It is one loop with hardly a call in it: a procedural macro is mostly built without optimisation, and would spend
-    /// most of its time on tokens that nobody looks at.
-    pub(crate) fn skip_plain(&mut self) -> Option<usize> {
-        let bytes = self.text.as_bytes();
-        let mut at = self.at;
-        let mut end = None;
-        while at < bytes.len() {
-            let start = at;
-            let class = CLASSES[bytes[at] as usize];
-            if class & SPACE != 0 {
-                at += 1;
-                continue;
-            }
-            if class & IDENTIFIER_START != 0 {
-                at += 1;
-                while at < bytes.len() && CLASSES[bytes[at] as usize] & IDENTIFIER != 0 {
-                    at += 1;
-                }
-                // One letter may be the prefix of a literal.
-                if at == start + 1 && matches!(self.byte(at), b'\'' | b'&') {
-                    at = start;
-                    break;
-                }
-            } else if class & OPERATOR != 0 {
-                if matches!((bytes[at], self.byte(at + 1)), (b'-', b'-') | (b'/', b'*')) {
-                    break;
-                }
-                at += 1;
-            } else if class & DIGIT != 0 || bytes[at] == b'.' && CLASSES[self.byte(at + 1) as usize] & DIGIT != 0 {
-                at = self.number(at);
-            } else if matches!(bytes[at], b',' | b'.' | b':' | b'[' | b']') {
-                at += 1;
-            } else {
-                break;
-            }
-            end = Some(at);
-        }
-        self.at = at;
-        end
     }
 
     fn read(&mut self, start: usize, first: u8) -> Result<(TokenKind, usize), LexError> {

@@ -37,6 +37,8 @@ pub mod rule;
 pub mod seal;
 #[cfg(feature = "read")]
 pub mod set;
+#[cfg(feature = "read")]
+mod sha256;
 
 pub use crate::checksum::{Checksum, ChecksumError, normalise};
 pub use crate::directive::{Directives, Transaction};

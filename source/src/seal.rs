@@ -28,13 +28,12 @@ mod parse;
 
 use std::fmt::{self, Write as _};
 
-use sha2::Digest;
-
 pub use self::damage::{DamageReason, LineFault, SealDamage};
 pub use self::mend::{Disagreement, MendError, Mended, Side};
 use crate::checksum::Checksum;
 use crate::file_name::{self, FileName, Kind};
 use crate::set::{Migration, Set};
+use crate::sha256::Sha256;
 use crate::version::{Version, VersionError};
 
 /// What the first line of a new seal file says.
@@ -186,7 +185,13 @@ impl Seal {
     /// The `head` line: `head sha256:…`.
     #[must_use]
     pub fn head(&self) -> String {
-        format!("head {}", head_of(self.lines.iter().map(SealLine::render)))
+        format!("head {}", self.digest())
+    }
+
+    /// What the `head` line vouches for all others by.
+    #[must_use]
+    pub fn digest(&self) -> Checksum {
+        head_of(self.lines.iter().map(SealLine::render))
     }
 
     /// The whole text. [`Seal::parse`] reads the same seal from it.
@@ -271,11 +276,11 @@ impl Seal {
     /// With an edit of a sealed migration accepted: what `graven seal --accept-edit` writes.
     ///
     /// The checksum that was valid so far joins the older ones, which databases may still hold. `None` where no
-    /// versioned migration of that version is sealed.
+    /// migration of that version and kind is sealed, which is [`Kind::Versioned`] or [`Kind::Baseline`].
     #[must_use]
-    pub fn accept_edit(&self, version: Version, edited: Checksum) -> Option<Self> {
+    pub fn accept_edit(&self, version: Version, kind: Kind, edited: Checksum) -> Option<Self> {
         let mut seal = self.clone();
-        let at = seal.lines.binary_search_by_key(&(version, Kind::Versioned), SealLine::key).ok()?;
+        let at = seal.lines.binary_search_by_key(&(version, kind), SealLine::key).ok()?;
         let SealState::Sealed { checksum, was } = &mut seal.lines.get_mut(at)?.state else { return None };
         if *checksum != edited {
             was.push(*checksum);
@@ -308,12 +313,18 @@ impl fmt::Display for AnnounceError {
 
 impl std::error::Error for AnnounceError {}
 
+/// What the `head` line of a sound seal file says: [`Seal::digest`], without computing it once more. `None` where the file
+/// has no lines.
+pub(crate) fn digest_in(text: &str) -> Option<Checksum> {
+    parse::numbered(text).find_map(|(_, line)| line.strip_prefix("head ")?.parse().ok())
+}
+
 /// The digest of lines, each ended by LF.
 fn head_of(lines: impl Iterator<Item = impl AsRef<str>>) -> Checksum {
-    let mut digest = sha2::Sha256::new();
+    let mut digest = Sha256::new();
     for line in lines {
-        digest.update(line.as_ref());
-        digest.update("\n");
+        digest.update(line.as_ref().as_bytes());
+        digest.update(b"\n");
     }
-    Checksum::from_bytes(digest.finalize().into())
+    Checksum::from_bytes(digest.finish())
 }

@@ -16,6 +16,7 @@ mod sealing;
 mod sql;
 mod together;
 mod unsealed;
+mod with_baseline;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -53,6 +54,8 @@ pub struct Set {
     pub repeatables: Vec<Repeatable>,
     /// The seal file, if it is there and undamaged.
     pub seal: Option<Seal>,
+    /// What its `head` says: [`Seal::digest`]. `None` where it has no lines.
+    pub seal_digest: Option<Checksum>,
     /// The names of all files that were read, `seal.lock` among them: a build is stale when one of them changes.
     pub files: Vec<String>,
     /// The versioned migrations that need another version, ascending by the one they have, each with the one that the
@@ -238,7 +241,10 @@ impl Set {
         };
         let listing = names::sort_out(&place, entries, &mut problems);
         let found = match (seal, listing.seal) {
-            (Some(seal), _) => Some(SealText::Sound(seal)),
+            (Some(seal), _) => {
+                let digest = seal.digest();
+                Some(SealText::Sound(seal, Some(digest)))
+            }
             (None, names::SealFile::There) => Some(content::load_seal(&place, &mut problems)),
             (None, names::SealFile::Absent) => {
                 problems.push(place.seal_absent());
@@ -256,20 +262,20 @@ impl Set {
         }
         set.sort();
         let basis = match &found {
-            Some(SealText::Sound(seal) | SealText::Mendable(seal)) => Basis::Seal(seal),
+            Some(SealText::Sound(seal, _) | SealText::Mendable(seal)) => Basis::Seal(seal),
             Some(SealText::Damaged) => Basis::Unknown,
             None => Basis::Nothing,
         };
         let moves = moves::give_out(&listing, &checksums, basis);
         together::check(&place, &listing.migrations, basis, &moves, &mut problems);
         misnamed::report(&place, &listing, &moves, &mut problems);
-        if let Some(SealText::Sound(seal)) = &found {
+        if let Some(SealText::Sound(seal, _)) = &found {
             sealing::check(&place, seal, &mut set, &unread, &moves, &mut problems);
         }
         (set.renumberings, set.next_version) = (moves.renumberings(), moves.free.peek());
-        set.seal = match found {
-            Some(SealText::Sound(seal)) => Some(seal),
-            _ => None,
+        (set.seal, set.seal_digest) = match found {
+            Some(SealText::Sound(seal, digest)) => (Some(seal), digest),
+            _ => (None, None),
         };
         set.files = listing.files;
         problems.sort_by(|first, second| first.order().cmp(&second.order()));
@@ -305,6 +311,7 @@ impl Set {
             baselines: Vec::new(),
             repeatables: Vec::new(),
             seal: None,
+            seal_digest: None,
             files: Vec::new(),
             renumberings: Vec::new(),
             next_version: None,

@@ -57,11 +57,15 @@ pub struct Statement {
 /// A literal or a comment that never ends, and a meta-command of psql. The first one only: what follows it cannot be
 /// told apart.
 pub fn split(text: &str) -> Result<Vec<Statement>, LexError> {
+    split_noting_comments(text).map(|(statements, _)| statements)
+}
+
+/// The statements of a text as [`split`] has them, and the offset of each `--` comment that begins a line.
+pub(crate) fn split_noting_comments(text: &str) -> Result<(Vec<Statement>, Vec<usize>), LexError> {
     let mut reader = Reader::new(text);
-    while let Some(token) = reader.read_on() {
-        token?;
-    }
-    Ok(reader.statements())
+    let mut comments = Vec::new();
+    while reader.read_on(&mut comments)? {}
+    Ok((reader.statements(), comments))
 }
 
 /// The statement that holds that byte, or else the first one after it.
@@ -88,11 +92,7 @@ impl Iterator for Reader<'_> {
             Ok(token) => token,
             error => return Some(error),
         };
-        if token.kind == TokenKind::Semicolon && self.open.as_ref().is_none_or(Open::ends_at_semicolon) {
-            self.end_statement(token);
-        } else if !token.is_blank() {
-            self.open.get_or_insert_with(|| Open::new(token.start)).read(token, self.text);
-        }
+        self.take(token);
         Some(Ok(token))
     }
 }
@@ -102,15 +102,33 @@ impl<'t> Reader<'t> {
         Self { text, lexer: Lexer::new(text), strings: Strings::default(), open: None, done: Vec::new() }
     }
 
-    /// The next token that may decide something about a statement: of the one that is open, much is known already. For
-    /// whoever wants the statements and no tokens.
-    fn read_on(&mut self) -> Option<Result<Token, LexError>> {
-        if let Some(open) = self.open.as_mut().filter(|open| open.progress == Progress::Plain)
-            && let Some(end) = self.lexer.skip_plain()
-        {
-            open.end = end;
+    /// Reads up to the next token that may decide something about a statement, and that one: of a statement that is open,
+    /// mostly all is known but where it ends. `false` at the end of the text. For whoever wants no tokens.
+    fn read_on(&mut self, comments: &mut Vec<usize>) -> Result<bool, LexError> {
+        match &mut self.open {
+            Some(open) if open.progress == Progress::Plain => {
+                if let Some(end) = self.lexer.skip_to_semicolon(&mut open.parentheses, comments)? {
+                    open.end = end;
+                }
+            }
+            _ => self.lexer.skip_blanks(comments)?,
         }
-        self.next()
+        if let Some(token) = self.lexer.next_simple() {
+            self.take(token);
+            return Ok(true);
+        }
+        self.next().transpose().map(|token| token.is_some())
+    }
+
+    fn take(&mut self, token: Token) {
+        match &mut self.open {
+            Some(open) if token.kind == TokenKind::Semicolon && open.ends_at_semicolon() => self.end_statement(token),
+            Some(open) if !token.is_blank() => open.read(token, self.text),
+            None if !token.is_blank() && token.kind != TokenKind::Semicolon => {
+                self.open.insert(Open::new(token.start)).read(token, self.text);
+            }
+            _ => {}
+        }
     }
 
     /// The statements that have been read, the last one included where it has no `;`.
@@ -126,7 +144,9 @@ impl<'t> Reader<'t> {
         let Some(open) = self.open.take() else { return };
         let syntax = self.strings.now();
         let kind = open.kind(self.text, syntax);
-        self.strings.follow(&kind, open.tokens(self.text, syntax));
+        if open.may_matter(self.text) {
+            self.strings.follow(&kind, open.tokens(self.text, syntax));
+        }
         self.lexer.read_strings_as(self.strings.now());
         if kind == StatementKind::CopyFromStdin {
             self.lexer.skip_to(after_copy_data(self.text, semicolon.end));
@@ -189,6 +209,11 @@ impl Open {
     }
 
     fn advance(&mut self, token: Token, text: &str) {
+        let first = text.as_bytes().get(token.start).map_or(0, |byte| byte | 0x20);
+        if self.progress == Progress::Start && !matches!(first, b'c' | b'e') {
+            self.progress = Progress::Plain;
+            return;
+        }
         let is = |word: &str| token.kind == TokenKind::Identifier && token.text(text).eq_ignore_ascii_case(word);
         self.progress = match self.progress {
             Progress::Start if is("create") => Progress::Create,
@@ -214,7 +239,14 @@ impl Open {
     }
 
     fn kind(&self, text: &str, strings: StringSyntax) -> StatementKind {
-        classify(self.tokens(text, strings))
+        if self.may_matter(text) { classify(self.tokens(text, strings)) } else { StatementKind::Ordinary }
+    }
+
+    /// Whether it may be anything but an ordinary statement, and do anything to how strings are read, by its first letter.
+    /// Most statements are not, and begin with INSERT, UPDATE or GRANT.
+    fn may_matter(&self, text: &str) -> bool {
+        let first = text.as_bytes().get(self.start).map_or(0, |byte| byte | 0x20);
+        matches!(first, b'a'..=b'e' | b'p' | b'r' | b's' | b'v')
     }
 }
 

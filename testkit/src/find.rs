@@ -123,6 +123,20 @@ impl Search {
         path.chain(WELL_KNOWN.iter().flat_map(|pattern| self.expand(pattern))).collect()
     }
 
+    /// Debian's PATH has programs of clients, though not those of the server.
+    fn programs(&self, name: &str) -> Vec<PathBuf> {
+        let path = self.path.iter().flat_map(std::env::split_paths).filter(|directory| directory.is_absolute());
+        let well_known = WELL_KNOWN.iter().flat_map(|pattern| self.expand(pattern));
+        let mut found: Vec<PathBuf> = Vec::new();
+        for directory in self.explicit.clone().into_iter().chain(path).chain(well_known) {
+            let program = directory.join(name);
+            if program.is_file() && !found.contains(&program) {
+                found.push(program);
+            }
+        }
+        found
+    }
+
     fn expand(&self, pattern: &str) -> Vec<PathBuf> {
         let (start, rest) = match (pattern.strip_prefix("~/"), &self.home) {
             (Some(rest), Some(home)) => (home.clone(), rest),
@@ -131,6 +145,21 @@ impl Search {
         };
         rest.split('/').fold(vec![start], |places, part| places.iter().flat_map(|place| step(place, part)).collect())
     }
+}
+
+/// Where a program of PostgreSQL is on this machine, such as `pg_dump` or `psql`: in `GRAVEN_PG_BIN`, in `PATH`, and in the
+/// places where packages put it, in this order. It may be of any version, and nothing says that it runs.
+///
+/// ```
+/// for path in graven_testkit::programs("pg_dump") {
+///     assert!(path.is_file());
+/// }
+/// ```
+pub fn programs(name: &str) -> Vec<PathBuf> {
+    let explicit = std::env::var_os("GRAVEN_PG_BIN").filter(|value| !value.is_empty()).map(PathBuf::from);
+    let (path, home) = (std::env::var_os("PATH"), std::env::var_os("HOME").map(PathBuf::from));
+    let search = Search { explicit, wanted: None, path, home, root: PathBuf::from("/"), account: Account::Own };
+    search.programs(name)
 }
 
 /// One part of a pattern: the names in `place` that fit it, the largest number first. A pattern without `*` is taken
@@ -293,6 +322,17 @@ mod tests {
         let account = Account::Other { user: 4_000_000, group: 4_000_000 };
         let search = Search { path: Some(machine.at("on-path").into_os_string()), account, ..machine.search() };
         assert_eq!(machine.found(&search), Some(machine.at("usr/lib/postgresql/15/bin")));
+    }
+
+    #[test]
+    fn a_program_is_found_wherever_it_is_and_in_the_order_of_the_search() {
+        let machine = Machine::with(&[("mine", "14.1"), ("on-path", "15.1"), ("usr/lib/postgresql/17/bin", "17.1")]);
+        let mut search = machine.search();
+        search.explicit = Some(machine.at("mine"));
+        search.path = Some(std::env::join_paths([machine.at("on-path"), machine.at("none")]).unwrap());
+        let expected = ["mine", "on-path", "usr/lib/postgresql/17/bin"].map(|at| machine.at(at).join("initdb"));
+        assert_eq!(search.programs("initdb"), expected);
+        assert!(search.programs("pg_dump").is_empty());
     }
 
     #[test]

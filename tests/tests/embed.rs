@@ -77,6 +77,15 @@ fn a_set_is_the_same_in_every_position() {
 }
 
 #[test]
+fn the_head_of_the_seal_file_is_embedded() {
+    static SOME: Migrations = graven::embed_migrations!("fixtures/embed", unsealed = "allow");
+    let head = include_str!("../fixtures/embed/seal.lock").lines().find_map(|line| line.strip_prefix("head "));
+    assert_eq!(SOME.seal_head().map(|head| head.to_string()).as_deref(), head);
+    static EMPTY: Migrations = graven::embed_migrations!("fixtures/empty");
+    assert_eq!(EMPTY.seal_head(), None);
+}
+
+#[test]
 fn a_directory_with_a_seal_file_alone_is_an_empty_set() {
     static EMPTY: Migrations = graven::embed_migrations!("fixtures/empty");
     assert_eq!(EMPTY.len(), 0);

@@ -3,14 +3,14 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde::Serialize;
 use tempfile::NamedTempFile;
 
 use super::scratch::Package;
 use super::seconds;
-use super::wrapper::{NOTE, Usage};
+use super::wrapper::{LIMIT, NOTE, Note, Usage};
 use crate::Result;
 
 /// What is done before cargo is called, and what it is called for.
@@ -30,7 +30,7 @@ impl Step {
 }
 
 /// What a step took: cargo as a whole by the clock, and the compiler within.
-#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub(super) struct Took {
     pub(super) seconds: f64,
     pub(super) compiler: Usage,
@@ -55,15 +55,17 @@ pub(super) struct Cargo {
     /// This program, which stands in for the compiler.
     wrapper: PathBuf,
     note: NamedTempFile,
+    /// What a package may take.
+    limit: Duration,
     /// It stays from one call of the benchmark to the next, so that dependencies are built once.
     target: PathBuf,
 }
 
 impl Cargo {
-    pub(super) fn new() -> Result<Self> {
+    pub(super) fn new(limit: Duration) -> Result<Self> {
         let wrapper = std::env::current_exe()?;
         let target = wrapper.ancestors().nth(2).ok_or("this program lies in no target directory")?.join("embeds");
-        Ok(Self { wrapper, note: NamedTempFile::new()?, target })
+        Ok(Self { wrapper, note: NamedTempFile::new()?, limit, target })
     }
 
     pub(super) fn compiler(&self) -> Result<String> {
@@ -71,7 +73,8 @@ impl Cargo {
         Ok(String::from_utf8(output.stdout)?.trim().to_owned())
     }
 
-    pub(super) fn run(&self, package: &Package, step: Step) -> Result<Took> {
+    /// `None` where the compiler took longer than it may.
+    pub(super) fn run(&self, package: &Package, step: Step) -> Result<Option<Took>> {
         let command = match step {
             Step::CheckAfterEdit | Step::CheckAfterTouch => "check",
             Step::BuildAfterTouch | Step::BuildAfterEdit => "build",
@@ -83,11 +86,18 @@ impl Cargo {
         fs::File::open(package.source())?.set_modified(SystemTime::now())?;
         fs::write(&self.note, "")?;
         let started = Instant::now();
-        self.cargo(package, &[command, "--lib"])?;
+        let built = self.cargo(package, &[command, "--lib"]);
         let seconds = seconds(started.elapsed());
-        let compiler = serde_json::from_slice(&fs::read(&self.note)?)
-            .map_err(|_| format!("{}: cargo had nothing to compile", package.tool.name()))?;
-        Ok(Took { seconds, compiler })
+        match serde_json::from_slice(&fs::read(&self.note)?) {
+            Ok(Note::Stopped) => Ok(None),
+            noted => {
+                built?;
+                match noted {
+                    Ok(Note::Done(compiler)) => Ok(Some(Took { seconds, compiler })),
+                    _ => Err(format!("{}: cargo had nothing to compile", package.tool.name()).into()),
+                }
+            }
+        }
     }
 
     /// The size of a program that embeds the set and has no symbols.
@@ -101,6 +111,7 @@ impl Cargo {
         let mut cargo = Command::new("cargo");
         cargo.args(arguments).arg("--target-dir").arg(self.target(package)).current_dir(package.path());
         cargo.env("RUSTC_WRAPPER", &self.wrapper).env(NOTE, self.note.path());
+        cargo.env(LIMIT, self.limit.as_secs().to_string());
         // What this program was built with is not what a user builds with.
         for variable in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET", "CARGO_TARGET_DIR", "RUSTC"] {
             cargo.env_remove(variable);

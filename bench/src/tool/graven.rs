@@ -25,13 +25,18 @@ impl Tool for Graven {
     }
 
     fn load(&self, set: &Set, _: Pending) -> Result<Option<Box<dyn Loaded>>> {
-        let Read { set: checked, problems, .. } = Checked::load(&set.root(), Path::new("plain"), Paths::Any);
-        // The set lives for one run: nobody seals it.
-        if let Some(problem) = problems.iter().find(|problem| problem.rule.id != "seal-absent") {
-            return Err(format!("{}: {}", problem.place(), problem.message).into());
-        }
-        Ok(Some(Box::new(Embedded(embed::embed(checked)))))
+        Ok(Some(Box::new(Embedded(embedded(set)?))))
     }
+}
+
+/// The set as the macro would embed it.
+pub(crate) fn embedded(set: &Set) -> Result<graven::Migrations> {
+    let Read { set: checked, problems, .. } = Checked::load(&set.root(), Path::new("plain"), Paths::Any);
+    // The set lives for one run: nobody seals it.
+    if let Some(problem) = problems.iter().find(|problem| problem.rule.id != "seal-absent") {
+        return Err(format!("{}: {}", problem.place(), problem.message).into());
+    }
+    Ok(embed::embed(checked))
 }
 
 struct Embedded(graven::Migrations);

@@ -2,19 +2,19 @@
 
 mod against;
 mod arguments;
-mod baseline;
+pub(super) mod baseline;
 mod contrast;
 mod finding;
 mod github;
-mod ground;
-mod live;
+pub(super) mod ground;
+pub(super) mod live;
 mod replay;
 mod report;
 mod reversal;
 mod root;
 mod rules;
 mod sarif;
-mod scratch;
+pub(super) mod scratch;
 
 use std::future::Future;
 use std::pin::pin;
@@ -25,7 +25,7 @@ use graven_source::set::{Loaded, Sealing, Set};
 
 pub(crate) use self::arguments::Check;
 use self::arguments::Format;
-use self::finding::Finding;
+pub(crate) use self::finding::{Finding, Level};
 use self::replay::{Reverses, Trials, replay};
 use self::report::Checked;
 pub(crate) use self::rules::all as all_rules;
@@ -35,6 +35,7 @@ use crate::directory::{Directory, not_written_yet, unsealed, warn_of_stubs};
 use crate::embed::embed;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::lint::lint;
 use crate::output::{Form, Output};
 
 pub(crate) fn run(common: &Common, check: &Check, output: &Output) -> Result<Exit, Failure> {
@@ -65,12 +66,21 @@ fn message(failure: &Failure) -> String {
 
 /// Checks the files, and on a server only what is right as far as the files go.
 fn checked(common: &Common, check: &Check, output: Output) -> Result<Checked, Failure> {
+    if check.sealed {
+        check.lints.can_fail_where_all_is_sealed()?;
+    }
     let Loaded { set, mut problems, .. } = Directory::of(common)?.load();
     problems.extend(unsealed(&set, check.sealed.into()));
     let is_sound = problems.is_empty();
+    let linted = lint(&set, &problems, &check.lints)?;
     let sealed = set.migrations.iter().filter(|found| found.sealing == Sealing::Sealed).count();
+    // A gate that looked at nothing says so.
+    if sealed == set.migrations.len() && linted.files == Some(0) {
+        check.lints.nothing_denied().into_iter().for_each(|note| output.progress(note));
+    }
     let mut findings: Vec<_> = problems.into_iter().map(Finding::error).collect();
     findings.extend(not_written_yet(&set).map(|stub| Finding::without_statement(&set, stub)));
+    findings.extend(linted.findings);
     let mut checked = Checked {
         directory: set.directory.clone(),
         migrations: set.migrations.len(),
@@ -78,6 +88,7 @@ fn checked(common: &Common, check: &Check, output: Output) -> Result<Checked, Fa
         baselines: set.baselines.len(),
         without_statements: not_written_yet(&set).map(|found| set.path_of(&found.file)).collect(),
         findings,
+        linted: linted.files,
         replayed: None,
         against: None,
     };
@@ -119,14 +130,14 @@ fn trials<'s>(set: &'s Set, check: &Check) -> Result<Trials<'s>, Failure> {
     match set.baselines.last() {
         None if check.baseline => Err(Failure::Usage(
             format!("there is no baseline in {}", set.directory),
-            "leave `--baseline` away, or write a file `<version>_<name>.baseline.sql`".to_owned(),
+            "leave `--baseline` away, or write one: `graven baseline NAME`".to_owned(),
         )),
         baseline => Ok(Trials { reverses, baseline: baseline.filter(|_| check.baseline) }),
     }
 }
 
 /// Runs it to its end, or until somebody presses Ctrl-C: then it is dropped, and with it the scratch database.
-fn block_on<T>(checking: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+pub(super) fn block_on<T>(checking: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
         Failure::Failed(format!("cannot start: {error}"), "see that the system has resources left".to_owned())
     })?;

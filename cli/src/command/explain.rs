@@ -7,6 +7,8 @@ use crate::arguments::Explain;
 use crate::command::check::all_rules;
 use crate::exit::{self, Exit};
 use crate::failure::Failure;
+use crate::lint::own::OWN;
+use crate::lint::registry::{self, Heeded, PREFIX};
 use crate::output::{BOLD, DIM, Output};
 
 /// As wide as text is read with ease.
@@ -15,13 +17,9 @@ const WIDTH: usize = 100;
 const ALIKE: f64 = 0.75;
 
 pub(crate) fn run(explain: &Explain, output: &Output) -> Result<Exit, Failure> {
-    let rules = explain
-        .rules
-        .iter()
-        .map(|id| all_rules().find(|rule| rule.id == id).ok_or_else(|| unknown(id)))
-        .collect::<Result<Vec<_>, _>>()?;
+    let rules = explain.rules.iter().map(|id| named(id).ok_or_else(|| unknown(id))).collect::<Result<Vec<_>, _>>()?;
     match rules.as_slice() {
-        [] => output.result(&all_rules().map(json).collect::<Vec<_>>(), list)?,
+        [] => output.result(&all().map(json).collect::<Vec<_>>(), list)?,
         [rule] => output.result(&json(rule), || page(rule))?,
         several => {
             let pages = || several.iter().map(|rule| page(rule)).collect::<Vec<_>>().join("\n");
@@ -31,21 +29,49 @@ pub(crate) fn run(explain: &Explain, output: &Output) -> Result<Exit, Failure> {
     Ok(exit::DONE)
 }
 
+/// The rules, then the lints.
+fn all() -> impl Iterator<Item = &'static Rule> {
+    all_rules().chain(registry::all().map(|lint| &lint.rule))
+}
+
+/// A lint also goes by squawk's name alone.
+fn named(id: &str) -> Option<&'static Rule> {
+    all_rules().find(|rule| rule.id == id).or_else(|| registry::by_name(id).map(|lint| &lint.rule))
+}
+
 fn list() -> String {
-    let width = all_rules().map(|rule| rule.id.len()).max().unwrap_or(0);
-    let lines: Vec<String> = all_rules()
-        .map(|rule| {
+    let width = all().map(|rule| rule.id.len()).max().unwrap_or(0);
+    let lines = |rules: &mut dyn Iterator<Item = &'static Rule>| {
+        let line = |rule: &Rule| {
             let finds = wrapped(rule.finds, WIDTH - width - 4).join(&format!("\n{:1$}", "", width + 4));
             format!("  {BOLD}{:width$}{BOLD:#}  {finds}", rule.id)
-        })
-        .collect();
-    format!("{}\n\n`graven explain RULE` explains one.", lines.join("\n"))
+        };
+        rules.map(line).collect::<Vec<_>>().join("\n")
+    };
+    let lints = |heeded| lines(&mut registry::all().filter(move |lint| lint.heeded == heeded).map(|lint| &lint.rule));
+    format!(
+        "{}\n\nLints, which are warnings\n{}\n\nLints that are off unless asked for (`graven check --warn LINT`)\n{}\n\n\
+         `graven explain RULE` explains one.",
+        lines(&mut all_rules()),
+        lints(Heeded::Always),
+        lints(Heeded::OnRequest)
+    )
 }
 
 fn page(rule: &Rule) -> String {
     let paragraph = |text: &str| wrapped(text, WIDTH).join("\n");
+    let lint = registry::by_name(rule.id).filter(|lint| lint.rule == *rule);
+    // The rules about linting are no lints, and refuse nothing either.
+    let refused = if lint.is_some() || OWN.contains(&rule) { "Found" } else { "Refused" };
+    let more = match lint {
+        Some(lint) if lint.heeded == Heeded::OnRequest => {
+            format!("\n{DIM}It is off unless asked for: `graven check --warn {}`{DIM:#}\n", lint.name())
+        }
+        Some(lint) => format!("\n{DIM}A file allows it by `-- graven: allow = {}` at its head{DIM:#}\n", lint.name()),
+        None => String::new(),
+    };
     format!(
-        "{BOLD}{}{BOLD:#}: {}\n\n{}\n\n{BOLD}What to do{BOLD:#}\n{}\n\n{BOLD}Refused{BOLD:#}\n{}\n{BOLD}Fine{BOLD:#}\n{}",
+        "{BOLD}{}{BOLD:#}: {}\n\n{}\n\n{BOLD}What to do{BOLD:#}\n{}\n\n{BOLD}{refused}{BOLD:#}\n{}\n{BOLD}Fine{BOLD:#}\n{}{more}",
         rule.id,
         rule.finds,
         paragraph(rule.why),
@@ -122,8 +148,15 @@ fn json(rule: &Rule) -> Value {
 }
 
 fn unknown(id: &str) -> Failure {
-    let likeness = |rule: &Rule| strsim::jaro_winkler(rule.id, &id.to_lowercase());
-    let nearest = all_rules().max_by(|a, b| likeness(a).total_cmp(&likeness(b))).filter(|rule| likeness(rule) > ALIKE);
+    if let Some(left_out) = registry::left_out(id) {
+        let (message, because) = left_out.told();
+        return Failure::Usage(message, because);
+    }
+    let likeness = |rule: &Rule| {
+        let name = if id.starts_with(PREFIX) { rule.id } else { rule.id.trim_start_matches(PREFIX) };
+        strsim::jaro_winkler(name, &id.to_lowercase())
+    };
+    let nearest = all().max_by(|a, b| likeness(a).total_cmp(&likeness(b))).filter(|rule| likeness(rule) > ALIKE);
     let hint = match nearest {
         Some(rule) => format!("did you mean `{}`? `graven explain` lists all rules", rule.id),
         None => "`graven explain` lists all rules".to_owned(),

@@ -3,11 +3,11 @@
 use graven_source::file_name::SEAL_FILE;
 use graven_source::problem::Problem;
 use graven_source::seal::{Mended, Seal, SealLine};
-use graven_source::set::{Loaded, Set};
+use graven_source::set::{Loaded, Migration, Set};
 use graven_source::{Kind, Version};
 use serde_json::{Value, json};
 
-use crate::arguments::{self, Common};
+use crate::arguments::{self, Common, Edited};
 use crate::command::{mended, plural};
 use crate::directory::{Directory, warn_of_stubs, write_seal};
 use crate::exit::{self, Exit};
@@ -20,8 +20,8 @@ pub(crate) fn run(common: &Common, seal: &arguments::Seal, output: &Output) -> R
         problems.into_iter().filter(|problem| !is_settled(problem, &set, &seal.accept_edit)).collect();
     let before = set.seal.clone().unwrap_or_default();
     let mut after = before.clone();
-    for version in &seal.accept_edit {
-        after = accept(&set, &after, *version)?;
+    for edited in &seal.accept_edit {
+        after = accept(&set, &after, *edited)?;
     }
     // All of it or nothing: what is mended is not written either.
     if !in_the_way.is_empty() {
@@ -41,11 +41,9 @@ pub(crate) fn run(common: &Common, seal: &arguments::Seal, output: &Output) -> R
 }
 
 /// Whether `graven seal` settles a problem.
-fn is_settled(problem: &Problem, set: &Set, accepted: &[i64]) -> bool {
-    let is_accepted = |version: &i64| {
-        let found = Version::new(*version).and_then(|version| set.by_version(version));
-        found.is_some_and(|migration| set.path_of(&migration.file) == problem.path)
-    };
+fn is_settled(problem: &Problem, set: &Set, accepted: &[Edited]) -> bool {
+    let is_accepted =
+        |edited: &Edited| found(set, *edited).is_some_and(|found| set.path_of(&found.file) == problem.path);
     match problem.rule.id {
         "seal-absent" => true,
         "sealed-edited" => accepted.iter().any(is_accepted),
@@ -53,21 +51,28 @@ fn is_settled(problem: &Problem, set: &Set, accepted: &[i64]) -> bool {
     }
 }
 
-fn accept(set: &Set, seal: &Seal, version: i64) -> Result<Seal, Failure> {
-    let found = Version::new(version).and_then(|version| set.by_version(version));
+/// The migration or the baseline that was edited.
+fn found(set: &Set, edited: Edited) -> Option<&Migration> {
+    match edited.kind {
+        Kind::Baseline => set.baselines.iter().find(|baseline| baseline.version == edited.version),
+        _ => set.by_version(edited.version),
+    }
+}
+
+fn accept(set: &Set, seal: &Seal, edited: Edited) -> Result<Seal, Failure> {
     let refused = |message: String, hint: &str| Err(Failure::Usage(message, hint.to_owned()));
-    let Some(found) = found else {
+    let Some(found) = found(set, edited) else {
         return refused(
-            format!("there is no migration {version} in {}", set.directory),
+            format!("there is no {edited} in {}", set.directory),
             "`graven check` names the ones that were edited",
         );
     };
-    match seal.accept_edit(found.version, found.checksum) {
+    match seal.accept_edit(found.version, found.kind, found.checksum) {
         Some(seal) => Ok(seal),
         // Of a damaged seal file the problems tell.
         None if set.seal.is_none() => Ok(seal.clone()),
         None => refused(
-            format!("migration {version} is not sealed"),
+            format!("{edited} is not sealed"),
             "one that is not sealed may simply be edited; `graven seal` seals it as it is",
         ),
     }

@@ -15,18 +15,22 @@ use serde_json::{Value, json};
 use self::arguments::Format;
 pub(crate) use self::arguments::Summary;
 use self::changes::{Change, Changed, changed};
-use self::git::Base;
-use self::locks::{Held, Made};
+pub(crate) use self::git::{Base, Fate};
+use self::locks::Held;
+pub(crate) use self::locks::Made;
 use crate::arguments::Common;
 use crate::directory::Directory;
 use crate::exit::{self, Exit};
 use crate::failure::{self, Failure};
 use crate::output::{Form, Output};
 
+/// What to do where there is no git.
+const WITHOUT_GIT: &str = "leave `--since` away: then it tells of all that is not sealed";
+
 pub(crate) fn run(common: &Common, summary: &Summary, output: &Output) -> Result<Exit, Failure> {
     let Loaded { set, problems, .. } = Directory::of(common)?.load();
     let base = match &summary.since {
-        Some(since) => Some(Base::named(&set.location, since)?),
+        Some(since) => Some(Base::named(&set.location, since, WITHOUT_GIT)?),
         None => Base::found(&set.location),
     };
     let mut changes = changed(&set, base.as_ref())?;

@@ -301,8 +301,16 @@ fn what_is_done_and_undone_leaves_no_difference() {
     block_on(async {
         let mut client = database.connect().await.expect("a connection");
         client.batch_execute("create table t (a int primary key, b text)").await.expect("a table");
+        let lists = "create table w (s varchar, at timestamp(3), constraint k check (s in ('a', 'b')))";
+        client.batch_execute(lists).await.expect("a table");
         let before = read(&mut client).await;
         for (done, undone) in [
+            // What pg_dump makes of them.
+            (
+                "alter table w drop constraint k",
+                "alter table w add constraint k check ((s)::text = any ((array['a'::varchar, 'b'::varchar])::text[]))",
+            ),
+            ("alter table w alter at set default null::timestamp", "select 1"),
             ("create index i on t (b)", "drop index i"),
             ("alter table t add c int default 1", "alter table t drop c"),
             ("grant select on t to public; revoke select on t from public", "select 1"),

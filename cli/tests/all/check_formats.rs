@@ -74,8 +74,9 @@ fn in_sarif_each_problem_is_a_result_and_every_rule_is_described() {
         (&"migrations/1_a.sql".into(), &2.into())
     );
     let described = ran.json()["runs"][0]["tool"]["driver"]["rules"].as_array().expect("rules").len();
-    let listed = World::new().done(&["explain", "--json"]).json().as_array().expect("a list").len();
-    assert_eq!(described, listed);
+    let listed = World::new().done(&["explain", "--json"]).json();
+    let is_rule = |rule: &&Value| rule["id"].as_str().is_some_and(|id| !id.starts_with("squawk/"));
+    assert_eq!(described, listed.as_array().expect("a list").iter().filter(is_rule).count());
 }
 
 #[test]

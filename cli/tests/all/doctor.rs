@@ -27,6 +27,17 @@ fn a_sound_database_is_told_to_be_so() {
 }
 
 #[test]
+fn a_remedy_is_what_can_be_typed() {
+    let world = World::with_database().with(SQL);
+    world.database().execute("CREATE TABLE users (id bigint PRIMARY KEY)").expect("a table");
+    let ran = world.run(&["doctor"]);
+    assert_eq!(ran.code, Some(1), "{}", ran.page());
+    for typed in ["`graven stamp`", "`graven apply --into-existing`"] {
+        assert!(ran.stdout.contains(typed), "{}", ran.page());
+    }
+}
+
+#[test]
 fn the_exit_code_says_what_is_in_the_way() {
     let world = World::with_database().with(SQL);
     world.done(&["apply"]);

@@ -12,7 +12,10 @@ fn every_rule_is_listed_and_explained() {
     for rule in rules {
         assert!(list.contains(&format!("\n  {rule} ")) || list.starts_with(&format!("  {rule} ")), "{rule}");
         let page = world.done(&["explain", rule]).stdout;
-        for heading in [&format!("{rule}: "), "\nWhat to do\n", "\nRefused\n", "\nFine\n"] {
+        let is_refused =
+            !rule.starts_with("squawk/") && !["unknown-lint", "unused-allow", "not-linted"].contains(&rule);
+        let found = if is_refused { "\nRefused\n" } else { "\nFound\n" };
+        for heading in [&format!("{rule}: "), "\nWhat to do\n", found, "\nFine\n"] {
             assert!(page.contains(heading), "{rule}: {heading:?}\n{page}");
         }
     }
@@ -36,6 +39,20 @@ fn several_rules_are_explained_one_after_the_other() {
     assert_eq!(ids, ["not-utf8", "file-name"]);
     let ran = world.run(&["explain", "not-utf8", "zzz"]);
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""));
+}
+
+#[test]
+fn a_lint_goes_by_either_name_and_one_that_is_left_out_says_why() {
+    let world = World::new();
+    snapshot!("explain-lint", world.run(&["explain", "squawk/renaming-table"]));
+    assert_eq!(
+        world.done(&["explain", "renaming-table"]).stdout,
+        world.done(&["explain", "squawk/renaming-table"]).stdout
+    );
+    assert!(world.done(&["explain", "ban-add-column"]).stdout.ends_with("`graven check --warn ban-add-column`\n"));
+    snapshot!("explain-left-out", world.run(&["explain", "squawk/require-lock-timeout"]));
+    let ran = world.run(&["explain", "drop-column"]);
+    assert!(ran.stderr.contains("did you mean `squawk/ban-drop-column`?"), "{}", ran.page());
 }
 
 #[test]

@@ -15,6 +15,7 @@ fn the_help_of_each_command_shows_what_to_type() {
     snapshot!("help-new", world.done(&["new", "--help"]));
     snapshot!("help-seal", world.done(&["seal", "--help"]));
     snapshot!("help-renumber", world.done(&["renumber", "--help"]));
+    snapshot!("help-baseline", world.done(&["baseline", "--help"]));
     snapshot!("help-check", world.done(&["check", "--help"]));
     snapshot!("help-summary", world.done(&["summary", "--help"]));
     snapshot!("help-apply", world.done(&["apply", "--help"]));
@@ -35,8 +36,8 @@ fn the_help_of_each_command_shows_what_to_type() {
 #[test]
 fn no_line_of_any_help_is_broken_in_the_middle_of_an_example() {
     for command in [
-        "new", "seal", "renumber", "check", "summary", "apply", "status", "plan", "verify", "doctor", "repair",
-        "reset", "resolve", "revert", "redo", "stamp", "script", "explain",
+        "new", "seal", "renumber", "baseline", "check", "summary", "apply", "status", "plan", "verify", "doctor",
+        "repair", "reset", "resolve", "revert", "redo", "stamp", "script", "explain",
     ] {
         let ran = World::new().done(&[command, "--help"]);
         let widest = ran.stdout.lines().map(|line| line.chars().count()).max();

@@ -3,6 +3,8 @@
 #![cfg(test)]
 
 mod apply;
+mod baseline;
+mod baseline_rows;
 mod check;
 mod check_against;
 mod check_baseline;
@@ -16,6 +18,7 @@ mod find;
 mod help;
 mod instances;
 mod kinds;
+mod lint;
 mod merge;
 mod new;
 mod passwords;

@@ -113,6 +113,25 @@ fn a_plain_line_says_who_holds_the_table_that_a_migration_waits_for() {
 }
 
 #[test]
+fn of_repeatables_that_are_applied_again_the_one_that_waits_is_named() {
+    let default = |number: u8| {
+        format!("-- graven: lock_timeout = 60s\nalter table orders alter column id set default {number};\n")
+    };
+    let world = with_orders("1_nothing.sql", "select 1;\n");
+    world.write("numbers.repeatable.sql", "create or replace view numbers as select 1 as number;\n");
+    world.write("orders.repeatable.sql", &default(1));
+    world.done(&["apply", "--into-existing"]);
+    world.write("numbers.repeatable.sql", "create or replace view numbers as select 2 as number;\n");
+    world.write("orders.repeatable.sql", &default(2));
+    let holder = Holder::of(world.database(), "UPDATE orders SET id = 2");
+    let said = until_it_says(apply(&world), "waiting for pid", holder);
+    let line = said.lines().find(|line| line.contains("waiting for pid")).expect("it was there");
+    // The other one of the same message has committed, which its row of before does not say.
+    assert!(line.starts_with("  applying repeatable orders  "), "{said}");
+    assert!(said.contains("applied repeatable numbers (") && said.contains("applied repeatable orders ("), "{said}");
+}
+
+#[test]
 fn a_plain_line_of_a_revert_says_that_it_is_one() {
     let world = with_total();
     let holder = Holder::of(world.database(), "UPDATE orders SET id = 2");

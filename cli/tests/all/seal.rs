@@ -72,6 +72,27 @@ fn accepting_one_edit_does_not_let_another_pass() {
 }
 
 #[test]
+fn an_edit_of_a_sealed_baseline_can_be_accepted() {
+    let world =
+        World::new().with(&[("1_a.sql", "select 1;\n"), ("1_all.baseline.sql", "select 1;\n"), ("2_b.sql", "")]);
+    world.done(&["seal"]);
+    world.write("1_all.baseline.sql", "select 1; -- all\n");
+    let ran = world.run(&["check"]);
+    assert_eq!(ran.code, Some(6), "{}", ran.page());
+    assert!(ran.stderr.contains("`graven seal --accept-edit 1.baseline`"), "{}", ran.page());
+    // The migration of that version is another file.
+    assert_eq!(world.run(&["seal", "--accept-edit", "1"]).code, Some(6));
+    let ran = world.done(&["seal", "--accept-edit", "1.baseline"]);
+    assert_eq!(ran.stdout, "accepted the edit of 1 all.baseline\ncommit migrations/seal.lock\n");
+    world.done(&["check", "--sealed"]);
+    for (none, said) in [("2.baseline", "there is no baseline 2 in migrations"), ("baseline", "3.baseline")] {
+        let ran = world.run(&["seal", "--accept-edit", none]);
+        assert_eq!(ran.code, Some(2), "{}", ran.page());
+        assert!(ran.stderr.contains(said), "{}", ran.page());
+    }
+}
+
+#[test]
 fn a_directory_without_a_seal_file_gets_one() {
     let world = World::new();
     world.write("1_a.sql", "select 1;\n");

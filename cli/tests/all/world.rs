@@ -10,7 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// What follows from the machine or the time, and what stands for it in snapshots.
-const REDACTED: [(&str, &str); 16] = [
+const REDACTED: [(&str, &str); 17] = [
     (r"127\.0\.0\.1:\d+/\w+", "[DATABASE]"),
     (r"of database \w+", "of database [NAME]"),
     (r"20\d{12}", "[TIMESTAMP]"),
@@ -20,6 +20,7 @@ const REDACTED: [(&str, &str); 16] = [
     (r#""run": "[0-9a-f-]{36}""#, r#""run": "[RUN]""#),
     (r#""applied_as": "graven/[^"]+""#, r#""applied_as": "[INSTANCE]""#),
     (r"\(graven/[^)]+\)", "([INSTANCE])"),
+    (r"pg_dump \d[\w.]*", "pg_dump [VERSION]"),
     (r"on PostgreSQL [^,]+", "on PostgreSQL [VERSION]"),
     (r#""server_version": "[^"]+""#, r#""server_version": "[VERSION]""#),
     (r"\(<code>[0-9a-f]{10}</code>\)", "(<code>[COMMIT]</code>)"),

@@ -191,6 +191,36 @@ fn the_action_fails_at_what_is_not_sealed_unless_told_otherwise() {
 }
 
 #[test]
+fn the_action_lints_what_a_pull_request_brings_as_it_is_told() {
+    let Some(server) = Server::start() else { return };
+    let mut world = world(&server, &[GOOD]);
+    let ran = world.run(
+        "graven seal && git add -A && git commit -qm Users && git update-ref refs/remotes/origin/main HEAD && \
+         git switch -qc drop && export GITHUB_BASE_REF=main",
+    );
+    assert_eq!(ran.code, 0, "{}", ran.output);
+    world.write("migrations/0002_drop_users.sql", "DROP TABLE users;\n");
+    let ran = world.run("graven seal && git add -A && git commit -qm Drop");
+    assert_eq!(ran.code, 0, "{}", ran.output);
+    let lint = |world: &mut World, lint: &str| {
+        run_action(world, &[("install", "false"), ("database", "none"), ("summary", "false"), ("lint", lint)])
+    };
+    let at = "file=migrations/0002_drop_users.sql";
+    let (printed, failed) = lint(&mut world, "warn");
+    assert_eq!((failed, printed.contains(&format!("::warning {at}"))), (None, true), "{printed}");
+    let (printed, failed) = lint(&mut world, "deny");
+    assert_eq!((failed.is_some(), printed.contains(&format!("::error {at}"))), (true, true), "{printed}");
+    let (printed, failed) = lint(&mut world, "none");
+    assert_eq!((failed, printed.contains("::")), (None, false), "{printed}");
+    let (printed, failed) = lint(&mut world, "some");
+    assert_eq!((failed.is_some(), printed.contains("::error title")), (true, true), "{printed}");
+    // As in a checkout without history.
+    assert_eq!(world.run("git update-ref -d refs/remotes/origin/main").code, 0);
+    let (printed, failed) = lint(&mut world, "warn");
+    assert_eq!((failed, printed.contains("nothing was linted")), (None, true), "{printed}");
+}
+
+#[test]
 fn the_action_fails_at_sql_that_the_server_refuses() {
     let Some(server) = Server::start() else { return };
     let mut world = world(&server, &[("shop/sql/1_a.sql", "SELECT nothing;\n"), ("shop/sql/seal.lock", "")]);
@@ -200,6 +230,27 @@ fn the_action_fails_at_sql_that_the_server_refuses() {
     assert_eq!(failed.as_deref(), Some("Check the migrations"), "{printed}");
     assert!(printed.contains("::error file=shop/sql/1_a.sql,line=1,col=8"), "{printed}");
     assert_eq!(world.run("cat \"$HOME/cargo\"").output, "install --locked --path ../graven/cli\n");
+}
+
+#[test]
+fn the_action_compares_a_baseline_where_it_is_told_to() {
+    let Some(server) = Server::start() else { return };
+    let baseline = ("migrations/0001_all.baseline.sql", "CREATE TABLE users (id integer);\n");
+    let mut world = world(&server, &[GOOD, baseline]);
+    assert_eq!(world.run("graven seal").code, 0);
+    let url = database_url(&mut world);
+    let mut given = vec![("install", "false"), ("database", url.as_str()), ("summary", "false")];
+    let (printed, failed) = run_action(&mut world, &given);
+    assert_eq!(failed, None, "{printed}");
+    given.push(("baseline", "true"));
+    let (printed, failed) = run_action(&mut world, &given);
+    assert_eq!(failed.as_deref(), Some("Check the migrations"), "{printed}");
+    assert!(printed.contains("::error file=migrations/0001_all.baseline.sql"), "{printed}");
+    world.write(baseline.0, GOOD.1);
+    assert_eq!(world.run("graven seal --accept-edit 1.baseline").code, 0);
+    let (printed, failed) = run_action(&mut world, &given);
+    assert_eq!(failed, None, "{printed}");
+    assert!(printed.contains("baseline 1 all: as all migrations one by one"), "{printed}");
 }
 
 #[test]

@@ -40,6 +40,7 @@ pages! {
     the_commands_for_production_do_what_the_page_says: "production.md",
     the_ways_out_of_emergencies_do_what_the_page_says: "emergencies.md",
     the_commands_for_ci_do_what_the_page_says: "ci.md",
+    the_lints_find_what_the_page_says: "lints.md",
 }
 
 #[test]

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
-use tokio_postgres::{Client, SimpleQueryMessage};
 
 use crate::cli::failure::Failure;
 use crate::cli::verb::Scene;
@@ -187,16 +186,6 @@ fn duration(text: &str) -> Result<Duration, String> {
 /// A version on the command line.
 pub(crate) fn version() -> clap::builder::RangedI64ValueParser<i64> {
     clap::value_parser!(i64).range(0..)
-}
-
-/// The name of the database, for a line that people read; empty where the server does not say.
-pub(crate) async fn database_name(client: &Client) -> String {
-    let answer = client.simple_query("SELECT pg_catalog.current_database()").await.unwrap_or_default();
-    let name = answer.iter().find_map(|message| match message {
-        SimpleQueryMessage::Row(row) => row.try_get(0).ok().flatten().map(str::to_owned),
-        _ => None,
-    });
-    name.unwrap_or_default()
 }
 
 #[cfg(test)]

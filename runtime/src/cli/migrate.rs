@@ -102,8 +102,8 @@ impl Migrate {
         self
     }
 
-    /// Options for every verb, as the application's service has them. What is typed goes before them. The observer is the
-    /// verb's own, and a mode has no say here.
+    /// Options for every verb, as the application's service has them. What is typed goes before them. An observer
+    /// is told beside the verb's own display, and a mode has no say here.
     #[must_use]
     pub fn with(mut self, configure: impl Fn(Migrator) -> Migrator + Send + Sync + 'static) -> Self {
         self.configures.push(Configure(Arc::new(configure)));

@@ -9,7 +9,6 @@ mod line;
 mod sight;
 mod watch;
 
-use std::fmt::Display;
 use std::io::IsTerminal;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -19,7 +18,7 @@ use tokio_postgres::Client;
 
 use crate::cli::output::Output;
 use crate::cli::progress::bar::Bar;
-use crate::cli::progress::course::Course;
+use crate::cli::progress::course::{Course, Key};
 use crate::cli::progress::line::Line;
 use crate::cli::progress::watch::Watched;
 use crate::cli::verb::Scene;
@@ -35,7 +34,6 @@ const PLAIN_TICK: Duration = Duration::from_millis(250);
 pub(crate) struct Tools<'v> {
     pub(crate) migrator: &'v mut Migrator,
     pub(crate) client: &'v mut Client,
-    pub(crate) shown: &'v Shown,
 }
 
 /// Runs a verb over a connection of its own, and shows how it goes.
@@ -52,7 +50,7 @@ pub(crate) async fn run<T>(
         let warn =
             move |event: &Event<'_>| Line::of(event, None, &words).into_iter().for_each(|line| line.print(output));
         let mut client = crate::connect(url).await?;
-        return verb(Tools { migrator: &mut migrator.observe(warn), client: &mut client, shown: &shown }).await;
+        return verb(Tools { migrator: &mut migrator.observe(warn), client: &mut client }).await;
     }
     let ticking = Background(tokio::spawn(tick(shown.clone())));
     let outcome = run_shown(&shown, migrator, url, verb).await;
@@ -72,11 +70,11 @@ async fn run_shown<T>(
     let pid = watch::ask_pid(&client).await;
     // Options that cannot be are refused by the verb itself.
     let namespace = migrator.options().map(|options| options.namespace).unwrap_or_default();
-    let watched = Watched { url: url.to_owned(), namespace, pid };
+    let watched = Watched { url: url.to_owned(), set: *migrator.migrations(), namespace, pid };
     let _watching = Background(tokio::spawn(watch::watch(watched, shown.clone())));
     let observer = shown.clone();
     let mut migrator = migrator.observe(move |event| observer.lock().event(event));
-    verb(Tools { migrator: &mut migrator, client: &mut client, shown }).await
+    verb(Tools { migrator: &mut migrator, client: &mut client }).await
 }
 
 /// What goes on beside the verb, and ends with it: also where the application gives up waiting for it.
@@ -111,13 +109,6 @@ impl Shown {
         })))
     }
 
-    /// A line of the verb's own, which stays. Machines are not told.
-    pub(crate) fn say(&self, line: impl Display) {
-        let mut progress = self.lock();
-        progress.clear();
-        progress.output.progress(line);
-    }
-
     fn lock(&self) -> MutexGuard<'_, Progress> {
         // Whatever a panic has left half done, it is only for show.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -137,7 +128,8 @@ struct Progress {
 impl Progress {
     fn event(&mut self, event: &Event<'_>) {
         let waited_for = match event {
-            Event::Retrying { version, .. } => self.course.waited_for(*version),
+            Event::Retrying { version, .. } => self.course.waited_for(&Key::Versioned(*version)),
+            Event::RetryingRepeatable { name, .. } => self.course.waited_for(&Key::Repeatable((*name).to_owned())),
             _ => None,
         };
         self.course.note(event, Instant::now());

@@ -89,7 +89,7 @@ impl<C: Connection> Run<'_, '_, C> {
 
     async fn examine_history(&mut self, facts: &Facts) -> History {
         let alone = |finding| History { findings: vec![finding], pending: None };
-        let seen = match self.first_look().await {
+        let seen = match self.look().await {
             Ok(seen) => seen,
             Err(error) => return alone(Finding::refused(&error)),
         };

@@ -11,7 +11,7 @@ use tokio_postgres::error::{ErrorPosition, Severity};
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres::{AsyncMessage, Client, Config, SimpleQueryMessage, SimpleQueryRow, Socket};
 
-use crate::connection::{Connection, Failure, Reply, Row, sealed::Sealed};
+use crate::connection::{Connection, Copying, Failure, Reply, Row, sealed::Sealed};
 use crate::driver::tls;
 use crate::driver::url::Target;
 use crate::error::Error;
@@ -61,6 +61,10 @@ fn failure(error: tokio_postgres::Error) -> Failure {
             Failure::Connection(Box::new(said))
         }
         Some(said) => Failure::Server(Box::new(said)),
+        // What a message brings back beside rows, completions and errors is COPY. Of this alone there is no cause.
+        None if !error.is_closed() && std::error::Error::source(&error).is_none() => {
+            Failure::Connection(Box::new(Copying))
+        }
         None => Failure::Connection(Box::new(error)),
     }
 }

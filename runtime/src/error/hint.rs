@@ -1,6 +1,7 @@
 //! What to do about each error.
 
 use super::{Error, ServerError};
+use crate::options::in_shell;
 use crate::sql::plain;
 
 impl Error {
@@ -27,8 +28,8 @@ impl Error {
                 "connect to the primary: name all hosts in the URL with target_session_attrs=read-write".to_owned(),
             ),
             Self::NotEmpty { foreign, .. } => Some(format!(
-                "{}if these tables are none of the migrations' business, allow it once with `Migrator::into_existing` \
-                 (`graven apply --into-existing`); if the URL is the wrong database, correct it",
+                "{}if these tables are none of the migrations' business, allow it once with `graven apply --into-existing` \
+                 (in code, `Migrator::into_existing`); if the URL is the wrong database, correct it",
                 foreign.as_ref().map_or_else(stamp, |foreign| foreign.stamp())
             )),
             // Each obstacle has its own remedy.
@@ -41,11 +42,11 @@ impl Error {
                 Some(format!("revert those first: `graven revert --to {version}` (in code, `Migrator::revert`)"))
             }
             Self::NothingToRedo { .. } => Some("`graven apply` applies what is pending".to_owned()),
-            Self::RedoSealed { .. } => Some(
+            Self::RedoSealed { version, .. } => Some(format!(
                 "other databases may have run it, and would not get the change: put the change into a new migration; to redo \
-                 it on this database alone, say so with `Migrator::redo_sealed`"
-                    .to_owned(),
-            ),
+                 it on this database alone, say so with `graven redo {version} --although-sealed` (in code, \
+                 `Migrator::redo_sealed`)"
+            )),
             Self::NoSuchVersion { nearest, .. } => Some(match nearest.as_slice() {
                 [] => "the set has no migrations".to_owned(),
                 nearest => {
@@ -55,8 +56,10 @@ impl Error {
             }),
             Self::EmptyRange { from, to } => Some(format!("the first version comes first: from {to} to {from}")),
             Self::HistoryElsewhere { found, history } => Some(format!(
-                "say which one is meant: `history = \"{found}\"` goes on with that one, `history = \"{history}\"` \
-                 begins a new one"
+                "say which one is meant: `--history {}` goes on with that one, `--history {}` begins a new one (in code, \
+                 `history = {found:?}` or `history = {history:?}`)",
+                in_shell(found),
+                in_shell(history)
             )),
             Self::NoSchema => Some("create a schema, or set the role's search_path to one that exists".to_owned()),
             Self::SchemaAbsent { schema } => {
@@ -102,8 +105,9 @@ impl Error {
             }
             Self::Server { source, .. } => source.remedy(),
             Self::AppliedUnder { namespace, .. } => Some(format!(
-                "go on with it (`graven … --namespace {namespace}`, or `namespace = \"{namespace}\"` in code); or, if \
-                 they are to be applied once more, say so with `Migrator::into_existing` (`--into-existing`)"
+                "go on with it (`graven … --namespace {}`; in code, `namespace = {namespace:?}`); or, if they are to be \
+                 applied once more, say so with `--into-existing` (in code, `Migrator::into_existing`)",
+                in_shell(namespace)
             )),
             Self::NotIncomplete { .. } => Some("`graven status` lists the incomplete ones".to_owned()),
             Self::Namespace { .. } => Some("choose another namespace".to_owned()),
@@ -114,5 +118,26 @@ impl Error {
 
 /// What to do where the tables may be those that the migrations would make.
 fn stamp() -> String {
-    "if the migrations have made these tables by other means, record that with `Migrator::stamp`; ".to_owned()
+    "if the migrations have made these tables by other means, record that with `graven stamp` (in code, `Migrator::stamp`); "
+        .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::error::Error;
+
+    #[test]
+    fn what_is_to_be_typed_is_quoted_for_a_shell_and_for_code() {
+        let found = "\"App\".graven_history".to_owned();
+        let elsewhere = Error::HistoryElsewhere { found, history: "public.graven_history".to_owned() };
+        assert_eq!(
+            elsewhere.hint().expect("a hint"),
+            "say which one is meant: `--history '\"App\".graven_history'` goes on with that one, \
+             `--history public.graven_history` begins a new one (in code, `history = \"\\\"App\\\".graven_history\"` or \
+             `history = \"public.graven_history\"`)"
+        );
+        let under = Error::AppliedUnder { namespace: "it's".to_owned(), history: "public.graven_history".to_owned() };
+        let hint = under.hint().expect("a hint");
+        assert!(hint.contains(r#"`graven … --namespace 'it'\''s'`; in code, `namespace = "it's"`"#), "{hint}");
+    }
 }

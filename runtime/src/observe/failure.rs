@@ -6,6 +6,9 @@ use crate::server_error::ServerError;
 /// A connection that ended before the server could say what became of what was under way.
 pub(super) const LOST: &str = "connection-lost";
 
+/// A COPY to the client or from it, after which the server goes on unheard.
+pub(super) const COPY: &str = "copy";
+
 /// The SQLSTATE where the server has said so, else a word.
 pub(super) fn kind(error: &Error) -> &str {
     if let Some(server) = server(error) {
@@ -17,6 +20,7 @@ pub(super) fn kind(error: &Error) -> &str {
         Error::NotApplied { .. } => "not-applied",
         Error::MigrationFailed(failed) => match failed.cause {
             Cause::TakenOver => "taken-over",
+            Cause::Copy => COPY,
             _ => LOST,
         },
         Error::ConnectionLost { .. } => LOST,

@@ -2,12 +2,18 @@
 
 use std::time::Duration;
 
+use graven_source::{Kind, Version};
+
 use ::metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
 use super::failure;
+use super::tally::Tally;
 use crate::error::Error;
 use crate::event::Event;
+use crate::failed::Left;
 use crate::health::Health;
+use crate::history::Record;
+use crate::migrations::Migrations;
 use crate::status::State;
 
 const VERB: &str = "graven_verb_duration_seconds";
@@ -26,8 +32,12 @@ pub(super) struct Counts {
     namespace: String,
     /// Whether it waits for the lock, or has waited and that was not counted yet.
     waiting: bool,
-    /// How many are applied and pending, where the verb has told.
-    seen: Option<(usize, usize)>,
+    /// How many are in which state, once the history was looked at.
+    tally: Option<Tally>,
+    /// The baseline that is being applied.
+    baseline: Option<Version>,
+    /// What is being reverted.
+    reverting: Option<Version>,
 }
 
 impl Counts {
@@ -36,40 +46,85 @@ impl Counts {
         Self { namespace: namespace.to_owned(), ..Self::default() }
     }
 
+    /// The history was looked at.
+    pub(super) fn saw(&mut self, set: &Migrations, records: &[Record]) {
+        self.begin(Tally::of(set, records));
+    }
+
+    /// The history has just what the set has.
+    pub(super) fn saw_all_applied(&mut self, set: &Migrations) {
+        self.begin(Tally::all_applied(set));
+    }
+
+    fn begin(&mut self, tally: Tally) {
+        tally.counts().into_iter().for_each(|(state, count)| self.gauge(state, count));
+        (self.tally, self.baseline, self.reverting) = (Some(tally), None, None);
+    }
+
     pub(super) fn count(&mut self, event: &Event<'_>) {
         match event {
-            Event::Looked { applied, pending, .. } => {
-                // Where anything else were the matter, there would be an error in its place.
-                for state in State::ALL {
-                    self.gauge(state, 0);
-                }
-                self.seen(*applied, *pending);
-            }
-            Event::Future { versions } => self.gauge(State::Future, versions.len()),
             Event::LockWaiting { .. } => self.waiting = true,
-            Event::LockAcquired { waited } => self.waited(*waited),
-            Event::AppliedElsewhere { waited } => {
-                self.waited(*waited);
-                if let Some((applied, pending)) = self.seen {
-                    self.seen(applied + pending, 0);
-                }
-            }
+            Event::LockAcquired { waited } | Event::AppliedElsewhere { waited } => self.waited(*waited),
             Event::Retrying { .. } | Event::RetryingRepeatable { .. } => {
                 counter!(RETRIES, "namespace" => self.namespace.clone()).increment(1)
             }
-            Event::Applied { duration, .. } | Event::AppliedRepeatable { duration, .. } => {
-                counter!(APPLIED, "namespace" => self.namespace.clone()).increment(1);
-                self.migration("apply", *duration);
-                if let Some((applied, pending)) = self.seen {
-                    self.seen(applied + 1, pending.saturating_sub(1));
+            Event::Baseline { version, .. } => self.baseline = Some(*version),
+            Event::Statement { version, .. } if self.reverting != Some(*version) => {
+                self.change(|tally| tally.begun(*version));
+            }
+            Event::Applied { version, duration, .. } => {
+                self.one_applied(*duration);
+                match self.baseline {
+                    Some(baseline) if baseline == *version => self.change(|tally| tally.covered(baseline)),
+                    _ => self.applied(*version),
                 }
             }
-            Event::Reverted { duration, .. } => {
+            Event::AppliedRepeatable { name, duration } => {
+                self.one_applied(*duration);
+                self.change(|tally| tally.applied_repeatable(name));
+            }
+            Event::Stamped { version, .. } => self.applied(*version),
+            Event::Reverting { version, .. } => self.reverting = Some(*version),
+            Event::Reverted { version, duration, .. } => {
+                self.reverting = None;
                 counter!(REVERTED, "namespace" => self.namespace.clone()).increment(1);
                 self.migration("revert", *duration);
+                self.change(|tally| tally.forgotten(*version));
             }
             _ => {}
         }
+    }
+
+    /// The history says that a migration is applied as the set has it: it was run, or that was somebody's word.
+    pub(super) fn applied(&mut self, version: Version) {
+        self.change(|tally| tally.applied(version));
+    }
+
+    /// A verb ends with an error. A migration that had begun and of which nothing is left is as if it had not.
+    pub(super) fn failed(&mut self, error: &Error) {
+        if let Error::MigrationFailed(failed) = error
+            && let (Some(version), Kind::Versioned, Left::Nothing) = (failed.version, failed.kind, failed.left)
+            && self.tally.as_ref().is_some_and(|tally| tally.is_begun(version))
+        {
+            self.change(|tally| tally.forgotten(version));
+        }
+    }
+
+    fn change(&mut self, change: impl FnOnce(&mut Tally)) {
+        let Some(mut tally) = self.tally.take() else { return };
+        let before = tally.counts();
+        change(&mut tally);
+        for (now, before) in tally.counts().into_iter().zip(before) {
+            if now != before {
+                self.gauge(now.0, now.1);
+            }
+        }
+        self.tally = Some(tally);
+    }
+
+    fn one_applied(&self, duration: Duration) {
+        counter!(APPLIED, "namespace" => self.namespace.clone()).increment(1);
+        self.migration("apply", duration);
     }
 
     fn waited(&mut self, waited: Duration) {
@@ -81,12 +136,6 @@ impl Counts {
     fn migration(&self, direction: &'static str, duration: Duration) {
         let namespace = self.namespace.clone();
         histogram!(MIGRATION, "direction" => direction, "namespace" => namespace).record(duration.as_secs_f64());
-    }
-
-    fn seen(&mut self, applied: usize, pending: usize) {
-        self.seen = Some((applied, pending));
-        self.gauge(State::Applied, applied);
-        self.gauge(State::Pending, pending);
     }
 
     fn gauge(&self, state: State, count: usize) {
@@ -103,14 +152,8 @@ pub(super) fn ended(verb: &'static str, namespace: &str, duration: Duration, err
     let labels =
         [("verb", verb.to_owned()), ("error", failure::kind(error).to_owned()), ("namespace", namespace.to_owned())];
     counter!(FAILURES, &labels).increment(1);
-    match error {
-        Error::LockTimeout { waited, .. } => waited_for_lock(namespace, *waited),
-        Error::Conflicts { conflicts, .. } => {
-            for state in [State::Modified, State::Orphaned, State::OutOfOrder, State::Incomplete] {
-                set(namespace, state, conflicts.iter().filter(|conflict| conflict.state() == state).count());
-            }
-        }
-        _ => {}
+    if let Error::LockTimeout { waited, .. } = error {
+        waited_for_lock(namespace, *waited);
     }
 }
 
@@ -148,6 +191,6 @@ fn describe() {
     describe_counter!(REVERTED, Unit::Count, "Migrations that this process has reverted.");
     describe_counter!(RETRIES, Unit::Count, "Tries after a lock timeout, a deadlock or a serialization failure.");
     describe_histogram!(LOCK_WAIT, Unit::Seconds, "Waits for another instance's lock.");
-    describe_gauge!(MIGRATIONS, Unit::Count, "Migrations by state, as last seen.");
+    describe_gauge!(MIGRATIONS, Unit::Count, "Migrations by state, repeatables included, as last seen or left.");
     describe_gauge!(READY, "1 where a service may take traffic on this database, else 0.");
 }

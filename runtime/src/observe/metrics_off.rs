@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
+use graven_source::Version;
+
 use crate::error::Error;
 use crate::event::Event;
 use crate::health::Health;
+use crate::history::Record;
+use crate::migrations::Migrations;
 
 /// What one verb counts: nothing.
 #[derive(Debug, Default)]
@@ -15,7 +19,15 @@ impl Counts {
         Self
     }
 
+    pub(super) fn saw(&mut self, _set: &Migrations, _records: &[Record]) {}
+
+    pub(super) fn saw_all_applied(&mut self, _set: &Migrations) {}
+
     pub(super) fn count(&mut self, _event: &Event<'_>) {}
+
+    pub(super) fn applied(&mut self, _version: Version) {}
+
+    pub(super) fn failed(&mut self, _error: &Error) {}
 }
 
 pub(super) fn ended(_verb: &'static str, _namespace: &str, _duration: Duration, _error: Option<&Error>) {}

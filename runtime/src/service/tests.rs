@@ -170,6 +170,36 @@ async fn whoever_waits_takes_over_from_one_that_is_dropped() {
 }
 
 #[tokio::test]
+async fn who_had_hardly_asked_before_it_was_too_late_keeps_no_answer_for_others() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counting = Arc::clone(&asked);
+    let service = HealthService::new(move || {
+        let number = counting.fetch_add(1, Ordering::Relaxed);
+        async move {
+            // The first two are not answered.
+            tokio::time::sleep(Duration::from_secs(if number < 2 { 3600 } else { 0 })).await;
+            Ok::<_, Infallible>(health(HealthState::Healthy))
+        }
+    });
+    let service = service.timeout(Duration::from_secs(3)).fresh_for(Duration::from_secs(60));
+    let ask_anew = || {
+        let service = service.clone();
+        tokio::spawn(async move { get(&service).await })
+    };
+    let first = ask_anew();
+    while asked.load(Ordering::Relaxed) == 0 {
+        tokio::task::yield_now().await;
+    }
+    let second = ask_anew();
+    // The second has waited for its turn for most of its time when the first goes away.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    first.abort();
+    assert_eq!(second.await.unwrap().status(), 503);
+    assert_eq!(get(&service).await.status(), 200, "the answer of the second was kept");
+    assert_eq!(asked.load(Ordering::Relaxed), 3);
+}
+
+#[tokio::test]
 async fn no_duration_is_too_long() {
     let (service, _) = told(HealthState::Healthy, Duration::ZERO);
     let service = service.timeout(Duration::MAX).fresh_for(Duration::MAX);

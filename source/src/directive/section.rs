@@ -58,6 +58,15 @@ pub fn opposite_section(text: &str, kind: Kind) -> Option<Section> {
     None
 }
 
+/// Whether any of these comments means something to another tool. They are given by the offsets at which they begin.
+pub(crate) fn divides(text: &str, comments: &[usize]) -> bool {
+    comments.iter().any(|start| {
+        let rest = text.get(*start..).unwrap_or_default();
+        let end = rest.find('\n').unwrap_or(rest.len());
+        rest.get(..end).and_then(marker).is_some()
+    })
+}
+
 fn lines(text: &str) -> impl Iterator<Item = &str> {
     text.split('\n').filter(|line| line.starts_with("--"))
 }

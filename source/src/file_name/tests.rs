@@ -1,4 +1,4 @@
-use super::{FileName, Kind, Refusal, Suggestion, parse};
+use super::{FileName, Kind, Refusal, Suggestion, parse, parse_any, parse_ordinary};
 
 #[test]
 fn a_migration_is_told_by_its_name() {
@@ -21,6 +21,38 @@ fn a_migration_is_told_by_its_name() {
         let FileName::Migration(found) = parse(file) else { panic!("{file}: {:?}", parse(file)) };
         assert_eq!((found.kind, found.spelling(), found.name()), (kind, spelling, name), "{file}");
         assert_eq!(found.version.map(|version| version.value()), spelling.parse().ok(), "{file}");
+    }
+}
+
+#[test]
+fn an_ordinary_name_is_told_in_the_same_way_as_any_other() {
+    for file in [
+        "0001_create_users.sql",
+        "0_zero.sql",
+        "1_a.sql",
+        "1__.sql",
+        "1_V2.sql",
+        "1_SQL.sql",
+        "1_README.sql",
+        "000000000000000001_a.sql",
+        "999999999999999999_a.sql",
+    ] {
+        assert_eq!(parse_ordinary(file), Some(parse_any(file)), "{file}");
+    }
+    for file in [
+        "_a.sql",
+        "1.sql",
+        "1_.sql",
+        "1a.sql",
+        "1_a.SQL",
+        "1_a.up.sql",
+        "1_a b.sql",
+        "1_é.sql",
+        "9999999999999999999_a.sql",
+        ".sql",
+        "1_a",
+    ] {
+        assert_eq!(parse_ordinary(file), None, "{file}");
     }
 }
 

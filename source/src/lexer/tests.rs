@@ -254,29 +254,58 @@ proptest! {
     }
 
     #[test]
-    fn what_skips_plain_tokens_finds_all_others(text in nasty()) {
-        let decides = |token: &Token| {
-            !matches!(
-                token.kind,
-                Whitespace | Identifier | Number | Operator | OpenBracket | CloseBracket | Comma | Dot | Colon
-            )
+    fn what_is_skipped_is_what_the_tokens_say(text in nasty(), escape in any::<bool>(), open in 0_usize..3) {
+        let strings = if escape { StringSyntax::Escape } else { StringSyntax::Standard };
+        let lexer = || {
+            let mut lexer = Lexer::new(&text);
+            lexer.read_strings_as(strings);
+            lexer
         };
-        let wanted: Vec<_> = Lexer::new(&text).filter(|token| token.as_ref().map_or(true, decides)).collect();
-        let mut lexer = Lexer::new(&text);
-        let mut found = Vec::new();
-        loop {
-            let from = lexer.at;
-            let end = lexer.skip_plain();
-            let skipped = text.get(from..lexer.at).unwrap();
-            // PostgreSQL's white space, which Rust's is not.
-            let trimmed = skipped.trim_end_matches([' ', '\t', '\n', '\r', '\u{b}', '\u{c}']);
-            prop_assert_eq!(end, (!trimmed.is_empty()).then_some(from + trimmed.len()));
-            let Some(token) = lexer.next() else { break };
-            found.push(token);
+        let begins_a_line = |token: &Token| token.start == 0 || text.as_bytes().get(token.start - 1) == Some(&b'\n');
+
+        let (mut at, mut comments, mut wanted) = (0, Vec::new(), Ok(()));
+        for token in lexer() {
+            match token {
+                Ok(token) if token.is_blank() => {
+                    at = token.end;
+                    comments.extend(Some(token.start).filter(|_| token.kind == LineComment && begins_a_line(&token)));
+                }
+                Err(error) if error.kind == LexErrorKind::UnterminatedComment => {
+                    wanted = Err(error);
+                    at = text.len();
+                }
+                _ => break,
+            }
         }
-        prop_assert!(found.iter().all(|token| wanted.contains(token) || token.as_ref().is_ok_and(|it| !decides(it))));
-        found.retain(|token| token.as_ref().map_or(true, decides));
-        prop_assert_eq!(found, wanted);
+        let (mut skipping, mut noted) = (lexer(), Vec::new());
+        prop_assert_eq!(skipping.skip_blanks(&mut noted), wanted);
+        prop_assert_eq!((skipping.at, noted), (at, comments));
+
+        let (mut at, mut depth, mut comments, mut wanted) = (0, open, Vec::new(), Ok(None));
+        for token in lexer() {
+            match token {
+                Ok(token) => {
+                    match token.kind {
+                        OpenParen => depth += 1,
+                        CloseParen => depth = depth.saturating_sub(1),
+                        Semicolon if depth == 0 => break,
+                        LineComment if begins_a_line(&token) => comments.push(token.start),
+                        _ => {}
+                    }
+                    at = token.end;
+                    if !token.is_blank() {
+                        wanted = Ok(Some(at));
+                    }
+                }
+                Err(error) => {
+                    wanted = Err(error);
+                    at = text.len();
+                }
+            }
+        }
+        let (mut skipping, mut noted, mut parentheses) = (lexer(), Vec::new(), open);
+        prop_assert_eq!(skipping.skip_to_semicolon(&mut parentheses, &mut noted), wanted);
+        prop_assert_eq!((skipping.at, noted, parentheses), (at, comments, depth));
     }
 
     #[test]

@@ -74,7 +74,8 @@ pub static SEALED_EDITED: Rule = Rule {
     why: "A migration is applied once. A database that has it already will not get the change, and a new one will: from \
           then on the two differ.",
     remedy: "Undo the edit and put the change into a new migration. An edit that changes nothing in the database, such \
-             as one to a comment, is accepted with `graven seal --accept-edit VERSION`.",
+             as one to a comment, is accepted with `graven seal --accept-edit VERSION`; that of a baseline with \
+             `--accept-edit VERSION.baseline`.",
     good: GOOD,
     bad: Example::new(&[("0001_create_users.sql", USERS_EDITED), ("seal.lock", USERS_SEALED)]),
 };

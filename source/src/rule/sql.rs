@@ -61,6 +61,17 @@ pub static COPY_FROM_STDIN: Rule = Rule {
     bad: Example::new(&[("0001_users.sql", b"copy users from stdin;\n1\tAda\n\\.\n"), ("seal.lock", b"")]),
 };
 
+/// COPY … TO STDOUT.
+pub static COPY_TO_STDOUT: Rule = Rule {
+    id: "copy-to-stdout",
+    finds: "a file holds `COPY … TO STDOUT`",
+    why: "The server would send the rows in a way of their own to whoever migrates. Nobody reads them there: a driver that \
+          does not expect them gives the migration up, and what became of it is not known.",
+    remedy: "Delete it. psql is for taking rows out of a database; `COPY … TO '/path'` writes a file on the server.",
+    good: GOOD,
+    bad: Example::new(&[("0001_users.sql", b"copy users to stdout;\n"), ("seal.lock", b"")]),
+};
+
 /// Another tool's section that takes the file back.
 pub static REVERSE_IN_FILE: Rule = Rule {
     id: "reverse-in-file",
@@ -91,8 +102,9 @@ pub static DIRECTIVE: Rule = Rule {
     why: "A directive that is passed over in silence leaves a migration without the timeout, or inside the transaction, \
           that its author decided on.",
     remedy: "Directives are comment lines before the first statement, `-- graven: key = value`. The keys are \
-             `transaction` (`on`, `off`), `lock_timeout` and `statement_timeout` (`5s`, `200ms`, `0` for none) and \
-             `retries` (0 to 100).",
+             `transaction` (`on`, `off`), `lock_timeout` and `statement_timeout` (`5s`, `200ms`, `0` for none), \
+             `retries` (0 to 100) and `allow` (lints of `graven check`, such as `ban-drop-column`, with commas between \
+             them).",
     good: Example::new(&[
         ("0001_create_users.sql", b"create table users (id bigint primary key);\n"),
         (

@@ -9,13 +9,12 @@ mod side;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use sha2::Digest;
-
 use self::side::{Part, Where};
 use super::parse::{marker, numbered, parse_line};
 use super::{Seal, SealLine, SealState};
 use crate::checksum::Checksum;
 use crate::file_name::Kind;
+use crate::sha256::Sha256;
 use crate::version::Version;
 
 /// A seal file that was mended.
@@ -174,12 +173,12 @@ const NEAR_THE_END: usize = 64;
 /// The lines, standing together, without which a `head` vouches for all the others. Only those outside of a conflict
 /// are left out.
 fn vouched_but(lines: &[Part], head: Checksum) -> Option<Range<usize>> {
-    let digest = |from: &sha2::Sha256, lines: &[Part]| {
+    let digest = |from: &Sha256, lines: &[Part]| {
         let mut digest = from.clone();
         lines.iter().for_each(|line| add(&mut digest, &line.text));
-        Checksum::from_bytes(digest.finalize().into())
+        Checksum::from_bytes(digest.finish())
     };
-    let mut before = sha2::Sha256::new();
+    let mut before = Sha256::new();
     if digest(&before, lines) == head {
         return Some(0..0);
     }
@@ -199,7 +198,7 @@ fn vouched_but(lines: &[Part], head: Checksum) -> Option<Range<usize>> {
     None
 }
 
-fn add(digest: &mut sha2::Sha256, line: &str) {
-    digest.update(line);
-    digest.update("\n");
+fn add(digest: &mut Sha256, line: &str) {
+    digest.update(line.as_bytes());
+    digest.update(b"\n");
 }

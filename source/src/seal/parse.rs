@@ -8,16 +8,15 @@ use crate::file_name::Kind;
 use crate::version::Version;
 
 pub(super) fn parse(text: &str) -> Result<Seal, Vec<SealDamage>> {
-    let markers: Vec<SealDamage> = numbered(text)
-        .filter(|(_, text)| marker(text).is_some())
-        .map(|(line, _)| SealDamage { line, reason: DamageReason::ConflictMarker })
-        .collect();
+    let lines: Vec<(usize, &str)> = numbered(text).collect();
     // Between the sides of a conflict nothing else is as it should be either, and saying so would not help.
-    if let Some(first) = markers.into_iter().next() {
-        return Err(vec![first]);
+    if let Some((line, _)) = lines.iter().find(|(_, text)| marker(text).is_some()) {
+        return Err(vec![SealDamage { line: *line, reason: DamageReason::ConflictMarker }]);
     }
     let mut reader = Reader::default();
-    numbered(text).for_each(|(line, text)| reader.read(line, text));
+    for (line, text) in lines {
+        reader.read(line, text);
+    }
     reader.finish()
 }
 
@@ -29,6 +28,10 @@ pub(super) fn numbered(text: &str) -> impl Iterator<Item = (usize, &str)> {
 
 /// The sign of which a line is a conflict marker. Git writes seven of it, and a space or nothing after them.
 pub(super) fn marker(line: &str) -> Option<char> {
+    // Hardly a line begins so.
+    if !matches!(line.as_bytes().first(), Some(b'<' | b'|' | b'=' | b'>')) {
+        return None;
+    }
     ["<<<<<<<", "|||||||", "=======", ">>>>>>>"]
         .into_iter()
         .find(|marker| line.strip_prefix(marker).is_some_and(|rest| rest.is_empty() || rest.starts_with(' ')))
@@ -42,6 +45,7 @@ pub(super) struct Reader<'a> {
     /// What `head` vouches for.
     below: Vec<&'a str>,
     first: Option<usize>,
+    /// Which lines there have been: none of them, as long as they ascend.
     seen: HashMap<(Version, Kind), usize>,
     damage: Vec<SealDamage>,
 }
@@ -72,6 +76,14 @@ impl<'a> Reader<'a> {
     }
 
     fn add(&mut self, line: SealLine) {
+        let last = self.seal.lines.last().map(SealLine::key);
+        if self.seen.is_empty() {
+            if last.is_none_or(|last| last < line.key()) {
+                self.seal.lines.push(line);
+                return;
+            }
+            self.seen = self.seal.lines.iter().map(|line| (line.key(), line.line)).collect();
+        }
         if let Some(first) = self.seen.insert(line.key(), line.line) {
             self.damage.push(SealDamage { line: line.line, reason: DamageReason::SaidTwice { first } });
         } else if let Some(last) = self.seal.lines.last().filter(|last| last.key() > line.key()) {
@@ -111,7 +123,7 @@ pub(super) fn parse_line(number: usize, text: &str) -> Result<SealLine, LineFaul
     let (spelling, rest) = text.split_once(' ').unwrap_or((text, ""));
     let version = spelling.parse().map_err(LineFault::Version)?;
     // No name holds `sha256:`, so that the first one ends it.
-    let (name, state) = match rest.split_once(" sha256:") {
+    let (name, state) = match one_checksum(rest).or_else(|| rest.split_once(" sha256:")) {
         Some((name, digests)) => (name, parse_checksums(digests)?),
         None => match rest.strip_suffix(" unsealed") {
             Some(name) => (name, SealState::Unsealed),
@@ -128,9 +140,19 @@ pub(super) fn parse_line(number: usize, text: &str) -> Result<SealLine, LineFaul
     Ok(SealLine { version, spelling: spelling.to_owned(), name: name.to_owned(), kind, state, line: number })
 }
 
+/// The name, and the digits of the checksum behind it, where the line ends with its first one, as nearly all do. To look at
+/// the one place where that begins is much faster, without optimisation, than to look for it.
+fn one_checksum(rest: &str) -> Option<(&str, &str)> {
+    let (rest, digits) = rest.split_at_checked(rest.len().checked_sub(64)?)?;
+    let name = rest.strip_suffix(" sha256:")?;
+    (!name.contains(':')).then_some((name, digits))
+}
+
 /// What follows the first `sha256:` of a line: digits, and perhaps ` was ` and older checksums.
 fn parse_checksums(text: &str) -> Result<SealState, LineFault> {
-    let (digits, was) = match text.split_once(" was ") {
+    // The digits of one checksum leave no room for older ones.
+    let older = if text.len() > 64 { text.split_once(" was ") } else { None };
+    let (digits, was) = match older {
         Some((digits, was)) => (digits, Some(was)),
         None => (text, None),
     };

@@ -10,11 +10,11 @@ use super::place::{Place, quote};
 use super::{Control, sql};
 use crate::checksum::{Checksum, normalise};
 use crate::directive::Directives;
-use crate::file_name::SEAL_FILE;
+use crate::file_name::{Kind, SEAL_FILE};
 use crate::problem::Problem;
 use crate::read;
 use crate::rule;
-use crate::seal::{DamageReason, Disagreement, MendError, Mended, Seal, SealDamage, SealLine};
+use crate::seal::{self, DamageReason, Disagreement, MendError, Mended, Seal, SealDamage, SealLine};
 
 /// What a file holds.
 pub(super) struct Content {
@@ -70,7 +70,8 @@ fn load(place: &Place, named: &Named, problems: &mut Vec<Problem>) -> Option<Con
 
 /// A seal file as it was found.
 pub(super) enum SealText {
-    Sound(Seal),
+    /// With what its `head` says.
+    Sound(Seal, Option<Checksum>),
     /// Damaged, and what it comes to if it is mended: to go by in what is suggested, and in nothing else.
     Mendable(Seal),
     /// Damaged so that nobody can tell which versions are taken.
@@ -81,7 +82,7 @@ pub(super) enum SealText {
 pub(super) fn load_seal(place: &Place, problems: &mut Vec<Problem>) -> SealText {
     let Some(Text { text, .. }) = load_text(place, SEAL_FILE, problems) else { return SealText::Damaged };
     match Seal::parse(&text) {
-        Ok(seal) => SealText::Sound(seal),
+        Ok(seal) => SealText::Sound(seal, seal::digest_in(&text)),
         Err(damage) => {
             let mended = Seal::mend(&text);
             problems.extend(damage.iter().take(sql::ENOUGH).map(|damage| damaged(place, &text, damage, &mended)));
@@ -201,7 +202,8 @@ fn merged(path: &str, mended: &Result<Mended, MendError>, problem: Problem) -> P
             let (note, then, command) = if first.name == second.name {
                 let note = format!("both sides sealed migration {}, with different texts", first.version);
                 let then = "settle on one text of the migration, and accept it where it differs";
-                (note, then, format!("graven seal --accept-edit {}", first.version))
+                let suffix = if first.kind == Kind::Baseline { Kind::Baseline.suffix() } else { "" };
+                (note, then, format!("graven seal --accept-edit {}{suffix}", first.version))
             } else {
                 let note = format!("both sides sealed a version {}, and databases know only one", first.version);
                 let then = "and let the other migration have the next free version";

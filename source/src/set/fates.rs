@@ -109,6 +109,10 @@ impl<'a> Fates<'a> {
                 },
             },
         };
+        // As it is nearly always.
+        if keeper.is_some() && group.len() == 1 {
+            return;
+        }
         let mut by_name: HashMap<&str, &'a Named> =
             keeper.map(|keeper| (keeper.name.as_str(), keeper)).into_iter().collect();
         for named in group.iter().copied().filter(|named| keeper.is_none_or(|keeper| keeper.file != named.file)) {
@@ -125,14 +129,17 @@ impl<'a> Fates<'a> {
 
 /// The sealed migrations that are not there under their version and name, each with what holds its text instead.
 fn astray<'a>(found: &[Found<'a>], seal: &'a Seal) -> Vec<Astray<'a>> {
-    let of_version = |version: Version| {
-        let start = found.partition_point(|found| found.version < version);
-        let end = found.partition_point(|found| found.version <= version);
-        found.get(start..end).unwrap_or_default()
-    };
-    let is_there = |line: &SealLine| {
+    // Both ascend by version, so that neither has to be searched.
+    let mut rest = found;
+    let mut is_there = |line: &SealLine| {
+        while let [first, others @ ..] = rest
+            && first.version < line.version
+        {
+            rest = others;
+        }
+        let of_version = rest.iter().take_while(|found| found.version == line.version);
         // Of one that cannot be read enough is said already.
-        of_version(line.version).iter().any(|found| found.named.name == line.name || found.checksum.is_none())
+        of_version.into_iter().any(|found| found.named.name == line.name || found.checksum.is_none())
     };
     let sealed = seal.lines().filter(|line| line.kind == Kind::Versioned && line.checksum().is_some());
     let mut astray: Vec<Astray<'a>> =

@@ -104,12 +104,8 @@ impl Check<'_> {
             .row("on disk", found.checksum.short())
             .note("databases that already ran it will not get the change")
             .help(undo);
-        match line.kind {
-            Kind::Versioned => {
-                problem.help(format!("accept a harmless edit with `graven seal --accept-edit {}`", line.version))
-            }
-            _ => problem,
-        }
+        let suffix = if line.kind == Kind::Baseline { Kind::Baseline.suffix() } else { "" };
+        problem.help(format!("accept a harmless edit with `graven seal --accept-edit {}{suffix}`", line.version))
     }
 
     fn renamed(&self, line: &SealLine, name: &str, file: &str) -> Problem {

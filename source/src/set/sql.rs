@@ -21,12 +21,16 @@ pub(super) fn check(path: &str, kind: Kind, text: &str, problems: &mut Vec<Probl
     let (directives, refused) = directive::parse(text);
     let transaction = directives.transaction;
     let mut file = File { path, kind, text, found: Vec::new(), left_out: 0 };
-    file.section(kind);
+    let split = statement::split_noting_comments(text);
+    // Nearly no file has such a comment.
+    if !matches!(&split, Ok((_, comments)) if !directive::divides(text, comments)) {
+        file.section(kind);
+    }
     if transaction == Transaction::Off {
         file.needs_transaction();
     }
-    let control = match statement::split(text) {
-        Ok(statements) => {
+    let control = match split {
+        Ok((statements, _)) => {
             refused.iter().for_each(|refused| file.directive(refused));
             file.statements(&statements, transaction);
             file.control(&statements, transaction)
@@ -82,7 +86,8 @@ impl File<'_> {
         let help = match &refused.reason {
             DirectiveReason::UnknownKey { nearest: Some(nearest), .. } => format!("write `{nearest}`"),
             DirectiveReason::UnknownKey { nearest: None, .. } => {
-                "the directives are `transaction`, `lock_timeout`, `statement_timeout` and `retries`".to_owned()
+                "the directives are `transaction`, `lock_timeout`, `statement_timeout`, `retries` and `allow`"
+                    .to_owned()
             }
             DirectiveReason::Malformed => {
                 "write `-- graven: key = value`, such as `-- graven: lock_timeout = 2s`".to_owned()
@@ -90,19 +95,33 @@ impl File<'_> {
             DirectiveReason::NotOnOrOff { .. } => "write `on` or `off`".to_owned(),
             DirectiveReason::NotADuration { .. } => "write it as in `200ms`, `5s` or `1min`; `0` is none".to_owned(),
             DirectiveReason::NotANumberOfRetries { .. } => "write a number from 0 to 100".to_owned(),
+            DirectiveReason::NotARule { .. } => {
+                "write the names of lints with commas between them, such as `ban-drop-column, renaming-table`"
+                    .to_owned()
+            }
+            DirectiveReason::OwnRule { rule } => {
+                format!("delete it, and keep the rule (`graven explain {rule}`): only lints can be allowed")
+            }
             DirectiveReason::SaidTwice { .. } => "delete one of the two".to_owned(),
             DirectiveReason::AfterFirstStatement => "move it above the first statement".to_owned(),
         };
         let problem = self.problem(&rule::DIRECTIVE, refused.reason.to_string());
-        let problem = problem.note("not heeded, it would leave the migration without what its author decided on");
+        let problem = problem.note(match refused.reason {
+            DirectiveReason::OwnRule { .. } => {
+                "a lint is a warning, which a file may allow; a build and a run rely on the rules"
+            }
+            _ => "not heeded, it would leave the migration without what its author decided on",
+        });
         self.found.push((refused.span.clone(), "", problem.help(help)));
     }
 
     /// What is wrong with a statement wherever it stands in the file.
     fn statements(&mut self, statements: &[Statement], transaction: Transaction) {
         for statement in statements {
-            if statement.kind == StatementKind::CopyFromStdin {
-                self.copy_from_stdin(statement);
+            match statement.kind {
+                StatementKind::CopyFromStdin => self.copy_from_stdin(statement),
+                StatementKind::CopyToStdout => self.copy_to_stdout(statement),
+                _ => {}
             }
             if let (Transaction::On, Some(command)) = (transaction, statement.kind.needs_no_transaction()) {
                 self.needs_no_transaction(statement, command, statements.len());
@@ -118,6 +137,17 @@ impl File<'_> {
             .problem(&rule::COPY_FROM_STDIN, "COPY … FROM STDIN cannot be in a migration")
             .note("its rows do not travel inside of SQL: the server would take them for statements")
             .help("write INSERT instead; `pg_dump --rows-per-insert=1000` does");
+        self.found.push((statement.span.clone(), "", problem));
+    }
+
+    fn copy_to_stdout(&mut self, statement: &Statement) {
+        if self.is_enough() {
+            return;
+        }
+        let problem = self
+            .problem(&rule::COPY_TO_STDOUT, "COPY … TO STDOUT cannot be in a migration")
+            .note("its rows would be sent to whoever migrates, and nobody reads them there")
+            .help("delete it; psql is for taking rows out of a database");
         self.found.push((statement.span.clone(), "", problem));
     }
 

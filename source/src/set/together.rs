@@ -138,6 +138,10 @@ impl<'a> Together<'a> {
         reverses: impl Iterator<Item = (Version, &'a Named)> + Clone,
         problems: &mut Vec<Problem>,
     ) {
+        // Most sets have none.
+        if reverses.clone().next().is_none() {
+            return;
+        }
         let mut by_version: HashMap<Version, Vec<&Named>> = HashMap::new();
         let mut by_name: HashMap<&str, &Named> = HashMap::new();
         for (version, named) in versioned {
@@ -211,8 +215,11 @@ impl<'a> Together<'a> {
         baselines: impl Iterator<Item = (Version, &'a Named)>,
         problems: &mut Vec<Problem>,
     ) {
-        let versioned: BTreeMap<Version, &Named> = versioned.collect();
         let baselines: Vec<_> = baselines.collect();
+        if baselines.is_empty() {
+            return;
+        }
+        let versioned: BTreeMap<Version, &Named> = versioned.collect();
         let mut taken: HashSet<Version> = baselines.iter().map(|(version, _)| *version).collect();
         for (version, baseline) in baselines {
             if versioned.contains_key(&version) {

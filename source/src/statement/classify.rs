@@ -36,6 +36,8 @@ pub enum StatementKind {
     },
     /// COPY … FROM STDIN.
     CopyFromStdin,
+    /// COPY … TO STDOUT.
+    CopyToStdout,
     /// CALL, DO: outside of a transaction block it may commit as it goes.
     Procedure,
 }
@@ -256,13 +258,18 @@ fn prepare(mut tokens: Tokens<'_>) -> StatementKind {
 }
 
 /// A query to copy from stands in parentheses, and what it says of FROM and STDIN does not matter. PostgreSQL takes
-/// FROM STDOUT for FROM STDIN.
+/// FROM STDOUT for FROM STDIN, and TO STDIN for TO STDOUT.
 fn copy(mut tokens: Tokens<'_>) -> StatementKind {
     let mut depth = 0_usize;
     while !tokens.at_end() {
-        if depth == 0 && tokens.eat("from") {
-            let from_client = tokens.sees("stdin") || tokens.sees("stdout");
-            return if from_client { StatementKind::CopyFromStdin } else { StatementKind::Ordinary };
+        let is_from = depth == 0 && tokens.eat("from");
+        if is_from || depth == 0 && tokens.eat("to") {
+            let of_client = tokens.sees("stdin") || tokens.sees("stdout");
+            return match is_from {
+                true if of_client => StatementKind::CopyFromStdin,
+                false if of_client => StatementKind::CopyToStdout,
+                _ => StatementKind::Ordinary,
+            };
         }
         match tokens.next().map(|token| token.kind) {
             Some(TokenKind::OpenParen) => depth += 1,

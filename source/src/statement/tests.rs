@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::StatementKind::{self, *};
-use super::{ConcurrentIndex, QualifiedName, at_offset, split};
+use super::{ConcurrentIndex, QualifiedName, Reader, at_offset, split};
 use crate::lexer::{LexErrorKind, Lexer, TokenKind};
 
 fn texts(text: &str) -> Vec<&str> {
@@ -288,7 +288,7 @@ fn copy_from_stdin_is_recognised_and_its_data_is_no_sql() {
         assert_eq!(kind(text), CopyFromStdin, "{text:?}");
     }
     for text in
-        ["copy t to stdout;", "copy t from '/x';", "copy (select a from stdin) to '/x';", "copy t from program 'x'"]
+        ["copy t to '/x';", "copy t from '/x';", "copy (select a from stdin) to '/x';", "copy t from program 'x'"]
     {
         assert_eq!(kind(text), Ordinary, "{text:?}");
     }
@@ -296,6 +296,23 @@ fn copy_from_stdin_is_recognised_and_its_data_is_no_sql() {
     assert_eq!(texts(text), ["copy t (a) from stdin;", "select 1;", "copy t from stdin;", "select 2;"]);
     assert_eq!(texts("copy t from stdin;\nit's\n"), ["copy t from stdin;"]);
     assert_eq!(texts("copy t from stdin;"), ["copy t from stdin;"]);
+}
+
+#[test]
+fn copy_to_stdout_is_recognised_and_what_follows_it_is_sql() {
+    for text in [
+        "copy t to stdout;",
+        "COPY BINARY s.t (a, \"from\") TO /* here */ STDOUT WITH (FORMAT csv)",
+        "copy t to stdin",
+        "copy (select a from stdin) to stdout",
+        "copy (insert into t values (1) returning a) to stdout (format csv)",
+    ] {
+        assert_eq!(kind(text), CopyToStdout, "{text:?}");
+    }
+    for text in ["copy t to program 'stdout'", "copy stdout to 'stdout'", "copy (select 1 as \"to\") to '/x'"] {
+        assert_eq!(kind(text), Ordinary, "{text:?}");
+    }
+    assert_eq!(texts("copy t to stdout; select 1;"), ["copy t to stdout;", "select 1;"]);
 }
 
 #[test]
@@ -411,6 +428,16 @@ fn nasty() -> impl Strategy<Value = String> {
 }
 
 proptest! {
+    #[test]
+    fn what_is_skipped_changes_no_statement(text in prop_oneof![any::<String>(), nasty()]) {
+        let mut reader = Reader::new(&text);
+        let by_token = match reader.find_map(Result::err) {
+            Some(error) => Err(error),
+            None => Ok(reader.statements()),
+        };
+        prop_assert_eq!(split(&text), by_token);
+    }
+
     #[test]
     fn outside_of_statements_is_nothing_but_blanks_and_semicolons(text in prop_oneof![any::<String>(), nasty()]) {
         let Ok(statements) = split(&text) else { return Ok(()) };

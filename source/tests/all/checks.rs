@@ -165,6 +165,10 @@ pub(crate) fn directives(text: &str) {
         let place = position::position(text, problem.span.start);
         assert!(place.line >= 1 && place.column >= 1, "{text:?}");
     }
+    for allowed in directive::allowed(text) {
+        let written = text.get(allowed.span.clone()).map(str::to_lowercase);
+        assert_eq!(written.as_ref(), Some(&allowed.rule), "{allowed:?} in {text:?}");
+    }
 }
 
 /// The seal file: what is read is written so that it is read the same again.

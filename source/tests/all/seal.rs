@@ -143,11 +143,26 @@ fn an_accepted_edit_remembers_every_checksum_that_a_database_may_hold() {
     let (a, b) = (sum("a"), sum("b"));
     let seal = Seal::parse(&with_head(&format!("1 x {a}\n2 y unsealed\n"))).unwrap();
     let lines = |seal: &Seal| seal.lines().map(|line| line.render()).collect::<Vec<_>>();
-    let once = seal.accept_edit(version(1), b).unwrap();
+    let once = seal.accept_edit(version(1), Kind::Versioned, b).unwrap();
     assert_eq!(lines(&once)[0], format!("1 x {b} was {a}"));
-    let back = once.accept_edit(version(1), a).unwrap();
+    let back = once.accept_edit(version(1), Kind::Versioned, a).unwrap();
     assert_eq!(lines(&back)[0], format!("1 x {a} was {b}"));
-    assert_eq!(seal.accept_edit(version(1), a), Some(seal.clone()));
-    assert_eq!(seal.accept_edit(version(2), a), None);
-    assert_eq!(seal.accept_edit(version(9), a), None);
+    assert_eq!(seal.accept_edit(version(1), Kind::Versioned, a), Some(seal.clone()));
+    assert_eq!(seal.accept_edit(version(2), Kind::Versioned, a), None);
+    assert_eq!(seal.accept_edit(version(9), Kind::Versioned, a), None);
+}
+
+#[test]
+fn an_edit_of_a_baseline_is_accepted_apart_from_that_of_its_migration() {
+    let (a, b, edited) = (sum("a"), sum("b"), sum("edited"));
+    let seal = Seal::parse(&with_head(&format!("1 x {a}\n1 all.baseline {b}\n2 y {a}\n"))).unwrap();
+    let lines = |seal: &Seal| seal.lines().map(|line| line.render()).collect::<Vec<_>>();
+    let of_baseline = seal.accept_edit(version(1), Kind::Baseline, edited).unwrap();
+    assert_eq!(
+        lines(&of_baseline),
+        [format!("1 x {a}"), format!("1 all.baseline {edited} was {b}"), format!("2 y {a}")]
+    );
+    let of_migration = seal.accept_edit(version(1), Kind::Versioned, edited).unwrap();
+    assert_eq!(lines(&of_migration)[..2], [format!("1 x {edited} was {a}"), format!("1 all.baseline {b}")]);
+    assert_eq!(seal.accept_edit(version(2), Kind::Baseline, edited), None);
 }

@@ -33,6 +33,12 @@ fn each_problem_is_found_at_its_place() {
         ("select \"a;", &[("unterminated", ":1:8")]),
         ("select 1;\n\\restrict abc\nselect 2;", &[("psql-command", ":2:1")]),
         ("copy t from stdin;\n1\tit's\n\\.\ncommit;", &[("copy-from-stdin", ":1:1"), ("transaction-control", ":4:1")]),
+        (
+            "select 1;\ncopy (select 1) to stdout;\nvacuum;",
+            &[("copy-to-stdout", ":2:1"), ("needs-no-transaction", ":3:1")],
+        ),
+        ("-- graven: transaction = off\ncopy t to stdout;", &[("copy-to-stdout", ":2:1")]),
+        ("copy t to '/tmp/t';\ndo $$ begin execute 'copy t to stdout'; end $$;", &[]),
         ("-- +goose Up\nselect 1;\n-- +goose Down\nselect 2;", &[("reverse-in-file", ":3:1")]),
         ("-- migrate:up\nselect 1;\n-- migrate:down\n", &[]),
         ("select '\n-- migrate:down\n';", &[]),

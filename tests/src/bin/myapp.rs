@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
+use graven::Event;
 use graven::cli::Migrate;
 
 // The last migration is not sealed, so that `--sealed` has something to refuse.
@@ -80,4 +81,12 @@ fn with_settings(migrate: Migrate) -> Migrate {
     migrate
         .database_url(url)
         .with(|migrator| migrator.history("berths_history").lock_timeout(Duration::from_millis(50)))
+        .with(|migrator| migrator.observe(count))
+}
+
+/// What the application does with events, beside what the verbs show of them.
+fn count(event: &Event<'_>) {
+    if let Event::Applied { version, .. } = event {
+        eprintln!("counted {version}");
+    }
 }

@@ -85,7 +85,9 @@ fn a_verb_deeper_in_the_command_line_is_named_with_all_its_words() {
 #[test]
 fn the_application_says_where_the_database_is_and_how_it_is_kept() {
     let app = App::new().with_url_of_the_application();
-    app.done("ops db apply");
+    let applied = app.done("ops db apply");
+    // Its own observer is told beside the display.
+    assert!(applied.stderr.contains("counted 3") && applied.stderr.contains("applied 3 "), "{}", applied.page());
     assert_eq!(app.value("SELECT count(*) FROM berths_history"), "3");
     // What is typed goes before it.
     assert_eq!(app.run("ops db status --database-url postgres://nobody@127.0.0.1:1/none").code, Some(7));

@@ -43,6 +43,10 @@ impl Directory {
         std::fs::write(self.0.path().join("migrations").join(name), text).unwrap();
     }
 
+    pub(crate) fn text(&self, name: &str) -> String {
+        std::fs::read_to_string(self.0.path().join("migrations").join(name)).unwrap()
+    }
+
     /// What `graven seal` does.
     pub(crate) fn seal(&self) {
         let set = self.read().set;
@@ -55,7 +59,10 @@ impl Directory {
         let set = self.read().set;
         let migration = set.by_version(Version::new(version).unwrap()).unwrap();
         let seal: &Seal = set.seal.as_ref().unwrap();
-        self.write("seal.lock", &seal.accept_edit(migration.version, migration.checksum).unwrap().render());
+        self.write(
+            "seal.lock",
+            &seal.accept_edit(migration.version, migration.kind, migration.checksum).unwrap().render(),
+        );
     }
 
     pub(crate) fn load(&self) -> Migrations {

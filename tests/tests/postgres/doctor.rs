@@ -14,6 +14,9 @@ async fn doctor(migrations: Migrations, url: &str) -> Diagnosis {
     for finding in &diagnosis.findings {
         assert_eq!(finding.severity == Severity::Ok, finding.remedy.is_none(), "{finding:?}");
         assert!(!finding.what.ends_with('.') && finding.what.len() > 5, "{finding:?}");
+        // Who sits at a command line is not told of the code alone.
+        let remedy = finding.remedy.as_deref().unwrap_or_default();
+        assert!(!remedy.contains("Migrator::") || remedy.contains("`graven "), "{finding:?}");
     }
     assert_eq!(Some(diagnosis.severity), diagnosis.findings.iter().map(|finding| finding.severity).max());
     diagnosis
@@ -87,7 +90,9 @@ async fn a_schema_of_somebody_elses_is_told_with_whose_it_is() {
     database.execute("CREATE TABLE _sqlx_migrations (version bigint, success boolean)").unwrap();
     let diagnosis = doctor(set(&[A]), database.url()).await;
     let finding = complaint(&diagnosis, "schema");
-    assert!(finding.remedy.as_ref().unwrap().contains("the history of sqlx"), "{finding:?}");
+    let remedy = finding.remedy.as_ref().unwrap();
+    assert!(remedy.contains("the history of sqlx") && remedy.contains("`graven stamp --to VERSION`"), "{finding:?}");
+    assert!(remedy.contains("`graven apply --into-existing` (in code, `Migrator::into_existing`)"), "{finding:?}");
 }
 
 #[tokio::test]

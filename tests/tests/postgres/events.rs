@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use graven::Event;
+use graven::{Error, Event, Target};
 use graven_testkit::Database;
 
 use crate::common::{Ended, Instance, failed, fresh, named, set, until, value};
@@ -24,6 +24,13 @@ fn recorder() -> (Arc<Mutex<Vec<String>>>, impl FnMut(&Event<'_>) + Send + 'stat
                 format!("retrying {version} {attempt} {}", error.sqlstate)
             }
             Event::Applied { version, name, .. } => format!("applied {version} {name}"),
+            Event::ToRevert { database, history, migrations, .. } => {
+                assert!(!database.is_empty());
+                let versions: Vec<String> = migrations.iter().map(|found| found.version.to_string()).collect();
+                format!("to revert {} of {history}", versions.join(", "))
+            }
+            Event::Reverting { version, number, of, .. } => format!("reverting {version} {number}/{of}"),
+            Event::Reverted { version, .. } => format!("reverted {version}"),
             Event::Done { applied, .. } => format!("done {applied}"),
             other => format!("{other:?}"),
         };
@@ -62,6 +69,45 @@ async fn an_observer_hears_of_each_step_in_order() {
             "done 3",
         ]
     );
+}
+
+#[tokio::test]
+async fn every_observer_hears_of_everything() {
+    let (_database, mut client) = fresh().await;
+    let ((first, one), (second, other)) = (recorder(), recorder());
+    set(&FILES[..1]).migrator().observe(one).observe(other).run(&mut client).await.unwrap();
+    assert_eq!(*first.lock().unwrap(), *second.lock().unwrap());
+    assert!(first.lock().unwrap().contains(&"applied 1 a".to_owned()));
+}
+
+#[tokio::test]
+async fn a_revert_says_what_it_takes_back_before_it_touches_any_of_it() {
+    let (_database, mut client) = fresh().await;
+    let files = [("1_a.sql", ""), ("1_a.down.sql", ""), ("2_b.sql", ""), ("2_b.down.sql", ""), ("3_c.sql", "")];
+    let without = set(&files);
+    let migrations = set(&[&files[..], &[("3_c.down.sql", "")]].concat());
+    migrations.run(&mut client).await.unwrap();
+    let (events, observer) = recorder();
+    migrations.migrator().observe(observer).revert(&mut client, Target::To(1)).await.unwrap();
+    assert_eq!(
+        *events.lock().unwrap(),
+        [
+            "lock",
+            "to revert 3, 2 of public.graven_history",
+            "reverting 3 1/2",
+            "reverted 3",
+            "reverting 2 2/2",
+            "reverted 2",
+        ]
+    );
+    // What is refused, or comes to nothing, is not announced.
+    let (events, observer) = recorder();
+    migrations.migrator().observe(observer).revert(&mut client, Target::To(1)).await.unwrap();
+    assert!(events.lock().unwrap().is_empty(), "{events:?}");
+    migrations.run(&mut client).await.unwrap();
+    let (events, observer) = recorder();
+    let error = without.migrator().observe(observer).revert(&mut client, Target::All).await.unwrap_err();
+    assert!(matches!(error, Error::NotRevertible { .. }) && events.lock().unwrap().is_empty(), "{error:?}, {events:?}");
 }
 
 #[tokio::test]

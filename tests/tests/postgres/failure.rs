@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use graven::{Cause, Error, Event, Outcome};
+use graven::__private as private;
+use graven::{Cause, Error, Event, Migrations, Outcome, Resolution, Sealing};
 use std::sync::{Arc, Mutex};
 
 use crate::common::{Directory, exists, failed, fresh, history, lines, set, until, value, versions};
@@ -312,4 +313,77 @@ async fn a_connection_that_is_ended_in_the_middle_leaves_nothing_and_a_rerun_goe
     let mut client = database.connect().await.unwrap();
     let report = directory.load().run(&mut client).await.unwrap();
     assert_eq!((report.outcome, versions(&report)), (Outcome::Applied, vec![2]));
+}
+
+/// A set that neither the macro nor the command line would make.
+fn past_the_rules(texts: &[&'static str]) -> Migrations {
+    let migrations = (1..).zip(texts).map(|(version, text)| {
+        let file = format!("{version}_m.sql");
+        private::migration(version, file, (2, 3), Sealing::Unsealed, *text, &[7; 32], &private::DEFAULT)
+    });
+    private::migrations(migrations.collect::<Vec<_>>().leak(), "migrations", None, None, "")
+}
+
+#[tokio::test]
+async fn a_copy_that_came_past_the_rules_is_named_with_its_place() {
+    let texts = ["CREATE TABLE a (v int)", "INSERT INTO a VALUES (1);\n  COPY a TO STDOUT;", "CREATE TABLE b ()"];
+    let (database, mut client) = fresh().await;
+    let migrations = past_the_rules(&texts);
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(Arc::new(log.reopen().unwrap())).finish();
+    let logged = tracing::subscriber::set_default(subscriber);
+    let failed = failed(migrations.run(&mut client).await);
+    drop(logged);
+    assert!(matches!(failed.cause, Cause::Copy), "{failed:?}");
+    // The message had given the lock back before its end was known: no migration has.
+    let log = std::fs::read_to_string(log.path()).unwrap();
+    assert!(log.contains("name=\"m\"") && !log.contains("given up the locks"), "{log}");
+    assert_eq!((failed.version.map(|it| it.value()), failed.line, failed.column), (Some(2), Some(2), Some(3)));
+    let page = Error::MigrationFailed(failed).explain();
+    assert!(page.contains(": a COPY sends its rows to the client or waits for rows from it"), "{page}");
+    assert!(page.contains("hint: take COPY … TO STDOUT and COPY … FROM STDIN out of the file"), "{page}");
+    assert!(!page.contains("connection was lost"), "{page}");
+    // The server had the whole message. The connection serves on, and nothing holds the lock.
+    assert_eq!(migrations.run(&mut client).await.unwrap().outcome, Outcome::UpToDate);
+    assert_eq!(value(&database, "SELECT count(*) FROM a"), "1");
+}
+
+#[tokio::test]
+async fn a_copy_that_waits_for_rows_holds_nobody_up() {
+    let (database, mut client) = fresh().await;
+    let migrations = past_the_rules(&["CREATE TABLE a (v int)", "COPY a FROM STDIN;"]);
+    let failed = failed(migrations.run(&mut client).await);
+    assert!(matches!(failed.cause, Cause::Copy), "{failed:?}");
+    // The first connection stays open.
+    let mut other = database.connect().await.unwrap();
+    let migrations = past_the_rules(&["CREATE TABLE a (v int)", "CREATE TABLE b ()"]);
+    let mut migrator = migrations.migrator().lock_timeout(Duration::from_secs(20));
+    assert_eq!(migrator.run(&mut other).await.unwrap().outcome, Outcome::Applied);
+    assert_eq!(history(&database), ["1 m applied", "2 m applied"]);
+    drop(client);
+}
+
+#[tokio::test]
+async fn a_copy_outside_of_a_transaction_is_resolved_as_the_hint_says() {
+    let sql = "CREATE TABLE a (v int);\nCOPY a TO STDOUT;\nCREATE TABLE b ();";
+    let unit = |statement: &str| {
+        let start = sql.find(statement).unwrap();
+        private::unit(start as u32, (start + statement.len()) as u32, private::Effect::Ordinary)
+    };
+    let units: &'static [_] =
+        vec![unit("CREATE TABLE a (v int);"), unit("COPY a TO STDOUT;"), unit("CREATE TABLE b ();")].leak();
+    let details: &'static _ =
+        Box::leak(Box::new(private::details(private::Transaction::Off, None, None, None, &[], &[], units)));
+    let migration = private::migration(1, "1_m.sql", (2, 3), Sealing::Unsealed, sql, &[7; 32], details);
+    let migrations = private::migrations(vec![migration].leak(), "migrations", None, None, "");
+    let (database, mut client) = fresh().await;
+    let failed = failed(migrations.run(&mut client).await);
+    assert!(matches!(failed.cause, Cause::Copy), "{failed:?}");
+    assert_eq!(history(&database), ["1 m started 1/3 in doubt"]);
+    let hint = failed.hint();
+    assert!(hint.contains("`graven resolve 1 --applied` goes on after it") && !hint.contains("--retry"), "{hint}");
+    migrations.migrator().resolve(&mut client, 1, Resolution::Applied).await.unwrap();
+    migrations.run(&mut client).await.unwrap();
+    assert_eq!(history(&database), ["1 m applied"]);
+    assert!(exists(&database, "b"));
 }

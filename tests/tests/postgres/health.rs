@@ -6,7 +6,7 @@ use graven::{Error, Health, HealthState, Migrations, State};
 use graven_testkit::{Database, Message, Proxy};
 use tokio_postgres::Client;
 
-use crate::common::{connect_in, fresh, set, until, value};
+use crate::common::{Directory, connect_in, fresh, set, until, value};
 use crate::glance::{applied, in_memory};
 use crate::standby::pair;
 
@@ -310,9 +310,27 @@ async fn its_json_has_the_keys_that_are_documented() {
             "state": "unhealthy", "total": 2, "applied": 1, "pending": 1, "out_of_order": 0, "modified": 0,
             "incomplete": 0, "orphaned": 0, "future": 0,
             "differences": [{ "version": 2, "name": "b", "state": "pending" }],
-            "head": 2, "sealed": null,
+            "head": 2, "sealed": null, "seal_head": null,
             "last_applied": { "version": 1, "name": "a", "at": "2026-01-31T12:00:00.000000Z" },
             "lock_holder": null,
         })
     );
+}
+
+#[tokio::test]
+async fn the_seal_that_a_set_was_made_with_is_named_by_its_head() {
+    let (_database, mut client) = fresh().await;
+    let directory = Directory::new(&[("1_a.sql", ""), ("2_b.sql", "")]);
+    directory.seal();
+    let migrations = directory.load();
+    let head = migrations.seal_head().unwrap();
+    assert!(directory.text("seal.lock").contains(&format!("\nhead {head}\n")), "{head}");
+    migrations.run(&mut client).await.unwrap();
+    let health = serde_json::to_value(migrations.health(&mut client).await.unwrap()).unwrap();
+    let status = serde_json::to_value(migrations.status(&mut client).await.unwrap()).unwrap();
+    assert_eq!((&health["seal_head"], &status["seal_head"]), (&head.to_string().into(), &head.to_string().into()));
+    // Another release, which has sealed more.
+    directory.write("3_c.sql", "");
+    directory.seal();
+    assert_ne!(directory.load().seal_head(), Some(head));
 }

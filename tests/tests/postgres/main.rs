@@ -27,6 +27,7 @@ mod privileges;
 mod race;
 mod recovery;
 mod redo;
+mod refusals;
 mod repair;
 mod repeatable;
 mod reset;

@@ -170,3 +170,15 @@ async fn behind_a_pooler_in_session_mode_everything_is_applied_once() {
     assert_eq!(value(&database, "SELECT count(*) FROM counts"), "8");
     assert_eq!(locks(&database), [""; 0]);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_another_may_be_at_above_where_to_stop_is_left_to_it_at_once() {
+    let Some((database, pooler)) = pooled("transaction") else { return };
+    let b = ("2_b.sql", "-- graven: transaction = off\nCREATE TABLE b ();\nSELECT * FROM later;");
+    let migrations = set(&[("1_a.sql", "CREATE TABLE a ()"), b]);
+    migrations.run_url(database.url()).await.unwrap_err();
+    let began = Instant::now();
+    let mut below = migrations.migrator().to(1).lock_timeout(Duration::from_secs(30));
+    assert_eq!(below.run_url(&pooler.url(&database)).await.unwrap().outcome, Outcome::UpToDate);
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+}

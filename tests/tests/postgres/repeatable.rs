@@ -297,3 +297,30 @@ async fn a_standby_passes_when_nothing_has_changed_and_says_so_at_once_when_some
     let error = set(&[COUNTS, CHANGED]).run_url(&url).await.unwrap_err();
     assert!(matches!(&error, Error::Standby { pending, .. } if pending.len() == 1), "{error:?}");
 }
+
+#[tokio::test]
+async fn in_json_every_kind_of_migration_has_the_same_keys() {
+    let (_database, mut client) = fresh().await;
+    let migrations = set(&[
+        ("1_a.sql", ""),
+        ("1_all.baseline.sql", ""),
+        ("2_b.sql", ""),
+        ("views.repeatable.sql", "SELECT 1"),
+        ("zeros.repeatable.sql", "SELECT 1"),
+    ]);
+    let report = serde_json::to_value(migrations.run(&mut client).await.unwrap()).unwrap();
+    assert_eq!(report["orphaned"], serde_json::json!([]));
+    let kinds = |list: &serde_json::Value| -> Vec<String> {
+        let list = list.as_array().unwrap();
+        let keys = |it: &serde_json::Value| it.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+        assert!(list.iter().all(|it| keys(it) == keys(&list[0])), "{list:#?}");
+        list.iter().map(|it| it["kind"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(kinds(&report["applied"]), ["baseline", "versioned", "repeatable", "repeatable"]);
+    let status = serde_json::to_value(migrations.status(&mut client).await.unwrap()).unwrap();
+    assert_eq!(kinds(&status["migrations"]), ["versioned", "versioned", "repeatable", "repeatable"]);
+    assert_eq!(
+        (&status["migrations"][0]["baseline"], &status["migrations"][1]["baseline"]),
+        (&1.into(), &serde_json::Value::Null)
+    );
+}

@@ -161,7 +161,7 @@ async fn an_incomplete_migration_is_refused_until_it_is_finished() {
     let before = all(&database);
     let (error, found) = obstacles(migrations, &mut client, Target::Steps(1)).await;
     assert!(matches!(&found[..], [Obstacle::Conflict(Conflict::Incomplete { .. })]), "{found:?}");
-    assert!(error.explain().contains("let a run finish it first: `graven apply`"), "{error:?}");
+    assert!(error.explain().contains("let a run finish it first: `graven apply --to 2`, or"), "{error:?}");
     assert_eq!(all(&database), before);
     database.execute("INSERT INTO a VALUES (1)").unwrap();
     migrations.run(&mut client).await.unwrap();
@@ -298,6 +298,7 @@ async fn an_observer_hears_of_each_step() {
     let observe = move |event: &Event<'_>| {
         let line = match event {
             Event::LockAcquired { .. } => "lock".to_owned(),
+            Event::ToRevert { migrations, .. } => format!("to revert {} and {}", migrations[0], migrations[1]),
             Event::Reverting { version, number, of, .. } => format!("reverting {version}, {number} of {of}"),
             Event::Statement { version, sql, .. } => format!("statement of {version}: {sql}"),
             Event::Reverted { version, name, .. } => format!("reverted {version} {name}"),
@@ -314,6 +315,7 @@ async fn an_observer_hears_of_each_step() {
     migrator.stamp(&mut client, StampTo::Version(1)).await.unwrap();
     let expected = [
         "lock",
+        "to revert 2 b and 1 a",
         "reverting 2, 1 of 2",
         "statement of 2: DROP VIEW b;",
         "reverted 2 b",

@@ -1,6 +1,6 @@
 //! The page for probes on a real database: mounted in axum, and asked without a network.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -108,4 +108,37 @@ async fn connections_and_answers_may_come_from_the_caller() {
         }
     }));
     assert_eq!(ask(&app).await.0, 503, "the other namespace has nothing");
+}
+
+#[tokio::test]
+async fn a_probe_that_gives_up_leaves_no_backend_at_work_and_the_next_one_asks_anew() {
+    let (database, mut client) = fresh().await;
+    set(&ONE).run(&mut client).await.unwrap();
+    let url = format!("{}?application_name=probe", database.url());
+    let patience = Duration::from_millis(100);
+    let service = HealthService::of_url(set(&ONE).migrator(), url).timeout(patience).fresh_for(Duration::ZERO);
+    let app = mounted(service);
+    // As long as this is open, a question about the history waits in the server, which does not see that nobody listens.
+    let holder = database.connect().await.unwrap();
+    holder.batch_execute("BEGIN; LOCK TABLE graven_history IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    let of_probes =
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'probe'";
+    for _ in 0..3 {
+        let began = Instant::now();
+        let (status, body) = ask(&app).await;
+        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+        assert_eq!((status.as_u16(), &body["state"]), (503, &json!("unknown")));
+        assert_eq!(body["error"], "the database did not answer within 100ms");
+    }
+    let began = Instant::now();
+    until("what it asked is cancelled", || value(&database, of_probes) == "0").await;
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    holder.batch_execute("ROLLBACK").await.unwrap();
+    // On a machine that is busy, an answer may take longer than this probe is ready to wait.
+    for attempt in 0.. {
+        if ask(&app).await.0 == 200 {
+            break;
+        }
+        assert!(attempt < 50, "it does not recover");
+    }
 }

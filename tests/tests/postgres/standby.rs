@@ -73,3 +73,19 @@ async fn of_several_servers_the_one_that_takes_writes_is_found_also_after_a_fail
     let error = set(&[A]).run_url(&second).await.unwrap_err();
     assert!(matches!(error, Error::Connect { .. }), "{error:?}");
 }
+
+#[tokio::test]
+async fn on_a_standby_what_the_primary_may_be_at_above_where_to_stop_is_left_to_it() {
+    let Some((primary, standby, database)) = pair() else { return };
+    let b = ("2_b.sql", "-- graven: transaction = off\nCREATE TABLE b ();\nSELECT * FROM later;");
+    let migrations = set(&[A, b]);
+    migrations.run_url(database.url()).await.unwrap_err();
+    standby.catch_up_with(&primary).unwrap();
+    let url = standby.url_of(&database);
+    assert_eq!(migrations.migrator().to(1).run_url(&url).await.unwrap().outcome, Outcome::UpToDate);
+    let (mut client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    migrations.migrator().to(1).verify(&mut client).await.unwrap();
+    let error = migrations.migrator().to(2).run_url(&url).await.unwrap_err();
+    assert!(matches!(error, Error::Standby { .. }), "{error:?}");
+}

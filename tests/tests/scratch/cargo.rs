@@ -13,6 +13,8 @@ pub(crate) fn cargo(folder: &Path, command: &str) -> Command {
     {
         cargo.env_remove(variable);
     }
+    // Nor does what is built there need anything for a debugger, which would name the folder that it was built in.
+    cargo.env("CARGO_PROFILE_DEV_DEBUG", "false");
     cargo
 }
 

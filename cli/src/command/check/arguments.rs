@@ -3,6 +3,7 @@
 use clap::{Args, ValueEnum};
 
 use super::scratch::Place;
+use crate::lint::Lints;
 
 /// The heading under which `--help` lists what needs a server.
 const ON_A_SERVER: &str = "On a server";
@@ -17,7 +18,15 @@ Examples:
   graven check --baseline             that a fresh database becomes what all migrations make
   graven check --against              what `graven apply` would do to the database of DATABASE_URL
   graven check --format github        in GitHub Actions: each problem at its line
-  graven explain RULE                 what a rule that was broken means
+  graven check --lint-since           in CI, on a branch: lint what it brings, sealed or not
+  graven check --deny-lints           fail where a lint finds something
+  graven check --allow renaming-table,ban-drop-view
+                                      leave these lints out
+  graven explain RULE                 what a rule or a lint means
+
+Lints are warnings of what PostgreSQL runs without a word, and what hurts whoever uses the database
+meanwhile. They look at migrations that are not sealed yet. A file allows itself one by a line at
+its head, `-- graven: allow = ban-drop-column`: write it before you seal.
 
 `--database`, `--reverse` and `--baseline` write to databases that are made for the check and
 dropped after it, however it ends. Without a URL their server is started for it and removed, too:
@@ -40,6 +49,9 @@ pub(crate) struct Check {
     /// How to print what was found; `json` is the same as --json [default: human]
     #[arg(long, value_enum, conflicts_with = "json")]
     pub(crate) format: Option<Format>,
+
+    #[command(flatten)]
+    pub(crate) lints: Lints,
 
     /// Apply all migrations to an empty database, on a throwaway server or on that of the URL: what the SQL does to roles, or to a
     /// database by name, it does to that server, so never name one that is in use

@@ -21,18 +21,18 @@ use crate::schema::{Contents, Rows};
 
 /// What is to be compared, and where.
 #[derive(Clone, Copy)]
-pub(super) struct Baseline<'a> {
-    pub(super) set: &'a Set,
-    pub(super) embedded: Migrations,
-    pub(super) baseline: &'a Migration,
-    pub(super) place: Place<'a>,
-    pub(super) output: Output,
+pub(crate) struct Baseline<'a> {
+    pub(crate) set: &'a Set,
+    pub(crate) embedded: Migrations,
+    pub(crate) baseline: &'a Migration,
+    pub(crate) place: Place<'a>,
+    pub(crate) output: Output,
 }
 
 /// What came of it.
 #[derive(Debug, Default)]
-pub(super) struct Outcome {
-    pub(super) findings: Vec<Finding>,
+pub(crate) struct Outcome {
+    pub(crate) findings: Vec<Finding>,
     /// What the run says where a migration was refused.
     pub(super) error: Option<shared::Failure>,
     pub(super) compared: Option<Compared>,
@@ -70,7 +70,7 @@ pub(super) struct Rest {
 
 impl Baseline<'_> {
     /// Compares what it leads to with a database on which all migrations were run one by one, if there is one already.
-    pub(super) async fn compare(self, one_by_one: Option<Ground>) -> Result<Outcome, Failure> {
+    pub(crate) async fn compare(self, one_by_one: Option<Ground>) -> Result<Outcome, Failure> {
         let mut first = match one_by_one {
             Some(ground) => ground,
             None => self.one_by_one().await?,

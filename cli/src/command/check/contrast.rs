@@ -142,10 +142,11 @@ mod tests {
     use crate::schema::Table;
 
     fn table(columns: &[(&str, &str)], varying: &[&str]) -> Table {
-        let mut table = Table::default();
-        table.columns = columns.iter().map(|(name, digest)| ((*name).to_owned(), (*digest).to_owned())).collect();
-        table.varying = varying.iter().map(|name| (*name).to_owned()).collect();
-        table
+        Table {
+            columns: columns.iter().map(|(name, digest)| ((*name).to_owned(), (*digest).to_owned())).collect(),
+            varying: varying.iter().map(|name| (*name).to_owned()).collect(),
+            ..Table::default()
+        }
     }
 
     #[test]

@@ -14,6 +14,19 @@ pub(crate) enum Level {
     Error,
     /// Somebody should read it.
     Warning,
+    /// It may be of use to whoever looks for it.
+    Note,
+}
+
+impl Level {
+    /// As SARIF has it.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Note => "note",
+        }
+    }
 }
 
 /// A problem, and how bad it is.
@@ -30,6 +43,10 @@ impl Finding {
 
     pub(crate) fn warning(problem: Problem) -> Self {
         Self { level: Level::Warning, problem }
+    }
+
+    pub(crate) fn note(problem: Problem) -> Self {
+        Self { level: Level::Note, problem }
     }
 
     /// A migration that may still change and does nothing.

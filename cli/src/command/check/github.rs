@@ -13,6 +13,7 @@ fn annotation(finding: &Finding, root: &Root) -> String {
     let word = match level {
         Level::Error => "error",
         Level::Warning => "warning",
+        Level::Note => "notice",
     };
     let mut properties = format!("file={}", property(&root.path(&problem.path)));
     for (key, number) in [("line", problem.line), ("col", problem.column)] {

@@ -30,6 +30,8 @@ pub(crate) struct Checked {
     pub(crate) without_statements: Vec<String>,
     /// Of the directory, and of what PostgreSQL and a database say of it.
     pub(crate) findings: Vec<Finding>,
+    /// How many files were linted, if any were to be.
+    pub(crate) linted: Option<usize>,
     pub(crate) replayed: Option<Replayed>,
     pub(crate) against: Option<Against>,
 }
@@ -79,16 +81,28 @@ impl Checked {
         if !page.is_empty() {
             output.result(&(), || page)?;
         }
-        let mut problems = Vec::new();
+        let (mut problems, mut shown) = (Vec::new(), Vec::new());
         for Finding { level, problem } in self.findings {
             match level {
                 // Of these a line has been said, or the run says more.
                 _ if [rules::NO_STATEMENT.id, rules::MIGRATION_FAILS.id].contains(&problem.rule.id) => {}
+                // One with a line to show is shown as problems are.
+                Level::Warning if problem.excerpt.is_some() => shown.push(problem),
+                Level::Note => output.progress(format!("note: {}: {}", problem.place(), problem.message)),
                 Level::Warning => {
                     let notes = problem.notes.iter().map(|note| format!("\n  {}", note.replace('\n', "\n  ")));
                     output.warning(format!("{}: {}{}", problem.path, problem.message, notes.collect::<String>()));
                 }
                 Level::Error => problems.push(problem),
+            }
+        }
+        if !shown.is_empty() {
+            let page = failure::page(&shown);
+            let count = shown.len();
+            // Several have a heading of their own.
+            match page.strip_prefix(&format!("{count} problems in the migrations")) {
+                Some(rest) => output.warning(format!("{count} places in the migrations to look at{rest}")),
+                None => output.warning(page),
             }
         }
         let error = self.replayed.and_then(|replayed| replayed.error);
@@ -107,7 +121,11 @@ impl Checked {
         let mut parts = Vec::new();
         if self.errors().next().is_none() {
             let migrations = plural(self.migrations, "migration");
-            parts.push(format!("{}: {migrations}, {} sealed, no problems", self.directory, self.sealed));
+            let warnings = match self.of_level(Level::Warning).filter(|problem| problem.excerpt.is_some()).count() {
+                0 => String::new(),
+                count => format!(", {}", plural(count, "warning")),
+            };
+            parts.push(format!("{}: {migrations}, {} sealed, no problems{warnings}", self.directory, self.sealed));
         }
         if let (Some(replayed), Some(place)) = (&self.replayed, place) {
             if replayed.error.is_none() {
@@ -140,6 +158,8 @@ impl Checked {
             "without_statements": self.without_statements,
             "problems": self.errors().map(failure::problem).collect::<Vec<_>>(),
             "warnings": self.of_level(Level::Warning).map(failure::problem).collect::<Vec<_>>(),
+            "notes": self.of_level(Level::Note).map(failure::problem).collect::<Vec<_>>(),
+            "linted": self.linted,
         });
         if let (Some(replayed), Some(place)) = (&self.replayed, place) {
             json["database"] = database(replayed, place);

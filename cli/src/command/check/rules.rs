@@ -2,6 +2,8 @@
 
 use graven_source::rule::{Example, RULES, Rule};
 
+use crate::lint::own::OWN;
+
 /// All of them, in the order in which they are explained.
 pub(crate) static ON_A_SERVER: &[&Rule] = &[
     &MIGRATION_FAILS,
@@ -15,7 +17,7 @@ pub(crate) static ON_A_SERVER: &[&Rule] = &[
 
 /// The rules of the directory and these.
 pub(crate) fn all() -> impl Iterator<Item = &'static Rule> {
-    RULES.iter().chain(ON_A_SERVER).copied()
+    RULES.iter().chain(ON_A_SERVER).chain(OWN).copied()
 }
 
 const fn example(files: &'static [(&'static str, &'static [u8])]) -> Example {

@@ -7,15 +7,19 @@ use serde_json::{Value, json};
 use super::finding::{Finding, Level};
 use super::root::Root;
 use super::rules;
+use crate::lint;
+use crate::lint::own::{NOT_LINTED, UNKNOWN_LINT, UNUSED_ALLOW};
 use graven_source::rule::Rule;
 
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 /// What stands for the root of the repository.
 const ROOT: &str = "%SRCROOT%";
 
-/// A log of one run: all rules there are, and what was found.
+/// A log of one run: all rules there are, of the lints those that found something, and what was found.
 pub(crate) fn log(findings: &[Finding], root: &Root) -> Value {
-    let all: Vec<&Rule> = rules::all().collect();
+    let broken = |rule: &Rule| findings.iter().any(|finding| finding.problem.rule == rule);
+    let lints = lint::registry::all().map(|lint| &lint.rule).filter(|rule| broken(rule));
+    let all: Vec<&Rule> = rules::all().chain(lints).collect();
     json!({
         "$schema": SCHEMA,
         "version": "2.1.0",
@@ -41,8 +45,18 @@ fn described(rule: &Rule) -> Value {
         "shortDescription": { "text": rule.finds },
         "fullDescription": { "text": rule.why },
         "help": { "text": format!("{}\n\n`graven explain {}` shows an example.", rule.remedy, rule.id) },
-        "defaultConfiguration": { "level": if rule.id == rules::NO_STATEMENT.id { "warning" } else { "error" } },
+        "defaultConfiguration": { "level": default_level(rule).as_str() },
     })
+}
+
+fn default_level(rule: &Rule) -> Level {
+    if [&UNUSED_ALLOW, &NOT_LINTED].contains(&rule) {
+        Level::Note
+    } else if rule.id.starts_with(lint::registry::PREFIX) || [&rules::NO_STATEMENT, &UNKNOWN_LINT].contains(&rule) {
+        Level::Warning
+    } else {
+        Level::Error
+    }
 }
 
 fn result(finding: &Finding, rules: &[&Rule], root: &Root) -> Value {
@@ -57,10 +71,7 @@ fn result(finding: &Finding, rules: &[&Rule], root: &Root) -> Value {
     json!({
         "ruleId": problem.rule.id,
         "ruleIndex": rules.iter().position(|rule| *rule == problem.rule),
-        "level": match finding.level {
-            Level::Error => "error",
-            Level::Warning => "warning",
-        },
+        "level": finding.level.as_str(),
         "message": { "text": finding.text() },
         "locations": [{ "physicalLocation": place }],
     })

@@ -3,6 +3,8 @@
 //! On a server that is not its own it makes one database, touches no other, and drops none but those that a check made which
 //! was killed. What migrations make for the whole server, such as a role, stays there.
 
+use std::path::PathBuf;
+
 use graven::Error;
 use tokio_postgres::{Client, SimpleQueryMessage};
 
@@ -35,7 +37,7 @@ pub(crate) enum Place<'a> {
 #[derive(Debug)]
 pub(crate) struct Scratch {
     url: String,
-    _held: Held,
+    held: Held,
 }
 
 /// What keeps the database there.
@@ -44,7 +46,7 @@ enum Held {
     #[cfg(all(unix, feature = "throwaway"))]
     Throwaway {
         _database: Box<graven_testkit::Database>,
-        _cluster: Box<graven_testkit::Cluster>,
+        cluster: Box<graven_testkit::Cluster>,
     },
     Server {
         _made: Made,
@@ -59,9 +61,22 @@ impl Scratch {
         }
     }
 
-    /// Where it is. The connection string holds a password.
     pub(crate) async fn connect(&self) -> Result<Client, Failure> {
         Ok(graven::connect(&self.url).await?)
+    }
+
+    /// Where it is. The connection string holds a password.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Where the programs of a throwaway server are.
+    pub(crate) fn programs(&self) -> Option<PathBuf> {
+        match &self.held {
+            #[cfg(all(unix, feature = "throwaway"))]
+            Held::Throwaway { cluster, .. } => Some(cluster.binaries()),
+            Held::Server { .. } => None,
+        }
     }
 
     /// A server of its own and not one that is shared: roles that migrations make belong to the server.
@@ -70,7 +85,7 @@ impl Scratch {
         let cluster = graven_testkit::Cluster::builder().start().map_err(|error| no_server(&error))?;
         let database = cluster.database().map_err(|error| no_server(&error))?;
         let url = database.url().to_owned();
-        Ok(Self { url, _held: Held::Throwaway { _database: Box::new(database), _cluster: Box::new(cluster) } })
+        Ok(Self { url, held: Held::Throwaway { _database: Box::new(database), cluster: Box::new(cluster) } })
     }
 
     #[cfg(not(all(unix, feature = "throwaway")))]
@@ -93,7 +108,7 @@ impl Scratch {
         // From here on it may be there, whatever the answer.
         let made = Made { name: name.clone(), url: url.to_owned(), output };
         client.batch_execute(&create).await.map_err(|error| cannot_make(&error))?;
-        Ok(Self { url: with_database(url, &name), _held: Held::Server { _made: made } })
+        Ok(Self { url: with_database(url, &name), held: Held::Server { _made: made } })
     }
 }
 
@@ -141,7 +156,7 @@ async fn clear_up(client: &Client) {
 }
 
 /// The first column of a query's rows.
-pub(super) async fn rows(client: &Client, sql: &str) -> Result<Vec<String>, tokio_postgres::Error> {
+pub(crate) async fn rows(client: &Client, sql: &str) -> Result<Vec<String>, tokio_postgres::Error> {
     let answer = client.simple_query(sql).await?;
     let rows = answer.into_iter().filter_map(|message| match message {
         SimpleQueryMessage::Row(row) => row.try_get(0).ok().flatten().map(str::to_owned),
@@ -199,7 +214,7 @@ fn with_database(url: &str, name: &str) -> String {
 }
 
 /// Whether an error of a run says that the connection is gone, so that nothing more can be tried on it.
-pub(super) fn is_lost(error: &Error) -> bool {
+pub(crate) fn is_lost(error: &Error) -> bool {
     match error {
         Error::MigrationFailed(failed) => !matches!(failed.cause, graven::Cause::Server(_)),
         Error::Stopped { source, .. } => is_lost(source),

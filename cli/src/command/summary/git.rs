@@ -28,14 +28,13 @@ pub(crate) enum Fate {
 }
 
 impl Base {
-    /// What the user named.
-    pub(crate) fn named(directory: &Path, named: &str) -> Result<Self, Failure> {
+    /// What the user named. Where there is no git, `instead` is what to do.
+    pub(crate) fn named(directory: &Path, named: &str, instead: &str) -> Result<Self, Failure> {
         match commit_of(directory, named) {
             Some(commit) => Ok(Self { named: named.to_owned(), commit }),
-            None if git(directory, ["rev-parse", "--git-dir"]).is_none() => Err(Failure::Usage(
-                "there is no git repository to compare with".to_owned(),
-                "leave `--since` away: then it tells of all that is not sealed".to_owned(),
-            )),
+            None if git(directory, ["rev-parse", "--git-dir"]).is_none() => {
+                Err(Failure::Usage("there is no git repository to compare with".to_owned(), instead.to_owned()))
+            }
             None => Err(Failure::Usage(
                 format!("git knows no commit `{named}`"),
                 "name a commit, a branch or a tag that is there; a shallow clone may lack it (`git fetch`)".to_owned(),

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use graven_source::statement::{Change, LockMode, Locked, QualifiedName, change, locks};
+use graven_source::statement::{Change, Lock, LockMode, Locked, QualifiedName, change, locks};
 
 /// The strongest lock on one table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +39,22 @@ impl Made {
         held
     }
 
-    fn note(&mut self, statement: &str) {
+    /// Whether the change has made all that this statement changes.
+    pub(crate) fn holds_what_changes(&self, statement: &str) -> bool {
+        match change(statement) {
+            Some(Change::Drops(dropped)) => !dropped.is_empty() && dropped.iter().all(|name| self.0.contains(name)),
+            _ => {
+                let locks = locks(statement);
+                // Of several, the one that it is about comes first. A TRUNCATE empties each that it names.
+                let count = if begins_with(statement, "truncate") { locks.len() } else { 1 };
+                let is_made = |lock: &Lock| matches!(&lock.on, Locked::Relation(relation) if self.0.contains(relation));
+                !locks.is_empty() && locks.iter().take(count).all(is_made)
+            }
+        }
+    }
+
+    /// Takes notice of a statement of the change.
+    pub(crate) fn note(&mut self, statement: &str) {
         match change(statement) {
             Some(Change::Makes(made) | Change::MakesTemporary(made)) => self.0.push(made),
             Some(Change::Renames(from, to)) if self.0.contains(&from) => {
@@ -49,6 +64,10 @@ impl Made {
             _ => {}
         }
     }
+}
+
+fn begins_with(statement: &str, word: &str) -> bool {
+    statement.get(..word.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(word))
 }
 
 fn shown(name: &QualifiedName) -> String {
@@ -79,5 +98,29 @@ mod tests {
         );
         assert_eq!(next(&["create index on newer (a)", "alter table new add c int"]), Vec::<String>::new());
         assert_eq!(next(&["select 1"]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_the_change_makes_is_told_from_what_was_there() {
+        let mut made = Made::default();
+        for statement in ["create table a (x int)", "create table b (x int)", "create table if not exists c (x int)"] {
+            made.note(statement);
+        }
+        for (statement, expected) in [
+            ("alter table a add y int", true),
+            ("alter table a add foreign key (x) references old (x)", true),
+            ("create unique index on b (x)", true),
+            ("drop table a, b", true),
+            ("drop table a, old", false),
+            ("truncate a, b", true),
+            ("TRUNCATE TABLE a, old CASCADE", false),
+            ("truncate old, a", false),
+            ("alter table old add foreign key (x) references a (x)", false),
+            ("alter table c add y int", false),
+            ("drop index i", false),
+            ("select 1", false),
+        ] {
+            assert_eq!(made.holds_what_changes(statement), expected, "{statement}");
+        }
     }
 }

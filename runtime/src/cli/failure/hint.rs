@@ -9,17 +9,10 @@ pub(super) fn hint(error: &Error) -> Option<String> {
         Error::NotApplied { .. } => Some("`graven apply` applies them".to_owned()),
         Error::NotRevertible { .. } => Some("each obstacle names its remedy".to_owned()),
         Error::NotHighest { version, .. } => Some(format!("revert those first: `graven revert --to {version}`")),
-        Error::RedoSealed { version, .. } => Some(format!(
-            "other databases may have run it, and would not get the change: put the change into a new migration; to redo \
-             it on this database alone, say so with `graven redo {version} --although-sealed`"
-        )),
         Error::NotEmpty { foreign, .. } => Some(format!(
             "{}; if the tables are none of the migrations' business, say so once with `--into-existing`; if it is the wrong \
              database, correct the URL",
             stamp(foreign.as_deref())
-        )),
-        Error::HistoryElsewhere { found, history, .. } => Some(format!(
-            "say which one is meant: `--history {found}` goes on with that one, `--history {history}` begins a new one"
         )),
         Error::LockTimeout { holder, .. } => {
             let ended = holder

@@ -1,5 +1,6 @@
 //! What a run is doing, as far as its events and a look from beside tell. Pure: the time is given.
 
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use crate::{Event, Version};
@@ -42,7 +43,7 @@ pub(crate) struct LookDue {
     /// The history table, as SQL has it.
     pub(crate) history: String,
     /// What the server has in one message: the history tells which of it has committed. Empty where it is one at a time.
-    pub(crate) together: Vec<i64>,
+    pub(crate) together: Vec<Key>,
 }
 
 /// What a run is doing.
@@ -71,8 +72,51 @@ enum Way {
 
 /// A migration that the server has.
 struct Sent {
-    version: Version,
+    key: Key,
     name: String,
+}
+
+/// Which migration it is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Key {
+    Versioned(Version),
+    /// By its name.
+    Repeatable(String),
+}
+
+impl Key {
+    fn repeatable(name: &str) -> Self {
+        Self::Repeatable(name.to_owned())
+    }
+}
+
+/// As one end of a range.
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Versioned(version) => version.fmt(f),
+            Self::Repeatable(name) => write!(f, "repeatable {name}"),
+        }
+    }
+}
+
+impl Sent {
+    fn versioned(version: Version, name: &str) -> Self {
+        Self { key: Key::Versioned(version), name: name.to_owned() }
+    }
+
+    fn repeatable(name: &str) -> Self {
+        Self { key: Key::repeatable(name), name: name.to_owned() }
+    }
+}
+
+impl fmt::Display for Sent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.key {
+            Key::Versioned(version) => write!(f, "{version} {}", self.name),
+            key @ Key::Repeatable(_) => key.fmt(f),
+        }
+    }
 }
 
 impl Course {
@@ -97,8 +141,12 @@ impl Course {
     /// Takes note of what has happened.
     pub(crate) fn note(&mut self, event: &Event<'_>, now: Instant) {
         self.event += 1;
-        if let Event::Applied { version, .. } | Event::Reverted { version, .. } = event {
-            return self.finished(*version, now);
+        match event {
+            Event::Applied { version, .. } | Event::Reverted { version, .. } => {
+                return self.finished(&Key::Versioned(*version), now);
+            }
+            Event::AppliedRepeatable { name, .. } => return self.finished(&Key::repeatable(name), now),
+            _ => {}
         }
         self.sight = None;
         match event {
@@ -109,13 +157,17 @@ impl Course {
             Event::LockWaiting { timeout, .. } => self.begin(Doing::WaitingForLock { timeout: *timeout }, now),
             Event::LockAcquired { .. } => self.begin(Doing::Reading, now),
             Event::Applying { version, name, number, of, .. } => {
-                self.applying(Sent { version: *version, name: (*name).to_owned() }, *number, *of, now);
+                self.applying(Sent::versioned(*version, name), *number, *of, now);
+            }
+            Event::ApplyingRepeatable { name, number, of, .. } => {
+                self.applying(Sent::repeatable(name), *number, *of, now);
             }
             Event::Reverting { version, name, number, of, .. } => {
-                self.reverting(Sent { version: *version, name: (*name).to_owned() }, *number, *of, now);
+                self.reverting(Sent::versioned(*version, name), *number, *of, now);
             }
             Event::Statement { number, of, .. } => self.statement(*number, *of, now),
-            Event::Retrying { version, pause, .. } => self.retrying(*version, now + *pause),
+            Event::Retrying { version, pause, .. } => self.retrying(&Key::Versioned(*version), now + *pause),
+            Event::RetryingRepeatable { name, pause, .. } => self.retrying(&Key::repeatable(name), now + *pause),
             _ => {}
         }
     }
@@ -131,7 +183,7 @@ impl Course {
         match &mut self.doing {
             // It travels with those before it. (One that is sent anew begins a new message.)
             Doing::Running { way: Way::Applying, sent, .. }
-                if !sent.is_empty() && sent.iter().all(|earlier| earlier.version != migration.version) =>
+                if !sent.is_empty() && sent.iter().all(|earlier| earlier.key != migration.key) =>
             {
                 sent.push(migration);
             }
@@ -160,25 +212,25 @@ impl Course {
     }
 
     /// It is tried again, and what was sent behind it with it.
-    fn retrying(&mut self, version: Version, at: Instant) {
+    fn retrying(&mut self, key: &Key, at: Instant) {
         self.line_due = self.line_due.max(at + TRY_SEEN);
         if let Doing::Running { sent, resumes, .. } = &mut self.doing {
-            let before = sent.iter().position(|sent| sent.version == version).unwrap_or_default();
+            let before = sent.iter().position(|sent| sent.key == *key).unwrap_or_default();
             sent.drain(..before);
             *resumes = Some(at);
         }
     }
 
-    fn finished(&mut self, version: Version, now: Instant) {
+    fn finished(&mut self, key: &Key, now: Instant) {
         self.done += 1;
         self.line_due = now + FIRST_LINE;
         // What travels together is told of at once, at its end: what was seen may be of one that comes after this.
-        if self.running().is_none_or(|running| running.version == version) {
+        if self.running().is_none_or(|running| running.key == *key) {
             self.sight = None;
             self.since = now;
         }
         if let Doing::Running { sent, resumes, .. } = &mut self.doing {
-            sent.retain(|sent| sent.version != version);
+            sent.retain(|sent| sent.key != *key);
             *resumes = None;
         }
     }
@@ -188,17 +240,17 @@ impl Course {
         if event != self.event {
             return;
         }
-        let before = self.running_or_first();
+        let before = self.running_or_first().cloned();
         self.sight = sight;
         // Another one of the same message runs by now. That the run is alive is said as often as before.
-        if self.running_or_first() != before {
+        if self.running_or_first() != before.as_ref() {
             self.since = now;
         }
     }
 
     /// Whom a migration was last seen waiting for.
-    pub(crate) fn waited_for(&self, version: Version) -> Option<String> {
-        self.sight.as_ref().filter(|_| self.running_or_first() == Some(version)).and_then(Sight::holder)
+    pub(crate) fn waited_for(&self, key: &Key) -> Option<String> {
+        self.sight.as_ref().filter(|_| self.running_or_first() == Some(key)).and_then(Sight::holder)
     }
 
     /// The look that is worth taking, where nothing has happened for so long.
@@ -210,7 +262,7 @@ impl Course {
         };
         let together = match self.sent() {
             [] | [_] => Vec::new(),
-            several => several.iter().map(|sent| sent.version.value()).collect(),
+            several => several.iter().map(|sent| sent.key.clone()).collect(),
         };
         let due = now.saturating_duration_since(began) >= QUIET;
         due.then(|| LookDue { event: self.event, history: self.history.clone(), together })
@@ -274,8 +326,8 @@ impl Course {
             _ => "",
         };
         match (self.running(), self.sent()) {
-            (Some(one), _) | (None, [one]) => format!("{back}{} {}{statement}", one.version, one.name),
-            (None, [first, .., last]) => format!("{} to {}", first.version, last.version),
+            (Some(one), _) | (None, [one]) => format!("{back}{one}{statement}"),
+            (None, [first, .., last]) => format!("{} to {}", first.key, last.key),
             (None, []) => "finishing".to_owned(),
         }
     }
@@ -286,13 +338,13 @@ impl Course {
         self.sent().iter().find(|sent| !self.has_committed(sent))
     }
 
-    fn running_or_first(&self) -> Option<Version> {
-        self.running().or(self.sent().first()).map(|sent| sent.version)
+    fn running_or_first(&self) -> Option<&Key> {
+        self.running().or(self.sent().first()).map(|sent| &sent.key)
     }
 
     fn has_committed(&self, sent: &Sent) -> bool {
         let committed = self.sight.as_ref().and_then(|sight| sight.committed.as_ref());
-        committed.is_some_and(|committed| committed.contains(&sent.version.value()))
+        committed.is_some_and(|committed| committed.contains(&sent.key))
     }
 
     fn seen(&self) -> String {

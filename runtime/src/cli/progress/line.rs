@@ -1,8 +1,11 @@
 //! What an event leaves behind: a line for what has happened, or none.
 
-use crate::Event;
 use crate::cli::output::{DIM, GOOD, Output, WARNING};
 use crate::cli::words::{Words, plural};
+use crate::{Event, MigrationName};
+
+/// As many migrations as one line has room for.
+const NAMED: usize = 8;
 
 /// A line that stays.
 pub(crate) enum Line {
@@ -30,7 +33,7 @@ impl Line {
                 format!("  {DIM}statement {number} of {of}: {sql}{DIM:#}")
             }
             Event::Retrying { version, name, attempt, pause, error, .. } => {
-                let waited_for = waited_for.map(|whom| format!("\n  it was waiting for {whom}")).unwrap_or_default();
+                let waited_for = it_waited_for(waited_for);
                 format!(
                     "{WARNING}retrying{WARNING:#} {version} {name} in {pause:.1?} (attempt {attempt}): \
                      {error}{waited_for}"
@@ -47,7 +50,11 @@ impl Line {
                 format!("{GOOD}applied{GOOD:#} repeatable {name} {DIM}({duration:.1?}){DIM:#}")
             }
             Event::RetryingRepeatable { name, attempt, pause, error, .. } => {
-                format!("{WARNING}retrying{WARNING:#} repeatable {name} in {pause:.1?} (attempt {attempt}): {error}")
+                let waited_for = it_waited_for(waited_for);
+                format!(
+                    "{WARNING}retrying{WARNING:#} repeatable {name} in {pause:.1?} (attempt {attempt}): \
+                     {error}{waited_for}"
+                )
             }
             Event::OrphanedRepeatables { names, .. } => {
                 return Some(Self::Warning(format!(
@@ -56,6 +63,9 @@ impl Line {
                     words.this_set(),
                     names.join(", ")
                 )));
+            }
+            Event::ToRevert { database, history, migrations, .. } => {
+                format!("{DIM}history {history} of database {database}: to revert {}{DIM:#}", listed(migrations))
             }
             Event::Reverted { version, name, duration, .. } => {
                 format!("{GOOD}reverted{GOOD:#} {version} {name} {DIM}({duration:.1?}){DIM:#}")
@@ -77,6 +87,52 @@ impl Line {
         match self {
             Self::Progress(text) => output.progress(text),
             Self::Warning(text) => output.warning(text),
+        }
+    }
+}
+
+fn it_waited_for(whom: Option<&str>) -> String {
+    whom.map(|whom| format!("\n  it was waiting for {whom}")).unwrap_or_default()
+}
+
+/// What is about to be reverted, on one line.
+fn listed(migrations: &[MigrationName<'_>]) -> String {
+    let named = MigrationName::to_string;
+    match migrations {
+        [first @ .., last] if first.len() >= NAMED => {
+            let shown: Vec<String> = first.iter().take(NAMED - 1).map(named).collect();
+            let more = migrations.len() - shown.len();
+            format!("{} and {more} more, down to {}", shown.join(", "), named(last))
+        }
+        all => all.iter().map(named).collect::<Vec<_>>().join(", "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::Line;
+    use crate::cli::words::Words;
+    use crate::{Event, ServerError};
+
+    #[test]
+    fn a_new_try_is_told_with_whom_it_waited_for() {
+        let version = graven_source::Version::new(7).expect("not negative");
+        let error = &ServerError { message: "lock timeout".to_owned(), ..ServerError::default() };
+        let (attempt, pause) = (2, Duration::from_secs(1));
+        let words = Words::of_the_command();
+        for event in [
+            Event::Retrying { version, name: "views", attempt, pause, error },
+            Event::RetryingRepeatable { name: "views", attempt, pause, error },
+        ] {
+            let text = |waited_for| match Line::of(&event, waited_for, &words) {
+                Some(Line::Progress(text)) => text,
+                _ => String::new(),
+            };
+            assert!(text(Some("pid 4711")).ends_with("\n  it was waiting for pid 4711"), "{}", text(Some("pid 4711")));
+            assert!(text(None).contains("views in 1.0s (attempt 2): lock timeout"), "{}", text(None));
+            assert!(!text(None).contains("it was waiting"), "{}", text(None));
         }
     }
 }

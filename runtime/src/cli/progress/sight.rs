@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use crate::cli::progress::course::age;
+use crate::cli::progress::course::{Key, age};
 
 /// The most characters of a name that are shown.
 const NAME: usize = 40;
@@ -24,8 +24,8 @@ pub(crate) struct Sight {
     index: Option<Index>,
     /// Those whom it waits for; first whoever waits for nobody.
     holders: Vec<Holder>,
-    /// Which versions of a message have committed, where that could be seen.
-    pub(crate) committed: Option<HashSet<i64>>,
+    /// Which migrations of a message have committed, where that could be seen.
+    pub(crate) committed: Option<HashSet<Key>>,
 }
 
 /// How far the building of an index is.

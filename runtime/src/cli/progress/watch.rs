@@ -4,7 +4,7 @@
 //! answer, nothing is said and nobody asks again. Between two looks it is idle, without a transaction, so that it never
 //! holds up what it looks at.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
@@ -13,8 +13,10 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow, SimpleQueryStream};
 
 use crate::cli::progress::Shown;
-use crate::cli::progress::course::LookDue;
+use crate::cli::progress::course::{Key, LookDue};
 use crate::cli::progress::sight::{Row, Sight};
+use crate::migrations::Migrations;
+use crate::{Checksum, Kind};
 
 /// How often the server is asked, and how often it is seen whether it should be.
 const EVERY: Duration = Duration::from_secs(1);
@@ -30,6 +32,7 @@ pub(crate) async fn ask_pid(client: &Client) -> Option<SimpleQueryStream> {
 /// Where to look.
 pub(crate) struct Watched {
     pub(crate) url: String,
+    pub(crate) set: Migrations,
     pub(crate) namespace: String,
     pub(crate) pid: Option<SimpleQueryStream>,
 }
@@ -48,7 +51,7 @@ pub(crate) async fn watch(watched: Watched, shown: Shown) {
             client = connect(&watched.url).await;
         }
         let Some(client) = &client else { return };
-        let looking = look(client, pid, &watched.namespace, &due);
+        let looking = look(client, pid, (&watched.set, &watched.namespace), &due);
         let sight = tokio::time::timeout(PATIENCE, looking).await.ok().flatten();
         let blind = sight.is_none();
         shown.lock().course.see(sight, due.event, Instant::now());
@@ -68,22 +71,46 @@ async fn connect(url: &str) -> Option<Client> {
     tokio::time::timeout(PATIENCE, crate::connect(url)).await.ok()?.ok()
 }
 
-async fn look(client: &Client, pid: i32, namespace: &str, due: &LookDue) -> Option<Sight> {
+async fn look(client: &Client, pid: i32, rows_of: (&Migrations, &str), due: &LookDue) -> Option<Sight> {
     let answers = rows(client.simple_query_raw(&question(pid)).await.ok()?).await?;
     let answer = |at: usize| answers.get(at).map(Vec::as_slice).unwrap_or_default();
     let mut sight = Sight::parse(answer(0), answer(1));
     if !due.together.is_empty() {
-        sight.committed = committed(client, namespace, due).await;
+        sight.committed = committed(client, rows_of, due).await;
     }
     Some(sight)
 }
 
 /// Which of the migrations that travel together have committed: each commits with its row in the history.
-async fn committed(client: &Client, namespace: &str, due: &LookDue) -> Option<HashSet<i64>> {
-    let sql = format!("SELECT version FROM {} WHERE namespace = $1 AND version = ANY ($2)", due.history);
+async fn committed(client: &Client, (set, namespace): (&Migrations, &str), due: &LookDue) -> Option<HashSet<Key>> {
+    let sql = format!("SELECT id, checksum FROM {} WHERE namespace = $1 AND id = ANY ($2)", due.history);
+    let ids: Vec<String> = due.together.iter().map(id).collect();
     // Without a prepared statement, which would not outlive the transaction behind some poolers.
-    let rows = client.query_typed(&sql, &[(&namespace, Type::TEXT), (&due.together, Type::INT8_ARRAY)]).await.ok()?;
-    rows.iter().map(|row| row.try_get(0).ok()).collect()
+    let rows = client.query_typed(&sql, &[(&namespace, Type::TEXT), (&ids, Type::TEXT_ARRAY)]).await.ok()?;
+    let mut recorded = HashMap::new();
+    for row in &rows {
+        recorded.insert(row.try_get::<_, String>(0).ok()?, row.try_get::<_, Vec<u8>>(1).ok()?);
+    }
+    let has_committed = |key: &Key| match (key, recorded.get(&id(key))) {
+        (Key::Versioned(_), row) => row.is_some(),
+        // A row of an earlier text may have been there before.
+        (Key::Repeatable(name), row) => {
+            row.is_some_and(|row| checksum(set, name).is_some_and(|it| it.as_bytes() == &row[..]))
+        }
+    };
+    Some(due.together.iter().filter(|key| has_committed(key)).cloned().collect())
+}
+
+/// As the history has it.
+fn id(key: &Key) -> String {
+    match key {
+        Key::Versioned(version) => version.to_string(),
+        Key::Repeatable(name) => format!("{name}{}", Kind::Repeatable.suffix()),
+    }
+}
+
+fn checksum(set: &Migrations, repeatable: &str) -> Option<Checksum> {
+    set.repeatables().iter().find(|found| found.name() == repeatable).map(crate::Repeatable::checksum)
 }
 
 /// What is asked: how far an index is, and who holds what the server process waits for.

@@ -2,16 +2,12 @@
 
 use clap::Args;
 
-use crate::cli::database::{Database, Lock, database_name, version};
+use crate::cli::database::{Database, Lock, version};
 use crate::cli::exit::{self, Exit};
 use crate::cli::failure::Failure;
-use crate::cli::output::DIM;
 use crate::cli::progress::{self, Tools};
 use crate::cli::verb::Scene;
-use crate::{Error, MigrationStatus, RevertReport, State, Status, Target};
-
-/// As many migrations as one line has room for.
-const NAMED: usize = 8;
+use crate::{Error, RevertReport, Target};
 
 /// Take migrations back by their reverses, the last one first
 #[derive(Args, Clone, Debug)]
@@ -75,50 +71,12 @@ impl Revert {
         let target = self.extent.target();
         let migrator = self.lock.said_to(self.database.migrator(scene));
         let reverting = async |tools: Tools<'_>| -> Result<RevertReport, Error> {
-            if !scene.output.is_json() {
-                let status = tools.migrator.status(tools.client).await?;
-                if let Some(line) = announcement(&status, target, &database_name(tools.client).await) {
-                    tools.shown.say(format_args!("{DIM}{line}{DIM:#}"));
-                }
-            }
             tools.migrator.revert(tools.client, target).await
         };
         let report = progress::run(scene, migrator, url, reverting).await?;
         scene.output.result(&report, || summary(&report))?;
         Ok(exit::DONE)
     }
-}
-
-/// What is about to be reverted, in the order in which it will be. It is for people: the revert itself looks again a moment later,
-/// and settles by that what it takes back.
-fn announcement(status: &Status, target: Target, database: &str) -> Option<String> {
-    let recorded: Vec<&MigrationStatus> = status.migrations.iter().rev().filter(|found| is_recorded(found)).collect();
-    let is_above = |found: &&&MigrationStatus, to: i64| found.version.is_none_or(|version| version.value() > to);
-    let number = match target {
-        Target::Steps(steps) => steps.min(recorded.len()),
-        Target::To(version) => recorded.iter().take_while(|found| is_above(found, version)).count(),
-        _ => recorded.len(),
-    };
-    let (going, _) = recorded.split_at_checked(number)?;
-    let named = |found: &&MigrationStatus| match found.version {
-        Some(version) => format!("{version} {}", found.name),
-        None => found.name.clone(),
-    };
-    let list = match going {
-        [] => return None,
-        [first @ .., last] if first.len() >= NAMED => {
-            let shown: Vec<String> = first.iter().take(NAMED - 1).map(named).collect();
-            format!("{} and {} more, down to {}", shown.join(", "), going.len() - NAMED + 1, named(last))
-        }
-        all => all.iter().map(named).collect::<Vec<_>>().join(", "),
-    };
-    let history = status.history.as_deref().unwrap_or_default();
-    Some(format!("history {history} of database {database}: to revert {list}"))
-}
-
-/// Whether the history has it.
-fn is_recorded(migration: &MigrationStatus) -> bool {
-    !matches!(migration.state, State::Pending | State::OutOfOrder)
 }
 
 fn summary(report: &RevertReport) -> String {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use graven::{Error, Event, Target};
+use graven::{Error, Event, Repair, Resolution, StampTo, State, Target};
 use metrics::Unit;
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 
@@ -112,6 +112,88 @@ fn health_sets_the_state_and_whether_it_is_ready() {
 }
 
 #[test]
+fn the_gauge_of_states_means_the_same_after_each_verb() {
+    let files = [
+        ("1_a.sql", "CREATE TABLE a ()"),
+        ("2_b.sql", "CREATE TABLE b ()"),
+        ("2_all.baseline.sql", "CREATE TABLE a (); CREATE TABLE b ()"),
+        ("3_c.sql", "CREATE TABLE c ()"),
+        ("3_c.down.sql", "DROP TABLE c"),
+        ("4_d.sql", "-- graven: transaction = off\nSELECT 1;\nSELECT * FROM later;"),
+        ("rows.repeatable.sql", "CREATE OR REPLACE VIEW rows AS SELECT 1"),
+    ];
+    recorded(async |snapshotter| {
+        let (database, mut client) = fresh().await;
+        let mut migrator = set(&files).migrator().into_existing();
+        // Whatever the verb, what `status` says right after it is what the gauge was.
+        let check = async |after: &str, wanted: [u32; 7]| {
+            let gauge = Counted::by(&snapshotter).states();
+            assert_eq!(gauge, wanted.map(|count| Some(f64::from(count))), "after {after}");
+            let mut other = database.connect().await.unwrap();
+            let status = set(&files).status(&mut other).await.unwrap();
+            let states = [
+                State::Applied,
+                State::Pending,
+                State::OutOfOrder,
+                State::Modified,
+                State::Incomplete,
+                State::Orphaned,
+                State::Future,
+            ];
+            assert_eq!(
+                states.map(|state| status.count(state)),
+                wanted.map(|count| count as usize),
+                "status after {after}"
+            );
+            // A snapshot leaves every gauge at 0: what the next verb does not set, it has not said.
+            Counted::by(&snapshotter);
+        };
+        migrator.health(&mut client).await.unwrap();
+        check("health", [0, 5, 0, 0, 0, 0, 0]).await;
+        migrator.plan(&mut client).await.unwrap();
+        check("plan", [0, 5, 0, 0, 0, 0, 0]).await;
+        // The baseline stands for two, and what lies above where the run was to stop is pending.
+        set(&files).migrator().to(3).run(&mut client).await.unwrap();
+        check("run to 3", [3, 2, 0, 0, 0, 0, 0]).await;
+        migrator.verify(&mut client).await.unwrap_err();
+        check("verify", [3, 2, 0, 0, 0, 0, 0]).await;
+        migrator.run(&mut client).await.unwrap_err();
+        check("a run that fails", [3, 1, 0, 0, 1, 0, 0]).await;
+        migrator.resolve(&mut client, 4, Resolution::Applied).await.unwrap();
+        check("resolve", [4, 1, 0, 0, 0, 0, 0]).await;
+        migrator.run(&mut client).await.unwrap();
+        check("run", [5, 0, 0, 0, 0, 0, 0]).await;
+        migrator.run(&mut client).await.unwrap();
+        check("an up-to-date run", [5, 0, 0, 0, 0, 0, 0]).await;
+        database.execute("DELETE FROM graven_history WHERE version = 4").unwrap();
+        migrator.revert(&mut client, Target::Steps(1)).await.unwrap();
+        check("revert", [3, 2, 0, 0, 0, 0, 0]).await;
+        migrator.stamp(&mut client, StampTo::Version(3)).await.unwrap();
+        check("stamp", [4, 1, 0, 0, 0, 0, 0]).await;
+        database.execute("UPDATE graven_history SET checksum = sha256('other') WHERE version = 3").unwrap();
+        migrator.run(&mut client).await.unwrap_err();
+        check("a run with a conflict", [3, 1, 0, 1, 0, 0, 0]).await;
+        migrator.repair(&mut client, Repair::All).await.unwrap();
+        check("repair", [4, 1, 0, 0, 0, 0, 0]).await;
+        database.execute("CREATE TABLE c ()").unwrap();
+        migrator.redo(&mut client, 3).await.unwrap();
+        check("redo", [4, 1, 0, 0, 0, 0, 0]).await;
+        database.execute("CREATE TABLE later ()").unwrap();
+        database.execute("UPDATE graven_history SET checksum = sha256('other') WHERE version IS NULL").unwrap();
+        migrator.health(&mut client).await.unwrap();
+        check("health", [3, 2, 0, 0, 0, 0, 0]).await;
+        migrator.run(&mut client).await.unwrap();
+        check("the last run", [5, 0, 0, 0, 0, 0, 0]).await;
+        // What is resolved may have been edited since it was begun.
+        let edit = "UPDATE graven_history SET state = 'started', statements_done = 1, statements_total = 2, \
+                    in_doubt = true, checksum = sha256('other') WHERE version = 4";
+        database.execute(edit).unwrap();
+        migrator.resolve(&mut client, 4, Resolution::Applied).await.unwrap();
+        check("resolve of what was edited", [4, 0, 0, 1, 0, 0, 0]).await;
+    });
+}
+
+#[test]
 fn namespaces_are_kept_apart() {
     recorded(async |snapshotter| {
         let (_database, mut client) = fresh().await;
@@ -130,14 +212,16 @@ fn failures_are_counted_by_their_kind_and_conflicts_by_their_state() {
         let (_database, mut client) = fresh().await;
         set(&[TWO[0], ("2_b.sql", "SELECT nothing")]).run(&mut client).await.unwrap_err();
         set(&[("1_a.sql", "CREATE TABLE a (edited int)")]).run(&mut client).await.unwrap_err();
-        set(&TWO).verify(&mut client).await.unwrap_err();
         let counted = Counted::by(&snapshotter);
+        assert_eq!(counted.gauge("graven_migrations{state=modified}"), Some(1.0));
+        assert_eq!(counted.histogram("graven_verb_duration_seconds{outcome=failed,verb=run}").len(), 2);
         assert_eq!(counted.counter("graven_failures_total{error=42703,verb=run}"), 1);
         assert_eq!(counted.counter("graven_failures_total{error=conflicts,verb=run}"), 1);
-        assert_eq!(counted.counter("graven_failures_total{error=not-applied,verb=verify}"), 1);
-        assert_eq!(counted.histogram("graven_verb_duration_seconds{outcome=failed,verb=run}").len(), 2);
         assert_eq!(counted.counter("graven_applied_total{}"), 1);
-        assert_eq!(counted.gauge("graven_migrations{state=modified}"), Some(1.0));
+        set(&TWO).verify(&mut client).await.unwrap_err();
+        let counted = Counted::by(&snapshotter);
+        assert_eq!(counted.counter("graven_failures_total{error=not-applied,verb=verify}"), 1);
+        assert_eq!(counted.gauge("graven_migrations{state=modified}"), Some(0.0));
     });
 }
 

@@ -1,9 +1,9 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use crate::Version;
+use crate::{Event, Version};
 
-use super::{Course, Doing, Sent, age};
+use super::{Course, Doing, Key, Sent, age};
 use crate::cli::progress::sight::Sight;
 
 fn version(version: i64) -> Version {
@@ -19,14 +19,22 @@ fn applying(sent: &[i64], of: usize) -> (Course, Instant) {
     let began = Instant::now();
     let mut course = Course::new(began);
     for (at, number) in sent.iter().enumerate() {
-        course.applying(Sent { version: version(*number), name: format!("m{number}") }, at + 1, of, began);
+        course.applying(sent_one(*number), at + 1, of, began);
     }
     (course, began)
 }
 
+fn sent_one(number: i64) -> Sent {
+    Sent::versioned(version(number), &format!("m{number}"))
+}
+
+fn key(number: i64) -> Key {
+    Key::Versioned(version(number))
+}
+
 fn committed(versions: &[i64]) -> Option<Sight> {
     let mut sight = Sight::parse(&[], &[]);
-    sight.committed = Some(versions.iter().copied().collect::<HashSet<_>>());
+    sight.committed = Some(versions.iter().map(|number| key(*number)).collect::<HashSet<_>>());
     Some(sight)
 }
 
@@ -48,7 +56,7 @@ fn what_travels_together_is_a_range_until_it_is_seen_which_one_runs() {
     let (mut course, began) = applying(&[1, 2, 3, 4], 9);
     let at = |second| began + seconds(second);
     assert_eq!(course.describe(at(2.0)), "1 to 4  2 s");
-    assert_eq!(course.look_due(at(2.0)).expect("it is due").together, [1, 2, 3, 4]);
+    assert_eq!(course.look_due(at(2.0)).expect("it is due").together, [1, 2, 3, 4].map(key));
     course.see(committed(&[1, 2]), 0, at(3.0));
     assert_eq!(course.describe(at(5.0)), "3 m3  2 s");
     assert_eq!(course.count(), (2, 9));
@@ -56,7 +64,7 @@ fn what_travels_together_is_a_range_until_it_is_seen_which_one_runs() {
     assert_eq!(course.describe(at(7.0)), "3 m3  4 s");
     course.see(None, 0, at(8.0));
     assert_eq!((course.describe(at(8.0)), course.count()), ("1 to 4  0 s".to_owned(), (0, 9)));
-    course.finished(version(1), at(8.0));
+    course.finished(&key(1), at(8.0));
     assert_eq!(course.describe(at(9.0)), "2 to 4  1 s");
     assert_eq!(course.count(), (1, 9));
 }
@@ -71,31 +79,30 @@ fn the_first_of_a_message_has_been_running_since_it_was_sent() {
 #[test]
 fn the_next_message_counts_on_from_the_last() {
     let (mut course, began) = applying(&[1, 2], 3);
-    course.finished(version(1), began);
-    course.finished(version(2), began);
+    course.finished(&key(1), began);
+    course.finished(&key(2), began);
     assert_eq!(course.line(began), "finishing  0 s");
-    course.applying(Sent { version: version(3), name: "m3".to_owned() }, 3, 3, began);
+    course.applying(sent_one(3), 3, 3, began);
     assert_eq!((course.describe(began), course.count()), ("3 m3  0 s".to_owned(), (2, 3)));
 }
 
 #[test]
 fn a_revert_says_that_it_is_one_and_a_redo_applies_after_it() {
     let (mut course, began) = applying(&[], 0);
-    let sent = || Sent { version: version(7), name: "m7".to_owned() };
-    course.reverting(sent(), 2, 3, began);
+    course.reverting(sent_one(7), 2, 3, began);
     let at = began + seconds(4.0);
     assert_eq!((course.describe(at), course.count()), ("reverting 7 m7  4 s".to_owned(), (1, 3)));
     assert_eq!(course.line(at), course.describe(at));
-    course.finished(version(7), at);
+    course.finished(&key(7), at);
     assert_eq!((course.describe(at), course.count()), ("finishing  0 s".to_owned(), (2, 3)));
-    course.applying(sent(), 1, 1, at);
+    course.applying(sent_one(7), 1, 1, at);
     assert_eq!((course.line(at), course.count()), ("applying 7 m7  0 s".to_owned(), (0, 1)));
 }
 
 #[test]
 fn what_is_sent_anew_stands_by_itself() {
     let (mut course, began) = applying(&[1, 2, 3], 3);
-    course.applying(Sent { version: version(2), name: "m2".to_owned() }, 1, 2, began);
+    course.applying(sent_one(2), 1, 2, began);
     assert_eq!((course.describe(began), course.count()), ("2 m2  0 s".to_owned(), (0, 2)));
 }
 
@@ -103,7 +110,7 @@ fn what_is_sent_anew_stands_by_itself() {
 fn a_new_try_takes_along_what_was_sent_behind_and_its_time_goes_on() {
     let (mut course, began) = applying(&[1, 2, 3], 3);
     let at = |second| began + seconds(second);
-    course.retrying(version(2), at(5.5));
+    course.retrying(&key(2), at(5.5));
     assert_eq!(course.describe(at(5.0)), "2 to 3  5 s  about to try again");
     assert_eq!(course.look_due(at(6.0)), None);
     assert!(course.look_due(at(6.5)).is_some());
@@ -139,13 +146,13 @@ fn whom_a_migration_waited_for_is_known_after_those_before_it_are_told_of() {
     let (mut course, began) = applying(&[1, 2, 3], 3);
     let holder = ["4711", "web-1", "app"].map(|cell| Some(cell.to_owned())).to_vec();
     let mut sight = Sight::parse(&[], &[holder]);
-    sight.committed = Some(HashSet::from([1]));
+    sight.committed = Some(HashSet::from([key(1)]));
     course.see(Some(sight), 0, began);
-    course.finished(version(1), began);
-    assert_eq!(course.waited_for(version(3)), None);
-    assert_eq!(course.waited_for(version(2)).as_deref(), Some("pid 4711 (app web-1, role app)"));
-    course.finished(version(2), began);
-    assert_eq!(course.waited_for(version(3)), None);
+    course.finished(&key(1), began);
+    assert_eq!(course.waited_for(&key(3)), None);
+    assert_eq!(course.waited_for(&key(2)).as_deref(), Some("pid 4711 (app web-1, role app)"));
+    course.finished(&key(2), began);
+    assert_eq!(course.waited_for(&key(3)), None);
 }
 
 #[test]
@@ -163,4 +170,43 @@ fn ages_are_said_as_people_say_them() {
     {
         assert_eq!(age(Duration::from_secs(seconds)), said);
     }
+}
+
+#[test]
+fn repeatables_are_shown_as_migrations_are() {
+    let (mut course, began) = applying(&[14], 3);
+    let at = began + seconds(3.0);
+    course.note(&Event::ApplyingRepeatable { name: "totals", number: 2, of: 3 }, began);
+    course.note(&Event::ApplyingRepeatable { name: "views", number: 3, of: 3 }, began);
+    assert_eq!((course.line(at), course.count()), ("applying 14 to repeatable views  3 s".to_owned(), (0, 3)));
+    let mut sight = Sight::parse(&[], &[]);
+    sight.committed = Some(HashSet::from([key(14)]));
+    course.see(Some(sight), 2, began);
+    assert_eq!((course.line(at), course.count()), ("applying repeatable totals  3 s".to_owned(), (1, 3)));
+    course.note(&Event::Applied { version: version(14), name: "m14", duration: Duration::ZERO }, began);
+    course.note(&Event::AppliedRepeatable { name: "totals", duration: Duration::ZERO }, began);
+    assert_eq!((course.line(at), course.count()), ("applying repeatable views  3 s".to_owned(), (2, 3)));
+    course.note(&Event::AppliedRepeatable { name: "views", duration: Duration::ZERO }, began);
+    assert_eq!((course.line(began), course.count()), ("finishing  0 s".to_owned(), (3, 3)));
+}
+
+#[test]
+fn a_repeatable_is_not_the_migration_that_is_called_the_same() {
+    let (mut course, began) = applying(&[], 2);
+    course.applying(Sent::versioned(version(1), "views"), 1, 2, began);
+    course.applying(Sent::repeatable("views"), 2, 2, began);
+    course.finished(&Key::Repeatable("views".to_owned()), began);
+    assert_eq!(course.describe(began), "1 views  0 s");
+}
+
+#[test]
+fn a_new_try_at_a_repeatable_is_told_with_whom_it_waited_for() {
+    let (mut course, began) = applying(&[], 0);
+    course.applying(Sent::repeatable("views"), 1, 1, began);
+    let holder = ["4711", "web-1", "app"].map(|cell| Some(cell.to_owned())).to_vec();
+    course.see(Some(Sight::parse(&[], &[holder])), 0, began);
+    let views = Key::Repeatable("views".to_owned());
+    assert_eq!(course.waited_for(&views).as_deref(), Some("pid 4711 (app web-1, role app)"));
+    course.retrying(&views, began + seconds(2.0));
+    assert_eq!(course.describe(began), "repeatable views  0 s  about to try again");
 }

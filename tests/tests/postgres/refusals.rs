@@ -1,0 +1,218 @@
+//! What a run refuses for where it is to run: the schema, the history that lies there, the role's rights, the caller's
+//! transaction.
+
+use graven::{Error, Outcome};
+
+use crate::common::{exists, fresh, set, value, versions};
+
+const A: (&str, &str) = ("0001_a.sql", "CREATE TABLE a ()");
+const B: (&str, &str) = ("0002_b.sql", "CREATE TABLE b ()");
+
+#[tokio::test]
+async fn a_first_run_into_a_schema_with_tables_is_refused_unless_allowed() {
+    let (database, mut client) = fresh().await;
+    database.execute("CREATE TABLE theirs (); CREATE VIEW view_of_theirs AS SELECT * FROM theirs").unwrap();
+    let migrations = set(&[A]);
+    let error = migrations.run(&mut client).await.unwrap_err();
+    let Error::NotEmpty { schema, tables, history: table, .. } = &error else { panic!("{error:?}") };
+    assert_eq!((schema.as_str(), table.as_str()), ("public", "public.graven_history"));
+    assert_eq!(tables[..], ["theirs", "view_of_theirs"]);
+    assert!(error.hint().unwrap().contains("into_existing"), "{error:?}");
+    assert!(!exists(&database, "graven_history") && !exists(&database, "a"));
+    assert_eq!(versions(&migrations.migrator().into_existing().run(&mut client).await.unwrap()), [1]);
+    // Only the first run is at stake.
+    assert_eq!(migrations.run(&mut client).await.unwrap().outcome, Outcome::UpToDate);
+    assert_eq!(versions(&set(&[A, B]).run(&mut client).await.unwrap()), [2]);
+}
+
+#[tokio::test]
+async fn the_schema_that_holds_tables_is_named_and_not_that_of_the_history() {
+    let (database, mut client) = fresh().await;
+    database.execute("CREATE SCHEMA ops; CREATE TABLE theirs ()").unwrap();
+    let error = set(&[A]).migrator().history("ops.history").run(&mut client).await.unwrap_err();
+    let Error::NotEmpty { schema, tables, history: table, .. } = &error else { panic!("{error:?}") };
+    assert_eq!((schema.as_str(), &tables[..], table.as_str()), ("public", &["theirs".to_owned()][..], "ops.history"));
+    assert!(!exists(&database, "ops.history"));
+}
+
+#[tokio::test]
+async fn what_an_extension_owns_and_what_lies_in_other_schemas_does_not_count_as_tables() {
+    let (database, mut client) = fresh().await;
+    database
+        .execute(
+            "CREATE SCHEMA other; CREATE TABLE other.theirs (); CREATE SEQUENCE lonely; CREATE TYPE mood AS ENUM ()",
+        )
+        .unwrap();
+    // What every extension does with its tables, by hand: the server may have been installed without any.
+    database
+        .execute(
+            "CREATE TABLE of_extension (); INSERT INTO pg_depend SELECT 'pg_class'::regclass, 'of_extension'::regclass, 0, \
+             'pg_extension'::regclass, oid, 0, 'e' FROM pg_extension WHERE extname = 'plpgsql'",
+        )
+        .unwrap();
+    assert_eq!(versions(&set(&[A]).run(&mut client).await.unwrap()), [1]);
+}
+
+#[tokio::test]
+async fn a_history_further_along_the_search_path_is_pointed_out() {
+    let (database, mut client) = fresh().await;
+    let migrations = set(&[A]);
+    migrations.run(&mut client).await.unwrap();
+    database.execute("CREATE SCHEMA app").unwrap();
+    client.batch_execute("SET search_path = app, public").await.unwrap();
+    for mut migrator in [migrations.migrator(), migrations.migrator().into_existing()] {
+        let error = migrator.run(&mut client).await.unwrap_err();
+        let Error::HistoryElsewhere { history, found, .. } = &error else { panic!("{error:?}") };
+        assert_eq!((history.as_str(), found.as_str()), ("app.graven_history", "public.graven_history"));
+        assert!(error.hint().unwrap().contains("history = \"public.graven_history\""), "{error:?}");
+    }
+    assert_eq!(
+        migrations.migrator().history("public.graven_history").run(&mut client).await.unwrap().outcome,
+        Outcome::UpToDate
+    );
+    assert!(!exists(&database, "app.graven_history"));
+}
+
+#[tokio::test]
+async fn without_a_schema_to_keep_the_history_in_nothing_is_created() {
+    let (database, mut client) = fresh().await;
+    client.batch_execute("SET search_path = nowhere").await.unwrap();
+    let error = set(&[A]).run(&mut client).await.unwrap_err();
+    assert!(matches!(error, Error::NoSchema), "{error:?}");
+    let error = set(&[A]).migrator().history("nowhere.history").run(&mut client).await.unwrap_err();
+    let Error::SchemaAbsent { schema, .. } = &error else { panic!("{error:?}") };
+    assert_eq!(schema, "nowhere");
+    assert!(error.hint().unwrap().contains("CREATE SCHEMA nowhere"), "{error:?}");
+    assert_eq!(value(&database, "SELECT count(*) FROM pg_namespace WHERE nspname = 'nowhere'"), "0");
+}
+
+#[tokio::test]
+async fn a_role_that_may_not_create_the_history_is_told_the_grant() {
+    let (database, _) = fresh().await;
+    database.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC").unwrap();
+    let role = database.role("app").unwrap();
+    let mut client = role.connect().await.unwrap();
+    let error = set(&[A]).run(&mut client).await.unwrap_err();
+    let Error::MayNotCreate { role: named, schema, .. } = &error else { panic!("{error:?}") };
+    assert_eq!((named.as_str(), schema.as_str()), (role.name(), "public"));
+    assert_eq!(error.hint().unwrap(), format!("`GRANT CREATE ON SCHEMA public TO {}`", role.name()));
+}
+
+#[tokio::test]
+async fn a_connection_that_may_only_read_is_refused_before_anything_is_applied() {
+    let (database, mut client) = fresh().await;
+    client.batch_execute("SET default_transaction_read_only = on").await.unwrap();
+    let error = set(&[A]).run(&mut client).await.unwrap_err();
+    let Error::Server { source, .. } = &error else { panic!("{error:?}") };
+    assert_eq!(source.sqlstate, "25006");
+    assert!(error.hint().unwrap().contains("connect to the primary"), "{error:?}");
+    assert!(!exists(&database, "a") && !exists(&database, "graven_history"));
+}
+
+#[tokio::test]
+async fn a_role_that_may_not_read_the_history_is_told_the_grants() {
+    let (database, mut client) = fresh().await;
+    set(&[A]).run(&mut client).await.unwrap();
+    let role = database.role("stranger").unwrap();
+    let error = set(&[A]).run(&mut role.connect().await.unwrap()).await.unwrap_err();
+    assert!(matches!(error, Error::HistoryDenied { .. }), "{error:?}");
+    assert!(error.hint().unwrap().contains("GRANT SELECT"), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_history_of_a_newer_format_is_left_alone() {
+    let (database, mut client) = fresh().await;
+    set(&[A]).run(&mut client).await.unwrap();
+    database.execute("UPDATE graven_history SET format = 2").unwrap();
+    let error = set(&[A, B]).run(&mut client).await.unwrap_err();
+    let Error::HistoryUnreadable { history: table, reason, .. } = &error else { panic!("{error:?}") };
+    assert_eq!(table, "public.graven_history");
+    assert!(reason.contains("format 2") && reason.contains("knows 1"), "{reason}");
+    assert!(!exists(&database, "b"));
+}
+
+#[tokio::test]
+async fn a_table_of_that_name_that_is_not_gravens_is_left_alone() {
+    for theirs in [
+        "CREATE TABLE graven_history (id int)",
+        "CREATE VIEW graven_history AS SELECT 1 AS version",
+        "CREATE SEQUENCE graven_history",
+    ] {
+        let (database, mut client) = fresh().await;
+        database.execute(theirs).unwrap();
+        let error = set(&[A]).migrator().into_existing().run(&mut client).await.unwrap_err();
+        match &error {
+            Error::Server { source, .. } => assert_eq!(source.sqlstate, "42703", "{error:?}"),
+            Error::HistoryUnreadable { reason, .. } => assert_eq!(reason, "it is not a table", "{error:?}"),
+            _ => panic!("{theirs}: {error:?}"),
+        }
+        assert!(error.hint().unwrap().contains("not graven's"), "{error:?}");
+        assert!(!exists(&database, "a"));
+    }
+}
+
+#[tokio::test]
+async fn nonsense_in_a_row_of_the_history_is_an_error_that_names_the_column() {
+    for (change, column) in [
+        ("UPDATE graven_history SET version = -1, id = '-1'", "version"),
+        ("UPDATE graven_history SET state = 'odd'", "state"),
+        ("UPDATE graven_history SET checksum = 'x'", "checksum"),
+        ("UPDATE graven_history SET statements_done = -1", "statements_done"),
+    ] {
+        let (database, mut client) = fresh().await;
+        set(&[A]).run(&mut client).await.unwrap();
+        database.execute(change).unwrap();
+        let error = match column {
+            // Of what is applied a start does not ask how it came to be.
+            "statements_done" => set(&[A]).status(&mut client).await.unwrap_err(),
+            _ => set(&[A]).run(&mut client).await.unwrap_err(),
+        };
+        let Error::HistoryUnreadable { reason, .. } = &error else { panic!("{change}: {error:?}") };
+        assert!(reason.contains(column), "{change}: {reason}");
+    }
+}
+
+#[tokio::test]
+async fn an_open_transaction_of_the_caller_is_refused_and_left_open() {
+    let (database, mut client) = fresh().await;
+    let migrations = set(&[A]);
+    client.batch_execute("BEGIN").await.unwrap();
+    client.batch_execute("CREATE TABLE callers ()").await.unwrap();
+    let error = migrations.run(&mut client).await.unwrap_err();
+    assert!(matches!(error, Error::InTransaction), "{error:?}");
+    client.batch_execute("ROLLBACK").await.unwrap();
+    assert!(!exists(&database, "a") && !exists(&database, "callers"));
+    assert_eq!(versions(&migrations.run(&mut client).await.unwrap()), [1]);
+}
+
+#[tokio::test]
+async fn a_failed_transaction_of_the_caller_is_refused_in_the_same_words() {
+    let (_database, mut client) = fresh().await;
+    client.batch_execute("BEGIN").await.unwrap();
+    client.batch_execute("SELECT nothing").await.unwrap_err();
+    let error = set(&[A]).run(&mut client).await.unwrap_err();
+    assert!(matches!(error, Error::InTransaction), "{error:?}");
+}
+
+#[tokio::test]
+async fn names_for_the_history_that_are_none_are_refused() {
+    let (_database, mut client) = fresh().await;
+    let long = "t".repeat(64);
+    for name in ["", "a.b.c", "a.", "\"open", "semi;colon", long.as_str()] {
+        let error = set(&[A]).migrator().history(name).run(&mut client).await.unwrap_err();
+        assert!(matches!(error, Error::HistoryName { .. }), "{name}: {error:?}");
+    }
+}
+
+#[tokio::test]
+async fn who_forgets_the_namespace_does_not_apply_everything_again() {
+    let (_database, mut client) = fresh().await;
+    let migrations = set(&[A, B]);
+    migrations.migrator().namespace("billing").run(&mut client).await.unwrap();
+    let error = migrations.run(&mut client).await.unwrap_err();
+    let Error::AppliedUnder { namespace, .. } = &error else { panic!("{error:?}") };
+    assert_eq!(namespace, "billing");
+    assert!(error.hint().unwrap().contains("--namespace billing"), "{error:?}");
+    // Another set of the same service may begin there all the same.
+    set(&[("0001_other.sql", "CREATE TABLE other ()")]).run(&mut client).await.unwrap();
+}
