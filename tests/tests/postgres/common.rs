@@ -8,6 +8,7 @@ mod pooler;
 mod embed;
 
 use std::path::Path;
+use std::sync::LazyLock;
 
 use graven::{Error, MigrationFailed, Migrations, Report};
 use graven_source::Version;
@@ -16,6 +17,8 @@ use graven_source::set::{Loaded, Paths, Set};
 use graven_testkit::{Database, Proxy};
 use tempfile::TempDir;
 use tokio_postgres::{Client, Config, NoTls};
+use tracing::subscriber::{DefaultGuard, NoSubscriber};
+use tracing::{Dispatch, Subscriber};
 
 pub(crate) use instance::{Ended, Instance, named};
 pub(crate) use pooler::Pooler;
@@ -138,6 +141,16 @@ pub(crate) fn failed(result: Result<Report, Error>) -> Box<MigrationFailed> {
         Err(Error::MigrationFailed(failed)) => failed,
         other => panic!("not a failed migration: {other:?}"),
     }
+}
+
+/// While there is a single subscriber, tracing asks the thread that comes to a span first whether anybody wants it, and
+/// remembers that thread's answer for all. Other tests run on other threads.
+static COMPANY: LazyLock<[Dispatch; 2]> = LazyLock::new(|| [(); 2].map(|()| Dispatch::new(NoSubscriber::default())));
+
+/// Hands what this thread tells to a subscriber, until the guard is dropped.
+pub(crate) fn listen(subscriber: impl Subscriber + Send + Sync) -> DefaultGuard {
+    LazyLock::force(&COMPANY);
+    tracing::subscriber::set_default(subscriber)
 }
 
 /// Waits for something that happens in another session.

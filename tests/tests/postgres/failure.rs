@@ -6,7 +6,7 @@ use graven::__private as private;
 use graven::{Cause, Error, Event, Migrations, Outcome, Resolution, Sealing};
 use std::sync::{Arc, Mutex};
 
-use crate::common::{Directory, exists, failed, fresh, history, lines, set, until, value, versions};
+use crate::common::{Directory, exists, failed, fresh, history, lines, listen, set, until, value, versions};
 
 #[tokio::test]
 async fn a_failure_in_the_middle_leaves_nothing_of_its_file_and_all_before_it() {
@@ -331,7 +331,7 @@ async fn a_copy_that_came_past_the_rules_is_named_with_its_place() {
     let migrations = past_the_rules(&texts);
     let log = tempfile::NamedTempFile::new().unwrap();
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(Arc::new(log.reopen().unwrap())).finish();
-    let logged = tracing::subscriber::set_default(subscriber);
+    let logged = listen(subscriber);
     let failed = failed(migrations.run(&mut client).await);
     drop(logged);
     assert!(matches!(failed.cause, Cause::Copy), "{failed:?}");

@@ -2,20 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use graven::{Error, Target};
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
-use tracing::subscriber::{DefaultGuard, NoSubscriber};
-use tracing::{Dispatch, Event, Instrument as _, Subscriber};
+use tracing::subscriber::DefaultGuard;
+use tracing::{Event, Instrument as _, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 
 use super::is_documented;
-use crate::common::{fresh, set};
+use crate::common::{fresh, listen, set};
 
 /// Everything that a subscriber was told.
 #[derive(Clone, Default)]
@@ -88,17 +88,12 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Told {
     }
 }
 
-/// While there is a single subscriber, tracing asks the thread that comes to a span first whether anybody wants it, and
-/// remembers that thread's answer for all. Other tests run on other threads.
-static COMPANY: LazyLock<[Dispatch; 2]> = LazyLock::new(|| [(); 2].map(|()| Dispatch::new(NoSubscriber::default())));
-
 impl Told {
     /// Collects what this thread tells from now on.
     fn from(level: LevelFilter) -> (Self, DefaultGuard) {
-        LazyLock::force(&COMPANY);
         let told = Self::default();
         let subscriber = tracing_subscriber::registry().with(told.clone().with_filter(level));
-        (told, tracing::subscriber::set_default(subscriber))
+        (told, listen(subscriber))
     }
 
     fn spans(&self, name: &str) -> Vec<Span> {
