@@ -19,7 +19,7 @@ pub(crate) use self::difference::Difference;
 use self::reparsed::reparsed;
 
 /// Rows (object, rank, text) that say all there is to say.
-const FACTS: &str = include_str!("schema/facts.sql");
+const FACTS: &str = concat!(include_str!("schema/hidden.sql"), include_str!("schema/facts.sql"));
 
 /// What decides how PostgreSQL prints an expression. `search_path` is empty, so that every name in one is qualified.
 const SETTINGS: &str = "SET LOCAL search_path = ''; SET LOCAL DateStyle = 'ISO'; SET LOCAL IntervalStyle = 'postgres'; \

@@ -10,7 +10,7 @@ use tokio_postgres::{Client, Row, Transaction};
 
 use super::at_one_moment;
 
-const RELATIONS: &str = include_str!("contents.sql");
+const RELATIONS: &str = concat!(include_str!("hidden.sql"), include_str!("contents.sql"));
 
 /// The most rows of a table that are read to show how they differ.
 const MOST: usize = 10_000;

@@ -1,16 +1,8 @@
 -- Everything that PostgreSQL's catalogs say of a schema, as rows (object, rank, text), none of which holds a number that
 -- a database has given out. It is run with an empty search_path, so that every name in an expression is qualified.
 -- $1 is the history table, which is none of the schema's business; an empty text where there is none.
-WITH RECURSIVE hidden (classid, objid) AS (
-  -- What an extension brings along follows from its version.
-  SELECT classid, objid FROM pg_depend WHERE deptype = 'e'
-  UNION
-  SELECT 'pg_class'::regclass::oid, to_regclass(nullif($1::text, ''))::oid
-  WHERE to_regclass(nullif($1::text, '')) IS NOT NULL
-  UNION
-  SELECT d.classid, d.objid FROM pg_depend d JOIN hidden h ON d.refclassid = h.classid AND d.refobjid = h.objid
-  WHERE d.deptype IN ('a', 'i')
-),
+-- It follows hidden.sql.
+,
 -- What initdb made has a lower number.
 spaces AS (
   SELECT n.oid, n.nspname, n.nspowner, n.nspacl, i.type || ' ' || i.identity AS object

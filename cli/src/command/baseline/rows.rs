@@ -7,7 +7,7 @@ use tokio_postgres::{Client, Transaction};
 
 use crate::schema::{Table as Held, at_one_moment};
 
-const TABLES: &str = include_str!("tables.sql");
+const TABLES: &str = concat!(include_str!("../../schema/hidden.sql"), include_str!("tables.sql"));
 const SEQUENCES: &str = include_str!("sequences.sql");
 
 /// As many rows as are written in one statement.

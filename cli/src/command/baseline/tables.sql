@@ -1,16 +1,7 @@
 -- Tables that may hold rows, as rows (name as SQL has it; columns; of each column how its values are written, and its default if
 -- that varies from run to run, as a value of the column's type; what to order by; whether an identity would refuse values). It is run with an empty search_path.
 -- $1 is the history table; an empty text where there is none.
-WITH RECURSIVE hidden (classid, objid) AS (
-  -- What an extension brings along follows from its version.
-  SELECT classid, objid FROM pg_depend WHERE deptype = 'e'
-  UNION
-  SELECT 'pg_class'::regclass::oid, to_regclass(nullif($1::text, ''))::oid
-  WHERE to_regclass(nullif($1::text, '')) IS NOT NULL
-  UNION
-  SELECT d.classid, d.objid FROM pg_depend d JOIN hidden h ON d.refclassid = h.classid AND d.refobjid = h.objid
-  WHERE d.deptype IN ('a', 'i')
-)
+-- It follows hidden.sql.
 SELECT i.identity,
   coalesce(array_agg(quote_ident(a.attname) ORDER BY a.attnum) FILTER (WHERE a.attname IS NOT NULL), '{}') AS columns,
   coalesce(array_agg(
