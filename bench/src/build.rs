@@ -23,7 +23,7 @@ use crate::Result;
 /// Measures what embedding migrations costs at build time: time, memory of the compiler, size of the program.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Only 100 and 1,000 migrations, and fewer runs.
+    /// Only 1, 100 and 1,000 migrations.
     #[arg(long)]
     quick: bool,
 
@@ -87,7 +87,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         cells: Vec::new(),
     };
     let alone = programs(&cargo, &tools, Workload::ONE)?;
-    let workloads: &[Workload] = if arguments.quick { &Workload::ALL[..2] } else { &Workload::ALL };
+    let workloads: &[Workload] = if arguments.quick { &Workload::ALL[..3] } else { &Workload::ALL };
     for workload in workloads {
         let before = results.cells.len();
         results.cells.extend(measure(&cargo, &tools, *workload, arguments.runs, &alone)?);

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
-use graven::cli::__private::Verb;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use graven::cli::__private::{Verb, flowing};
 use graven_source::{Kind, Version, VersionError};
 
 use crate::command::baseline::Baseline;
@@ -36,6 +36,26 @@ pub(crate) struct Arguments {
 
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Arguments {
+    /// What was typed, or why that makes no sense.
+    pub(crate) fn typed() -> Result<Self, clap::Error> {
+        let mut matches = command().try_get_matches()?;
+        Self::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command()))
+    }
+}
+
+fn command() -> clap::Command {
+    flowing_help(Arguments::command()).mut_subcommands(flowing_help)
+}
+
+/// A command whose help is broken where the terminal ends.
+fn flowing_help(command: clap::Command) -> clap::Command {
+    match command.get_after_help().map(|help| flowing(&help.to_string())) {
+        Some(help) => command.after_help(help),
+        None => command,
+    }
 }
 
 /// What every command understands.
@@ -143,8 +163,9 @@ Examples:
   graven renumber 7                this one
   graven renumber 7 --to 12        to a version of your choice
 
-Its reverse and its line in the seal file go along. A sealed migration keeps its version. If a
-database of your own ran it under its old version, it is orphaned there: make that database anew.")]
+What is not sealed keeps its order: what would be overtaken gets another version, too. Reverses and
+lines in the seal file go along. A sealed migration keeps its version. If a database of your own ran
+one under its old version, it is orphaned there: make that database anew.")]
 pub(crate) struct Renumber {
     /// The version of the migration
     // Its own id: clap's `--version` has the one that it would have.
@@ -176,11 +197,8 @@ pub(crate) fn version() -> clap::builder::RangedI64ValueParser<i64> {
 
 #[cfg(test)]
 mod tests {
-    use super::Arguments;
-    use clap::CommandFactory;
-
     #[test]
     fn the_command_line_is_consistent() {
-        Arguments::command().debug_assert();
+        super::command().debug_assert();
     }
 }

@@ -11,7 +11,6 @@ mod schema;
 
 use std::process::ExitCode;
 
-use clap::Parser;
 pub(crate) use graven::cli::__private::{exit, output};
 
 use crate::arguments::Arguments;
@@ -19,7 +18,7 @@ use crate::failure::Failure;
 use crate::output::{Form, Output};
 
 fn main() -> ExitCode {
-    match Arguments::try_parse() {
+    match Arguments::typed() {
         Ok(arguments) => {
             let output = Output::new(if arguments.common.json { Form::Json } else { Form::Human });
             command::run(&arguments, &output).unwrap_or_else(|failure| failure.tell(&output))

@@ -196,9 +196,9 @@ fn array<T>(items: impl Iterator<Item = T>, push: impl Fn(&mut String, T)) -> To
 /// since the compiler takes a file as it is.
 fn push_text(tokens: &mut String, location: &Path, found: &Migration) {
     if included(found) {
-        push_include(tokens, "str", &location.join(&found.file));
+        push_include(tokens, &location.join(&found.file));
     } else {
-        push_string(tokens, &found.text);
+        tokens.push_str(&Literal::byte_string(found.text.as_bytes()).to_string());
     }
 }
 
@@ -207,13 +207,12 @@ pub(crate) fn included(migration: &Migration) -> bool {
     migration.is_verbatim
 }
 
-/// Adds `include_str!` or `include_bytes!` of a file. The path is that of this machine: `concat!(env!(…), …)` would be two
+/// Adds `include_bytes!` of a file: with `include_str!` the compiler would make a literal of it, escape that, and take it apart
+/// again. The path is that of this machine: `concat!(env!(…), …)` would be two
 /// more macros to expand for each file.
-pub(crate) fn push_include(tokens: &mut String, what: &str, path: &Path) {
+pub(crate) fn push_include(tokens: &mut String, path: &Path) {
     // The package's own path is UTF-8, or else nothing would be read; so are the names of migrations.
-    tokens.push_str("::core::include_");
-    tokens.push_str(what);
-    tokens.push_str("!(");
+    tokens.push_str("::core::include_bytes!(");
     push_string(tokens, &path.to_string_lossy());
     tokens.push(')');
 }

@@ -15,7 +15,7 @@ use crate::options::Options;
 use crate::plan::{Start, Step};
 use crate::retry::Retries;
 use crate::run::Run;
-use crate::sent::{Pieces, goes_in_pieces, name_for_dba};
+use crate::sent::{COMMENT, Pieces, goes_in_pieces, name_for_dba};
 use crate::sql::milliseconds;
 use crate::state::SessionState;
 
@@ -67,7 +67,7 @@ impl Way {
         let together = |step: &&Step| Self::alone(step) == Self::Together(1);
         let mut bytes = 0;
         let fits = |step: &&Step| {
-            bytes += step.migration.sql().len();
+            bytes += step.migration.sql.len();
             bytes <= MOST_BYTES
         };
         Self::Together(steps.iter().take(MOST_MIGRATIONS).take_while(together).take_while(fits).count().max(1))
@@ -109,7 +109,7 @@ impl Applying<'_> {
             if run.session.has_lock_to_give_back() {
                 batch.give_back_the_lock(self);
             }
-            let reply = run.session.send(&batch.text).await;
+            let reply = run.session.execute(&batch.text).await;
             if let Some(answer) = batch.lock_given_back(&reply) {
                 lock::given_back(Some(answer));
                 run.session.gave_back_the_lock();
@@ -125,7 +125,12 @@ impl Applying<'_> {
             let committed = done.durations.len();
             left = left.get(committed..).unwrap_or_default();
             one_by_one = usize::saturating_sub(one_by_one, committed);
-            let Some(failure) = reply.failure else { continue };
+            let Some(failure) = reply.failure else {
+                if committed < count {
+                    return Err(self.unsaid(left));
+                }
+                continue;
+            };
             let lost = matches!(failure, Failure::Connection(_));
             if !lost && reply.completed.is_empty() && count > 1 {
                 // A syntax error spoils the whole message before anything of it runs. Whose it is comes out one by one,
@@ -154,6 +159,15 @@ impl Applying<'_> {
             tries.pause_or_give_up(run, migration, failed).await?;
         }
         Ok(Outcome::Applied)
+    }
+
+    /// The error where the server has ended a message well and has not said that these are applied. Whatever the reason is, to
+    /// send them again would be to repeat it.
+    fn unsaid(self, left: &[Step]) -> Error {
+        let first = left.first().map(|step| name_for_dba(step.migration)).unwrap_or_default();
+        let what = first.trim_start_matches(COMMENT).trim_end_matches("*/ ").trim().to_owned();
+        let reason = format!("the server has said nothing of {what}, which was sent");
+        Error::HistoryUnreadable { history: self.table.shown(), reason }
     }
 
     /// Runs a transactional migration that takes several messages.
@@ -190,7 +204,7 @@ impl Applying<'_> {
                 if at == last {
                     sent.follow(tail);
                 }
-                let reply = run.session.send(&sent.text).await;
+                let reply = run.session.execute(&sent.text).await;
                 let Some(failure) = reply.failure else { continue };
                 let completed = reply.completed.len();
                 let behind = match failure {
@@ -237,11 +251,23 @@ impl Applying<'_> {
         let statement_timeout =
             migration.details().statement_timeout.or(self.options.statement_timeout).unwrap_or_default();
         format!(
-            "{name}BEGIN;\n{opening}{NO_TRANSACTION_TIMEOUT};\n{};\n{claim};\nSET LOCAL lock_timeout = {};\nSET LOCAL statement_timeout = {};\n",
+            "{name}BEGIN;\n{opening}{no_limit};\n{};\n{claim};\nSET LOCAL lock_timeout = {};\nSET LOCAL statement_timeout = {};\n",
             self.patience("SET LOCAL"),
             milliseconds(lock_timeout),
             milliseconds(statement_timeout),
+            no_limit = no_transaction_timeout(Reaches::Transaction),
             name = name_for_dba(migration),
+        )
+    }
+
+    /// What sets the timeouts of a file without a transaction for its session.
+    pub(crate) fn session_timeouts(self, migration: &Migration) -> String {
+        let details = migration.details();
+        format!(
+            "SET lock_timeout = {};\nSET statement_timeout = {};\n{}",
+            milliseconds(details.lock_timeout.unwrap_or_default()),
+            milliseconds(details.statement_timeout.or(self.options.statement_timeout).unwrap_or_default()),
+            no_transaction_timeout(Reaches::Session),
         )
     }
 
@@ -257,9 +283,10 @@ impl Applying<'_> {
     pub(crate) fn tail(self, migration: &Migration) -> String {
         // All commits but the last need not wait for the disk: a crash of the server can only lose a whole suffix of them,
         // each with its row, and the last one flushes them all (PostgreSQL manual, 30.4).
-        let commit = if std::ptr::eq(migration, self.last) { "" } else { "SET LOCAL synchronous_commit = off;\n" };
+        let is_last = std::ptr::eq(migration, self.last);
+        let commit = if is_last { history::ON_DISK } else { "SET LOCAL synchronous_commit = off" };
         let finish = history::finish(self.table, history::id(migration), self.claimant);
-        self.tail_with(&format!("{commit}{finish};\n"))
+        self.tail_with(&format!("{commit};\n{finish};\n"))
     }
 
     /// The same with other statements before the COMMIT.
@@ -285,9 +312,22 @@ impl Applying<'_> {
     }
 }
 
-/// A role's own limit to the length of a transaction, which PostgreSQL 17 brought, is meant for services.
-const NO_TRANSACTION_TIMEOUT: &str = "SELECT pg_catalog.set_config('transaction_timeout', '0', true) \
-     WHERE pg_catalog.current_setting('server_version_num')::int >= 170000";
+/// How far a setting reaches.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Reaches {
+    Transaction,
+    Session,
+}
+
+/// A role's own limit to the length of a transaction, which PostgreSQL 17 brought, is meant for services. It holds for a
+/// statement without a transaction as well, a concurrent build above all.
+pub(crate) fn no_transaction_timeout(reaches: Reaches) -> String {
+    let is_local = matches!(reaches, Reaches::Transaction);
+    format!(
+        "SELECT pg_catalog.set_config('transaction_timeout', '0', {is_local}) \
+         WHERE pg_catalog.current_setting('server_version_num')::int >= 170000"
+    )
+}
 
 /// How many statements [`Applying::head`] has.
 pub(crate) const HEAD_STATEMENTS: usize = 7;

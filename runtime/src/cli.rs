@@ -33,13 +33,16 @@
 //! options, the same JSON and the same exit codes. What is about files (`new`, `seal`, `check`) is not there: a program has its migrations
 //! carved in, and no directory to look into.
 //!
-//! The database is the one that `--database-url` names, or [`Migrate::database_url`], or `DATABASE_URL`, in this order.
+//! The database is the one that `--database-url` names, or [`Migrate::database_url`], or `DATABASE_URL`, in this order. An
+//! application may have a global option of that name itself: see [`Migrate`].
 //! What `--help`, hints and remedies tell people to type is what they can type: `myapp migrate resolve 3 --retry`.
 
 mod blocking;
 mod database;
 mod exit;
 mod failure;
+mod interrupt;
+mod limits;
 mod migrate;
 mod output;
 mod progress;
@@ -53,8 +56,9 @@ pub use self::migrate::Migrate;
 pub mod __private {
     pub use super::blocking::block_on;
     pub use super::failure::Failure;
+    pub use super::interrupt::unless_interrupted;
     pub use super::verb::{Scene, Verb};
-    pub use super::words::{Words, plural};
+    pub use super::words::{Words, flowing, plural};
 
     pub mod exit {
         pub use crate::cli::exit::*;

@@ -18,11 +18,22 @@ pub trait Connection: Send + sealed::Sealed {
     /// Sends a text by the simple query protocol (PostgreSQL manual, 55.2.2): many statements may stand in it, the
     /// first error ends it, and what had completed before the error is handed back with it.
     #[doc(hidden)]
-    fn send<'a>(&'a mut self, sql: &'a str) -> impl Future<Output = Reply> + Send + 'a;
+    fn send<'a>(&'a mut self, sql: &'a str) -> impl Future<Output = Reply> + Send + 'a {
+        self.send_keeping(sql, Keep::AllRows)
+    }
+
+    /// The same where not all rows are wanted.
+    #[doc(hidden)]
+    fn send_keeping<'a>(&'a mut self, sql: &'a str, keep: Keep) -> impl Future<Output = Reply> + Send + 'a;
 
     /// Waits, with the connection idle. A blocking driver sleeps.
     #[doc(hidden)]
     fn pause(&mut self, duration: Duration) -> impl Future<Output = ()> + Send + '_;
+
+    /// Puts a text on its way and waits for nothing: who would hear the answer is being dropped. It reaches the server after
+    /// what was sent before it, if at all.
+    #[doc(hidden)]
+    fn leave_behind(&mut self, sql: &str);
 
     /// The server process that was named when the connection was made (PostgreSQL manual, 55.2.1, BackendKeyData), if the
     /// driver tells: a pooler names another one than its messages reach.
@@ -35,6 +46,15 @@ pub trait Connection: Send + sealed::Sealed {
 pub(crate) mod sealed {
     /// Keeps the trait ours to extend.
     pub trait Sealed {}
+}
+
+/// Which rows of each statement are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// All of them.
+    AllRows,
+    /// The first one: the statements of others may bring back millions.
+    FirstRow,
 }
 
 /// What came back for one message.

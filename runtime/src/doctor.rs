@@ -109,7 +109,7 @@ impl Finding {
             | Error::HistoryDenied { .. }
             | Error::MayNotCreate { .. } => "rights",
             Error::NotEmpty { .. } => "schema",
-            Error::NoSchema | Error::SchemaAbsent { .. } => "schema",
+            Error::NoSchema { .. } | Error::TemporarySchema { .. } | Error::SchemaAbsent { .. } => "schema",
             Error::StaleBuild { .. } => "build",
             Error::InTransaction => "transaction",
             Error::Pooled { .. } => "pooler",

@@ -7,7 +7,7 @@ mod tokio_postgres;
 #[cfg(feature = "tokio-postgres")]
 mod url;
 
-#[cfg(all(feature = "tokio-postgres", feature = "service"))]
+#[cfg(all(feature = "tokio-postgres", any(feature = "service", feature = "cli")))]
 pub(crate) use self::tokio_postgres::CancelOnDrop;
 #[cfg(feature = "tokio-postgres")]
 pub use self::tokio_postgres::connect;

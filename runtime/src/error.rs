@@ -17,7 +17,9 @@ pub use crate::server_error::ServerError;
 pub(crate) use self::text::count;
 #[cfg(feature = "tokio-postgres")]
 use self::text::refusals_line;
-use self::text::{applied_after, conflicts_line, done_before, held_by, listed, obstacles_line, pending_and};
+use self::text::{
+    conflicts_line, done_before, held_by, listed, listed_as_applied, obstacles_line, pending_and, shown_path,
+};
 use crate::foreign::ForeignHistory;
 use crate::lock::Holder;
 use crate::report::{Applied, Reverted};
@@ -75,12 +77,12 @@ pub enum Error {
     },
 
     /// A migration that is to be redone is not the highest that is applied. Nothing was reverted.
-    #[error("migration {version} cannot be redone: {} after it", applied_after(.above))]
+    #[error("migration {version} cannot be redone: {} above it", listed_as_applied(.above))]
     #[non_exhaustive]
     NotHighest {
         /// The version that was asked for.
         version: Version,
-        /// What is applied after it, ascending.
+        /// What is applied above it, ascending.
         above: Vec<Version>,
     },
 
@@ -165,8 +167,23 @@ pub enum Error {
     },
 
     /// None of the schemas in the search path exists.
-    #[error("no schema in the search path exists")]
-    NoSchema,
+    #[error("no schema in the search path exists{}", shown_path(.search_path))]
+    #[non_exhaustive]
+    NoSchema {
+        /// The search path, as the server shows it.
+        search_path: String,
+    },
+
+    /// The search path begins with `pg_temp`: migrations would make temporary tables, and be run again by each connection.
+    /// Nothing was applied.
+    #[error(
+        "schema {schema} is temporary: what migrations make there, and their history, would go with the connection"
+    )]
+    #[non_exhaustive]
+    TemporarySchema {
+        /// The schema.
+        schema: String,
+    },
 
     /// The schema that was named for the history table does not exist.
     #[error("schema {schema} for the history table does not exist")]
@@ -208,6 +225,28 @@ pub enum Error {
         history: String,
         /// The rights that are needed, as `GRANT` names them.
         right: &'static str,
+    },
+
+    /// Row-level security lets the role see no row of the history table. Nothing was applied.
+    #[error("row-level security hides all rows of the history table {history} from role {role}")]
+    #[non_exhaustive]
+    HistoryHidden {
+        /// The role.
+        role: String,
+        /// The history table.
+        history: String,
+    },
+
+    /// Another session held a lock on the history table itself for longer than this one was to wait.
+    #[error("gave up after {waited:.1?} waiting for {history}, which is locked{}", held_by(.holder.as_deref()))]
+    #[non_exhaustive]
+    HistoryLocked {
+        /// The history table.
+        history: String,
+        /// How long it waited.
+        waited: Duration,
+        /// Who held it, where that could be seen.
+        holder: Option<Box<Holder>>,
     },
 
     /// The history table holds something that this version of graven cannot read.
@@ -253,6 +292,8 @@ pub enum Error {
         who: Option<String>,
         /// What the server says.
         source: Option<Box<ServerError>>,
+        /// Whether who wanted to is a member of it all the same.
+        membership: Membership,
     },
 
     /// There is no incomplete migration of that version to resolve.
@@ -365,6 +406,17 @@ pub enum Error {
         /// What the server says.
         source: Box<ServerError>,
     },
+}
+
+/// How one role belongs to another that it cannot become.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Membership {
+    /// Not at all.
+    #[default]
+    None,
+    /// It is a member without the right to `SET ROLE` (PostgreSQL manual, GRANT, `WITH SET`).
+    WithoutSet,
 }
 
 impl Error {

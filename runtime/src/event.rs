@@ -163,6 +163,8 @@ pub enum Event<'a> {
         history: &'a str,
         /// The migrations, in the order in which they are reverted: the highest version first.
         migrations: &'a [MigrationName<'a>],
+        /// The names of the repeatables that are pending again with the first of them.
+        repeatables: &'a [String],
     },
     /// The reverse of a migration is sent to the server.
     #[non_exhaustive]
@@ -291,8 +293,8 @@ impl Event<'_> {
             Self::Applied { version, name, duration } => {
                 tracing::info!(target: "graven", instance, %version, name, duration = %rounded(*duration), "applied");
             }
-            Self::ToRevert { database, history, migrations } => tracing::info!(
-                target: "graven", instance, database, history,
+            Self::ToRevert { database, history, migrations, repeatables } => tracing::info!(
+                target: "graven", instance, database, history, ?repeatables,
                 versions = ?migrations.iter().map(|named| named.version.value()).collect::<Vec<_>>(), "about to revert"
             ),
             Self::Reverting { version, name, number, of } => {

@@ -8,6 +8,7 @@ use graven_source::{Kind, Version};
 
 use crate::connection::Failure;
 use crate::error::count;
+use crate::history::is_row_gone;
 use crate::lock::Holder;
 use crate::migrations::{Migration, Migrations, Sealing};
 use crate::report::{Applied, Reverted};
@@ -37,9 +38,18 @@ pub struct MigrationFailed {
     pub applied: Vec<Applied>,
     /// What this revert or redo had reverted before it.
     pub reverted: Vec<Reverted>,
-    /// Of a migration that gave up waiting for a table: the sessions that hold locks on tables it names, the oldest
-    /// transactions first, as far as they could be seen right after.
+    /// Of a migration that gave up waiting for a lock: who held it.
+    ///
+    /// Where graven connects by itself (`run_url`, the command line), a second connection asks the server while the migration
+    /// waits. Otherwise it is told right after, by the locks that the statement is known to take: nobody is named whose lock
+    /// does not conflict with them, and of what a function's body or a row is waited for, perhaps nobody.
     pub in_the_way: Vec<Holder>,
+    /// Where in the file it failed, in bytes.
+    pub(crate) at: Option<usize>,
+    /// Whether the statement waits for old snapshots, too.
+    pub(crate) concurrent: bool,
+    /// What the role lacks, as it is granted.
+    pub(crate) grant: Option<String>,
     pub(crate) excerpt: Option<Excerpt>,
     pub(crate) left: Left,
     sealing: Sealing,
@@ -47,6 +57,8 @@ pub struct MigrationFailed {
 }
 
 const CORRECT: &str = "correct the file and start again";
+const SPARE_THE_HISTORY: &str = "the file deletes, changes or hides rows of graven's own table, as what empties all tables \
+                                 does: have it leave that table out";
 
 /// Why a migration failed.
 #[derive(Debug)]
@@ -61,6 +73,9 @@ pub enum Cause {
     Copy,
     /// Another run has taken the migration over: this one's connection had been taken for dead. Nothing more of it was sent.
     TakenOver,
+    /// Its own row in the history is gone, so that it would be neither applied nor pending: the file deletes, changes or
+    /// hides what is not its own. Nothing more of it was sent.
+    RowGone,
 }
 
 /// What is left of a migration that failed.
@@ -78,6 +93,8 @@ pub(crate) enum Left {
     Reversed,
     /// What another run makes of it.
     Elsewhere,
+    /// What its statements have done, without a transaction, and nothing of it in the history.
+    Unrecorded,
 }
 
 impl MigrationFailed {
@@ -89,21 +106,30 @@ impl MigrationFailed {
         left: Left,
     ) -> Box<Self> {
         let cause = match failure {
+            Failure::Server(error) if is_row_gone(&error) => Cause::RowGone,
             Failure::Server(error) => Cause::Server(error),
             failure if failure.is_copying() => Cause::Copy,
             Failure::Connection(error) => Cause::ConnectionLost(error),
         };
         let label = match &cause {
             Cause::Server(error) => error.message.as_str(),
-            Cause::ConnectionLost(_) | Cause::Copy | Cause::TakenOver => "",
+            Cause::ConnectionLost(_) | Cause::Copy | Cause::TakenOver | Cause::RowGone => "",
         };
+        let at = place.as_ref().map(|place| place.start);
         let excerpt = place.map(|place| Excerpt::cut(migration.sql(), place, label));
-        Self::because(set, migration, cause, excerpt, left)
+        let mut failed = Self::because(set, migration, cause, excerpt, left);
+        failed.at = at;
+        failed
     }
 
     /// The error of a migration that another run has taken over.
     pub(crate) fn taken_over(set: Migrations, migration: &Migration) -> Box<Self> {
         Self::because(set, migration, Cause::TakenOver, None, Left::Elsewhere)
+    }
+
+    /// The error of a migration without a transaction whose row is not there any more.
+    pub(crate) fn row_gone(set: Migrations, migration: &Migration) -> Box<Self> {
+        Self::because(set, migration, Cause::RowGone, None, Left::Unrecorded)
     }
 
     fn because(
@@ -125,6 +151,9 @@ impl MigrationFailed {
             applied: Vec::new(),
             reverted: Vec::new(),
             in_the_way: Vec::new(),
+            at: None,
+            concurrent: false,
+            grant: None,
             excerpt,
             left,
             sealing: migration.sealing,
@@ -157,6 +186,12 @@ impl MigrationFailed {
                  whether it was applied all the same"
             }
             Cause::TakenOver => "start again, which waits for that run: it goes on after the last recorded statement",
+            Cause::RowGone => SPARE_THE_HISTORY,
+            Cause::Server(error) if error.sqlstate == "55P03" && self.concurrent => {
+                "what is done concurrently waits for every transaction that uses the table, and for every snapshot from \
+                 before it: start again when those are done, or let this file wait longer with `-- graven: lock_timeout = \
+                 10min`"
+            }
             Cause::Server(error) if error.sqlstate == "55P03" => {
                 "another session held a lock on what the migration changes, and waiting on would have held up everybody \
                  behind it: start again when that session is done, or let this file wait longer with `-- graven: \
@@ -166,6 +201,9 @@ impl MigrationFailed {
             Cause::Server(error) if error.sqlstate == "57014" => {
                 "if a timeout cut it short, give this file more with `-- graven: statement_timeout = 10min`; then \
                  start again"
+            }
+            Cause::Server(error) if error.sqlstate == "42501" && self.grant.is_some() => {
+                self.grant.as_deref().unwrap_or_default()
             }
             Cause::Server(error) if error.sqlstate == "42501" => {
                 "run migrations with the role that owns these objects, or grant it the right"
@@ -182,6 +220,11 @@ impl MigrationFailed {
             Cause::Server(error) if error.sqlstate == "55P04" => {
                 "an enum value can be used only after the migration that adds it: give it one of its own before this"
             }
+            // dependent_objects_still_exist
+            Cause::Server(error) if error.sqlstate == "2BP01" && self.kind == Kind::Reverse => {
+                "let the reverse drop what depends on it first, what a repeatable made as well (`DROP VIEW IF EXISTS …`): \
+                 repeatables are applied again after a revert"
+            }
             // integrity_constraint_violation
             Cause::Server(error) if error.sqlstate.starts_with("23") => {
                 "rows that are there are in the way: correct them, or the file, and start again"
@@ -194,7 +237,7 @@ impl MigrationFailed {
                              again: what of it has taken effect must bear that (`IF EXISTS`)";
                 match &self.cause {
                     Cause::ConnectionLost(_) | Cause::TakenOver => again.to_owned(),
-                    Cause::Copy | Cause::Server(_) => format!("{correct}; {again}"),
+                    Cause::Copy | Cause::Server(_) | Cause::RowGone => format!("{correct}; {again}"),
                 }
             }
             // The file must stay as it is, and would fail there again.
@@ -210,25 +253,30 @@ impl MigrationFailed {
                 self.number(),
                 self.flags
             ),
-            Left::Nothing | Left::Unsaid { .. } if self.is_sealed() && correct == CORRECT => match self.kind {
+            Left::Nothing | Left::Unsaid { .. } if self.is_sealed() && matches!(correct, CORRECT | SPARE_THE_HISTORY) => match self.kind {
                 Kind::Baseline => {
                     "start without it, with `graven apply --no-baseline` (in code, `Migrator::no_baseline`), and write a \
                                    new baseline of a later version"
                         .to_owned()
                 }
                 _ => format!(
-                    "correct the file, accept the edit with `graven seal --accept-edit {}`, and start again",
+                    "{}, accept the edit with `graven seal --accept-edit {}`, and start again",
+                    if correct == CORRECT { "correct the file" } else { correct },
                     self.number()
                 ),
             },
             Left::Nothing | Left::Unsaid { .. } | Left::Elsewhere => correct.to_owned(),
+            Left::Unrecorded => format!(
+                "{correct}, unless somebody else has deleted the row meanwhile; what of the file has taken effect would run \
+                 again: `graven stamp` records what has, if all of it has"
+            ),
             // The file is recorded under its checksum, and must stay as it is.
             Left::Statements { .. } => match &self.cause {
-                Cause::ConnectionLost(_) | Cause::Copy | Cause::TakenOver => correct.to_owned(),
+                Cause::ConnectionLost(_) | Cause::Copy | Cause::TakenOver | Cause::RowGone => correct.to_owned(),
                 Cause::Server(error) if error.sqlstate.starts_with("53") => correct.to_owned(),
                 Cause::Server(error) if matches!(error.sqlstate.as_str(), "55P03" | "57014") => {
                     "the file must stay as it is now that its first statements are recorded: start again when what was \
-                     in the way is gone, or with a longer `Migrator::statement_timeout`"
+                     in the way is gone, or with a longer `--statement-timeout` (in code, `Migrator::statement_timeout`)"
                         .to_owned()
                 }
                 Cause::Server(_) => format!(
@@ -314,6 +362,7 @@ impl fmt::Display for MigrationFailed {
                 ": a COPY sends its rows to the client or waits for rows from it, which a migration cannot have",
             ),
             Cause::TakenOver => f.write_str(": another run has taken it over, and this one must not go on with it"),
+            Cause::RowGone => f.write_str(": its own row in the history is gone"),
         }
     }
 }
@@ -342,6 +391,7 @@ impl fmt::Display for Left {
                 write!(f, "the first {done} of its {total} statements; the next run goes on after them")
             }
             Self::Elsewhere => f.write_str("what the other run makes of this migration"),
+            Self::Unrecorded => f.write_str("what its statements have done so far, of which the history says nothing"),
             Self::InDoubt { done, total } => write!(
                 f,
                 "the first {done} of its {total} statements, and perhaps statement {} or a part of it",

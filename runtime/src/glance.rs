@@ -67,9 +67,11 @@ pub(crate) fn read(
     if place.as_ref().is_some_and(|place| place.in_transaction) {
         return Err(Error::InTransaction);
     }
+    let is_refused = place.as_ref().is_some_and(|place| place.server.temporary_schema().is_some());
     match failure {
         None => {}
         Some(Failure::Server(error)) if error.sqlstate == "25P02" => return Err(Error::InTransaction),
+        Some(Failure::Server(_)) if is_refused => return Ok(None),
         // undefined_table. What else may be in the way, a first run asks under the lock.
         Some(Failure::Server(error)) if error.sqlstate == "42P01" => {
             return Ok(place.map(|place| Glance::Differs(place.without_table())));
@@ -80,7 +82,7 @@ pub(crate) fn read(
         }
         Some(failure) => return Err(Error::from_failure(DOING, failure)),
     }
-    let (Some(place), Some(rows)) = (place, results.next()) else { return Ok(None) };
+    let (Some(place), Some(rows), false) = (place, results.next(), is_refused) else { return Ok(None) };
     match place.table {
         Found::Meant => {}
         // Whatever was read lies further along the search path.

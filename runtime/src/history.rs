@@ -14,8 +14,9 @@ pub(crate) use self::accept::accept;
 pub(crate) use self::glance::{Asking, glance};
 pub(crate) use self::read::{Schema, become_role, look, same_elsewhere, state};
 pub(crate) use self::write::{
-    Claimant, FINISHED, NOT_THERE, claim, claim_again, claim_covered, claim_started, complete, complete_by_word,
-    create, finish, flush, id, progress, settle, stamp, take_back, take_over, unclaim, unsettle,
+    Claimant, FINISHED, NOT_THERE, ON_DISK, claim, claim_again, claim_covered, claim_started, complete,
+    complete_by_word, complete_on_disk, create, finish, finish_unheard, flush, id, is_row_gone, is_there, progress,
+    settle, stamp, take_back, take_over, unclaim, unsettle,
 };
 use crate::connection::Row;
 use crate::server_error::ServerError;
@@ -27,11 +28,22 @@ pub(crate) const FORMAT: i16 = 1;
 /// The table's name where none is given.
 pub(crate) const DEFAULT_NAME: &str = "graven_history";
 
+/// How long a look waits in the server for a table that somebody has locked. Who may wait for longer looks again.
+pub(crate) const PATIENCE: &str = "1s";
+
 /// Which history table is wanted, before the server was asked which schema that means.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Wanted {
     pub(crate) schema: Option<String>,
     pub(crate) name: String,
+}
+
+impl Wanted {
+    /// As a person would write it.
+    pub(crate) fn shown(&self) -> String {
+        let schema = self.schema.as_ref().map_or_else(String::new, |schema| format!("{}.", plain(schema)));
+        format!("{schema}{}", plain(&self.name))
+    }
 }
 
 impl Default for Wanted {
@@ -107,9 +119,19 @@ pub(crate) struct Server {
     pub(crate) may_write: bool,
     /// A schema of the search path that this role may not use, where there is none that it may.
     pub(crate) unusable: Option<String>,
+    /// The search path, where no schema of it exists that this role may use.
+    pub(crate) search_path: Option<String>,
+    /// Row-level security lets this role see no row, whatever there is.
+    pub(crate) hides_rows: bool,
 }
 
 impl Server {
+    /// The temporary schema in which migrations would work, or the history be: where the search path begins with it.
+    pub(crate) fn temporary_schema(&self) -> Option<&str> {
+        let schemas = [self.schema.as_deref(), Some(self.current_schema.as_str())];
+        schemas.into_iter().flatten().find(|schema| is_temporary(schema))
+    }
+
     pub(crate) fn parse(row: &Row) -> Self {
         Self {
             in_recovery: row.is_true(0),
@@ -131,8 +153,16 @@ impl Server {
             may_read: row.is_true(16),
             may_write: row.is_true(17),
             unusable: row.optional(18).map(str::to_owned),
+            search_path: row.optional(19).map(str::to_owned),
+            hides_rows: row.is_true(20),
         }
     }
+}
+
+/// Whether a schema is a session's own for temporary objects: nobody can make another of such a name (PostgreSQL manual,
+/// 5.10.5).
+fn is_temporary(schema: &str) -> bool {
+    schema.starts_with("pg_temp_")
 }
 
 /// How much of each row is asked for.

@@ -5,7 +5,7 @@ use crate::connection::{Connection, Failure};
 use crate::error::Error;
 use crate::history::Doubt;
 use crate::migrations::Effect;
-use crate::non_transactional::{NewIndex, Trace};
+use crate::non_transactional::{IfNotExists, NewIndex, Trace};
 use crate::session::Session;
 use crate::sql::{identifier, literal};
 
@@ -47,12 +47,15 @@ pub(crate) async fn found<C: Connection>(
     noted: Option<&str>,
 ) -> Result<Found, Error> {
     match (trace, noted) {
-        (Trace::NamedIndex { .. }, _) => Ok(match index(session, effect).await? {
-            Index::Invalid(index) => Found { invalid: vec![index], fate: Fate::Again },
+        (Trace::NamedIndex { on }, _) => Ok(match index(session, effect, noted).await? {
+            // It is none of this migration's, and PostgreSQL is to say that the name is taken.
+            Index::Valid(Age::Before) => Found::fate(Fate::Again),
+            Index::Invalid(Age::Before, _) if *on == IfNotExists::NotSaid => Found::fate(Fate::Again),
+            Index::Invalid(_, index) => Found { invalid: vec![index], fate: Fate::Again },
             // The earlier run was cut off before it could say so.
-            Index::Valid if doubt == Doubt::InDoubt => Found::fate(Fate::Finished),
+            Index::Valid(Age::Since) if noted.is_some() || doubt == Doubt::InDoubt => Found::fate(Fate::Finished),
             Index::UnderWay => Found::fate(Fate::UnderWay),
-            Index::Valid | Index::Absent => Found::fate(Fate::Again),
+            Index::Valid(Age::Since) | Index::Absent => Found::fate(Fate::Again),
         }),
         (Trace::NewIndex(index), Some(noted)) => new_index(session, index, noted).await,
         (Trace::DroppedIndex { .. }, Some(noted)) => dropped_index(session, noted).await,
@@ -66,16 +69,21 @@ pub(crate) async fn found<C: Connection>(
 /// What must be known before a unit is sent, as the text of an array of OIDs; `None` where nothing must.
 pub(crate) async fn before<C: Connection>(
     session: &mut Session<'_, C>,
+    effect: Effect,
     trace: &Trace,
 ) -> Result<Option<String>, Error> {
     let (oids, from) = match trace {
+        Trace::NamedIndex { .. } => match named(effect) {
+            Some(named) => ("c.oid", format!("{INDEX} WHERE {named}")),
+            None => return Ok(None),
+        },
         Trace::NewIndex(index) => {
             ("i.indexrelid", format!("pg_catalog.pg_index i WHERE i.indrelid = {}", oid(&index.table)))
         }
         Trace::DroppedIndex { index } => ("c.oid", format!("pg_catalog.pg_class c WHERE c.oid = {}", oid(index))),
         Trace::Rebuilt { relation } => ("i.indexrelid", invalid_indexes(relation)),
         Trace::Detached { table, partition } => ("h.inhrelid", partition_of(table, &oid(partition))),
-        Trace::Nothing | Trace::Repeatable | Trace::NamedIndex { .. } => return Ok(None),
+        Trace::Nothing | Trace::Repeatable => return Ok(None),
     };
     let sql = format!("SELECT COALESCE(pg_catalog.array_agg({oids})::text, '{{}}') FROM {from}");
     let results = session.expect("noting what there is before a statement", &sql).await?;
@@ -88,33 +96,47 @@ pub(crate) enum Index {
     /// There is none of that name on that table, or the unit makes none that can be named.
     Absent,
     /// It is there and serves.
-    Valid,
+    Valid(Age),
     /// It is there and serves no query: its build was cut off or failed. Holds its name, qualified and quoted.
-    Invalid(String),
+    Invalid(Age, String),
     /// It is there and serves no query yet: another session is building it at this moment.
     UnderWay,
 }
 
+/// Whether an index was there before the unit was sent, as far as that was noted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Age {
+    Before,
+    Since,
+}
+
 /// Looks for the index of a name that a unit builds.
-pub(crate) async fn index<C: Connection>(session: &mut Session<'_, C>, effect: Effect) -> Result<Index, Error> {
-    let Effect::ConcurrentIndex { name: Some(name), schema, table } = effect else { return Ok(Index::Absent) };
+pub(crate) async fn index<C: Connection>(
+    session: &mut Session<'_, C>,
+    effect: Effect,
+    noted: Option<&str>,
+) -> Result<Index, Error> {
+    let Some(named) = named(effect) else { return Ok(Index::Absent) };
+    let sql = format!("{INDEXES}, c.oid = ANY ({}) FROM {INDEX} WHERE {named}", oids(noted.unwrap_or(NONE)));
+    let results = session.expect(LOOKING, &sql).await?;
+    let Some(row) = results.first().and_then(|rows| rows.first()) else { return Ok(Index::Absent) };
+    let age = if row.is_true(3) { Age::Before } else { Age::Since };
+    Ok(match row {
+        row if row.is_true(0) => Index::Valid(age),
+        row if row.is_true(2) => Index::UnderWay,
+        row => Index::Invalid(age, row.text(1).to_owned()),
+    })
+}
+
+/// The index that a unit builds, among those of [`INDEX`], where it says its name and table.
+fn named(effect: Effect) -> Option<String> {
+    let Effect::ConcurrentIndex { name: Some(name), schema, table } = effect else { return None };
     let table = match schema {
         Some(schema) => format!("{}.{}", identifier(schema), identifier(table)),
         None => identifier(table),
     };
     // An index lies in its table's schema. That of a partitioned table is none that can be built concurrently.
-    let sql = format!(
-        "{INDEXES} WHERE c.relname = {name}::name AND c.relkind = 'i' AND i.indrelid = {table}",
-        name = literal(name),
-        table = oid(&table),
-    );
-    let results = session.expect(LOOKING, &sql).await?;
-    Ok(match results.first().and_then(|rows| rows.first()) {
-        None => Index::Absent,
-        Some(row) if row.is_true(0) => Index::Valid,
-        Some(row) if row.is_true(2) => Index::UnderWay,
-        Some(row) => Index::Invalid(row.text(1).to_owned()),
-    })
+    Some(format!("c.relname = {}::name AND c.relkind = 'i' AND i.indrelid = {}", literal(name), oid(&table)))
 }
 
 const LOOKING: &str = "looking for an index";
@@ -123,8 +145,9 @@ const LOOKING: &str = "looking for an index";
 /// of a concurrent build (PostgreSQL manual, 52.26).
 const INDEXES: &str = "SELECT i.indisvalid, \
      pg_catalog.quote_ident(n.nspname::text) || '.' || pg_catalog.quote_ident(c.relname::text), \
-     EXISTS (SELECT FROM pg_catalog.pg_stat_progress_create_index p WHERE p.index_relid = i.indexrelid) \
-     FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid \
+     EXISTS (SELECT FROM pg_catalog.pg_stat_progress_create_index p WHERE p.index_relid = i.indexrelid)";
+
+const INDEX: &str = "pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid \
      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace";
 
 /// An index that PostgreSQL names is recognised by its definition, as PostgreSQL itself writes it: the same index is made
@@ -145,7 +168,7 @@ async fn new_index<C: Connection>(session: &mut Session<'_, C>, index: &NewIndex
     let compare = format!(
         "BEGIN;\nCREATE TEMPORARY TABLE {table_name} (LIKE {table});\n\
          CREATE {unique}INDEX ON pg_temp.{table_name} {definition}\n;\n\
-         {INDEXES} JOIN pg_catalog.pg_index k ON k.indrelid = {copy} AND k.indisunique = i.indisunique \
+         {INDEXES} FROM {INDEX} JOIN pg_catalog.pg_index k ON k.indrelid = {copy} AND k.indisunique = i.indisunique \
          AND {described_k} = {described_i} WHERE i.indexrelid = ANY ({new});\nROLLBACK",
         copy = oid(&format!("pg_temp.{table_name}")),
         described_k = described("k"),

@@ -35,6 +35,8 @@
 
 mod apply;
 mod batch;
+#[cfg(feature = "tokio-postgres")]
+mod beside;
 #[cfg(feature = "cli")]
 pub mod cli;
 mod conflict;
@@ -46,10 +48,13 @@ mod event;
 mod failed;
 mod foreign;
 mod glance;
+mod grant;
 mod guard;
 mod health;
 mod history;
+mod in_the_way;
 mod index;
+mod keep;
 mod lock;
 mod look;
 mod migrations;
@@ -90,7 +95,9 @@ pub use crate::connection::Connection;
 pub use crate::doctor::{Diagnosis, Finding, Severity};
 #[cfg(feature = "tokio-postgres")]
 pub use crate::driver::connect;
-pub use crate::error::{Cause, Conflict, Error, IncompleteReason, MigrationFailed, Obstacle, Pending, ServerError};
+pub use crate::error::{
+    Cause, Conflict, Error, IncompleteReason, Membership, MigrationFailed, Obstacle, Pending, ServerError,
+};
 pub use crate::event::{Event, MigrationName};
 pub use crate::foreign::ForeignHistory;
 pub use crate::health::{Difference, Health, HealthState, LastApplied, LockHolder};

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use crate::connection::{Connection, Row};
 use crate::error::Error;
-use crate::history::Table;
+use crate::history::{Table, Wanted};
+use crate::in_the_way;
 use crate::session::Session;
 use crate::sql::literal;
 
@@ -98,11 +99,11 @@ impl Waiting {
     }
 }
 
-/// Who holds the lock.
+/// Who holds the lock, or another one that is waited for.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Holder {
-    /// The server process of that connection.
+    /// The server process of that connection; 0 for a prepared transaction, which has none.
     pub pid: i32,
     /// Its role, if this one may see it.
     pub role: Option<String>,
@@ -116,6 +117,10 @@ pub struct Holder {
     pub statement_for: Option<Duration>,
     /// The beginning of its current or latest statement, if this role may see it; of a migration its version and name.
     pub statement: Option<String>,
+    /// What it holds that is waited for, where that is known: `ACCESS SHARE on orders`.
+    pub holds: Option<String>,
+    /// The identifier of a prepared transaction (PostgreSQL manual, PREPARE TRANSACTION).
+    pub prepared: Option<String>,
 }
 
 impl Holder {
@@ -135,6 +140,19 @@ impl Holder {
             connected_for: seconds(4),
             statement_for: seconds(5),
             statement: row.optional(6).map(|statement| migration_named_in(statement).unwrap_or(statement).to_owned()),
+            holds: None,
+            prepared: None,
+        })
+    }
+
+    /// Reads what is asked by [`in_the_way::columns`].
+    pub(crate) fn in_the_way(row: &Row) -> Option<Self> {
+        let mode = row.optional(7).map(in_the_way::from_pg_locks);
+        let on = row.optional(8).map_or_else(String::new, |relation| format!(" on {relation}"));
+        Some(Self {
+            holds: mode.map(|mode| format!("{mode}{on}")),
+            prepared: row.optional(9).map(str::to_owned),
+            ..Self::parse(row)?
         })
     }
 }
@@ -146,6 +164,11 @@ pub(crate) fn migration_named_in(statement: &str) -> Option<&str> {
 
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(prepared) = &self.prepared {
+            write!(f, "the prepared transaction {}", literal(prepared))?;
+            self.holds.iter().try_for_each(|holds| write!(f, ", holding {holds}"))?;
+            return f.write_str(", for which `ROLLBACK PREPARED` or `COMMIT PREPARED` is the end");
+        }
         write!(f, "pid {} ({}", self.pid, self.name())?;
         if let Some(role) = &self.role {
             write!(f, ", role {role}")?;
@@ -157,6 +180,9 @@ impl fmt::Display for Holder {
             write!(f, ", connected for {age:.1?}")?;
         }
         f.write_str(")")?;
+        if let Some(holds) = &self.holds {
+            write!(f, ", holding {holds}")?;
+        }
         if let (Some(statement), Some(age)) = (&self.statement, self.statement_for) {
             write!(f, ", since {age:.1?} in: {statement}")?;
         }
@@ -165,7 +191,7 @@ impl fmt::Display for Holder {
 }
 
 /// What is asked of a session besides its process, as [`Holder::parse`] reads it: `a` is its row of `pg_stat_activity`.
-const SESSION: &str = "a.usename, a.application_name, pg_catalog.host(a.client_addr), \
+pub(crate) const SESSION: &str = "a.usename, a.application_name, pg_catalog.host(a.client_addr), \
     EXTRACT(epoch FROM pg_catalog.clock_timestamp() - a.backend_start)::float8::text, \
     EXTRACT(epoch FROM pg_catalog.clock_timestamp() - a.query_start)::float8::text, \
     pg_catalog.regexp_replace(\
@@ -192,24 +218,22 @@ pub(crate) async fn holder<C: Connection>(session: &mut Session<'_, C>, table: &
     reply.completed.first()?.first().and_then(Holder::parse)
 }
 
-/// Who holds locks on tables that a text names, the oldest transactions first. Never fails: it only serves a message.
-///
-/// Asked once a statement has given up waiting: `pg_blocking_pids` answers only for one that waits still.
-pub(crate) async fn in_the_way<C: Connection>(session: &mut Session<'_, C>, text: &str) -> Vec<Holder> {
+/// Who keeps everybody from reading the history, where that can be seen. Never fails: it only serves a message.
+pub(crate) async fn holder_of_history<C: Connection>(session: &mut Session<'_, C>, wanted: &Wanted) -> Option<Holder> {
+    let schema =
+        wanted.schema.as_ref().map_or_else(|| "pg_catalog.current_schema()".to_owned(), |schema| literal(schema));
     let sql = format!(
-        "SELECT a.pid, {SESSION} \
-         FROM pg_catalog.pg_stat_activity a \
-         WHERE a.pid <> pg_catalog.pg_backend_pid() AND EXISTS (\
-         SELECT FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class c ON c.oid = l.relation \
-         WHERE l.pid = a.pid AND l.granted AND l.locktype = 'relation' AND c.relkind IN ('r', 'p', 'm') \
-         AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d \
+        "SELECT {columns} FROM pg_catalog.pg_locks l {joined} WHERE l.locktype = 'relation' AND l.granted \
+         AND l.mode = 'AccessExclusiveLock' AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d \
          WHERE d.datname = pg_catalog.current_database()) \
-         AND pg_catalog.strpos({text}, c.relname::text) > 0) \
-         ORDER BY a.xact_start LIMIT 3",
-        text = literal(text),
+         AND l.relation = (SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+         WHERE n.nspname = {schema}::pg_catalog.name AND c.relname = {name}::pg_catalog.name)",
+        columns = in_the_way::columns(),
+        joined = in_the_way::JOINED,
+        name = literal(&wanted.name),
     );
     let reply = session.send(&sql).await;
-    reply.completed.first().into_iter().flatten().filter_map(Holder::parse).collect()
+    reply.completed.first()?.first().and_then(Holder::in_the_way)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Looking: one message that asks for the server's state and the history, and what must be refused on seeing them.
 
 use crate::connection::{Connection, Failure, Reply};
-use crate::error::Error;
+use crate::error::{Error, Membership};
 use crate::history::{self, Detail, FORMAT, Record, Schema, Server, Table, Wanted};
 use crate::session::Session;
 
@@ -38,6 +38,15 @@ pub(crate) async fn look<C: Connection>(session: &mut Session<'_, C>, question: 
     ask(session, question, history::state(question.wanted, Schema::Unknown)).await
 }
 
+/// Looks at what only matters where no row of the history was seen, in one round trip: whether its rows are hidden, and
+/// whether there is another history.
+pub(crate) async fn look_for_history<C: Connection>(
+    session: &mut Session<'_, C>,
+    question: Question<'_>,
+) -> Result<Look, Error> {
+    ask(session, question, history::state(question.wanted, Schema::Known)).await
+}
+
 async fn ask<C: Connection>(session: &mut Session<'_, C>, question: Question<'_>, ask: String) -> Result<Look, Error> {
     let (reply, role_before) = send_as(session, question, &ask).await?;
     let seen = understand(question, reply, 0)?;
@@ -57,6 +66,7 @@ pub(crate) async fn send_as<C: Connection>(
         return Err(not_become(session, role, reply.failure).await);
     }
     let before = reply.completed.remove(0).first().map(|row| row.text(0).to_owned());
+    before.iter().for_each(|role| session.has_role(role));
     Ok((reply, before))
 }
 
@@ -69,6 +79,7 @@ pub(crate) async fn try_lock_and_look<C: Connection>(
     seen: &Look,
 ) -> Result<(Locked, Look), Error> {
     let attempt = crate::lock::attempt(table, session.process());
+    session.owes_lock(crate::lock::give_back(table));
     // Asking a table that is not there for its rows would write an error into the server's log at each try.
     let sql = if seen.server.table_exists {
         format!("{attempt};\n{}", history::look(question.wanted, question.namespace, question.detail))
@@ -82,7 +93,10 @@ pub(crate) async fn try_lock_and_look<C: Connection>(
     }
     let locked = match reply.completed.first().and_then(|rows| rows.first()) {
         Some(row) if row.is_true(0) => Locked::Yes,
-        _ => Locked::No,
+        _ => {
+            session.owes_nothing();
+            Locked::No
+        }
     };
     let now = understand(question, reply, 1);
     if let Ok(now) = &now {
@@ -96,6 +110,7 @@ pub(crate) async fn try_lock_and_look<C: Connection>(
     if now.is_err() && locked == Locked::Yes {
         // The error is what the caller must hear of; a connection that is lost has given the lock back.
         let _ = crate::lock::release(session, table).await;
+        session.owes_nothing();
     }
     Ok((locked, now?))
 }
@@ -106,12 +121,22 @@ async fn not_become<C: Connection>(session: &mut Session<'_, C>, role: &str, fai
         // Whatever it is about, it is said of the transaction that is open.
         Some(Failure::Server(error)) if error.sqlstate == "25P02" => Error::InTransaction,
         Some(Failure::Server(source)) => {
-            let reply = session.send("SELECT session_user").await;
-            let who = reply.completed.first().and_then(|rows| rows.first()).map(|row| row.text(0).to_owned());
-            Error::Role { role: role.to_owned(), who, source: Some(source) }
+            let ask = format!(
+                "SELECT session_user, EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.rolname = {}::pg_catalog.name \
+                 AND pg_catalog.pg_has_role(session_user, r.oid, 'MEMBER'))",
+                crate::sql::literal(role)
+            );
+            let reply = session.send(&ask).await;
+            let row = reply.completed.first().and_then(|rows| rows.first());
+            let who = row.map(|row| row.text(0).to_owned());
+            let membership = match row.is_some_and(|row| row.is_true(1)) {
+                true => Membership::WithoutSet,
+                false => Membership::None,
+            };
+            Error::Role { role: role.to_owned(), who, source: Some(source), membership }
         }
         Some(lost) => Error::from_failure(DOING, lost),
-        None => Error::Role { role: role.to_owned(), who: None, source: None },
+        None => Error::Role { role: role.to_owned(), who: None, source: None, membership: Membership::None },
     }
 }
 
@@ -135,6 +160,9 @@ fn understand(question: Question<'_>, reply: Reply, skipped: usize) -> Result<Lo
     };
     if server.in_transaction {
         return Err(Error::InTransaction);
+    }
+    if let Some(schema) = server.temporary_schema() {
+        return Err(Error::TemporarySchema { schema: schema.to_owned() });
     }
     if server.occupied {
         return Err(unreadable("it is not a table", question, Some(&server)));
@@ -173,6 +201,9 @@ fn denied(question: Question<'_>, server: &Server) -> Result<(), Error> {
     if server.schema_exists && !server.may_use {
         return Err(Error::SchemaDenied { role: role(), schema: table.schema });
     }
+    if server.hides_rows {
+        return Err(Error::HistoryHidden { role: role(), history: table.shown() });
+    }
     if server.table_exists && !server.may_read {
         return Err(Error::HistoryDenied { role: role(), history: table.shown(), right: "SELECT" });
     }
@@ -205,6 +236,22 @@ pub(crate) fn table(question: Question<'_>, server: &Server) -> Option<Table> {
     })
 }
 
+/// The same, or the error where there is no schema for it.
+pub(crate) fn table_or_refuse(question: Question<'_>, server: &Server) -> Result<Table, Error> {
+    let no_schema = || Error::NoSchema { search_path: server.search_path.clone().unwrap_or_default() };
+    table(question, server).ok_or_else(no_schema)
+}
+
+/// Refuses where the search path leads to a history, but not in its first schema.
+pub(crate) fn not_elsewhere(table: &Table, server: &Server) -> Result<(), Error> {
+    match &server.elsewhere {
+        Some(found) if !server.table_exists => {
+            Err(Error::HistoryElsewhere { history: table.shown(), found: found.clone() })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Whether a first run may begin in a schema that holds tables.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum IntoExisting {
@@ -217,7 +264,7 @@ pub(crate) enum IntoExisting {
 
 /// Refuses a first run that must not be, and hands back the history table.
 pub(crate) fn admit(question: Question<'_>, server: &Server, into_existing: IntoExisting) -> Result<Table, Error> {
-    let table = table(question, server).ok_or(Error::NoSchema)?;
+    let table = table_or_refuse(question, server)?;
     may_write(&table, server)?;
     if server.table_exists {
         return Ok(table);
@@ -226,9 +273,7 @@ pub(crate) fn admit(question: Question<'_>, server: &Server, into_existing: Into
         return Err(Error::SchemaAbsent { schema: table.schema });
     }
     let history = table.shown();
-    if let Some(found) = &server.elsewhere {
-        return Err(Error::HistoryElsewhere { history, found: found.clone() });
-    }
+    not_elsewhere(&table, server)?;
     if !server.tables.is_empty() && into_existing == IntoExisting::Refuse {
         let (schema, tables) = (server.current_schema.clone(), server.tables.clone());
         return Err(Error::NotEmpty { schema, tables, history, foreign: None });

@@ -1,10 +1,12 @@
 //! The static set: what `embed_migrations!` carves into the binary. It is read, never computed.
 
 mod migration;
+mod text;
 
 use graven_source::{Checksum, Version};
 
 pub use self::migration::{Details, Effect, Migration, Repeatable, Sealing, Transaction, Unit};
+pub(crate) use self::text::Text;
 use crate::connection::Connection;
 use crate::error::Error;
 use crate::health::Health;
@@ -159,7 +161,9 @@ impl Migrations {
     ///
     /// A message that was sent runs on in the server although its future is dropped: a transactional migration is then
     /// committed whole or not at all, and the next run sees which; of a non-transactional one the history says which
-    /// statement is in doubt. The advisory lock, settings and perhaps a transaction stay with the connection: close it.
+    /// statement is in doubt. After it the connection is put in order, also after a panic of an observer: a transaction is
+    /// rolled back, settings and the role are what they were, and the advisory lock is given back. Whoever uses the
+    /// connection meanwhile waits for that, as behind any statement. Closing it does the same.
     ///
     /// # The connection's own state
     ///
@@ -190,7 +194,8 @@ impl Migrations {
         self.migrator().run_url(url).await
     }
 
-    /// Succeeds only if everything is applied and nothing conflicts. One round trip, never writes.
+    /// Succeeds only if everything is applied and nothing conflicts. One round trip, never writes. Where it sees no row at
+    /// all, it asks once more, whether there is another history or its rows are hidden.
     ///
     /// # Errors
     ///

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+#[cfg(feature = "tokio-postgres")]
+use crate::beside::Beside;
 use crate::connection::Connection;
-use crate::error::Error;
+use crate::error::{Error, Membership};
 use crate::event::{Event, Observer, Observers};
 use crate::guard;
 use crate::health::Health;
@@ -184,7 +186,9 @@ impl Migrator {
         // Before it connects: what can be said without a database is said without one.
         guard::check(&self.set)?;
         let (mut client, cancelling) = crate::driver::connect_cancelling(url).await?;
+        let before = self.options.beside.replace(Beside::new(url));
         let report = self.run(&mut client).await;
+        self.options.beside = before;
         cancelling.disarm();
         report
     }
@@ -220,6 +224,13 @@ impl Migrator {
         verb("health", &options.namespace, self.over(connection, &options).health()).await
     }
 
+    /// Asks over a second connection whom a migration waits for, once one takes long.
+    #[cfg(feature = "cli")]
+    pub(crate) fn beside(mut self, url: &str) -> Self {
+        self.options.beside = Some(Beside::new(url));
+        self
+    }
+
     pub(crate) fn migrations(&self) -> &Migrations {
         &self.set
     }
@@ -236,8 +247,10 @@ impl Migrator {
         if options.namespace.contains('\0') {
             return Err(Error::Namespace { namespace: options.namespace });
         }
-        if let Some(role) = options.role.as_ref().filter(|role| role.contains('\0')) {
-            return Err(Error::Role { role: role.clone(), who: None, source: None });
+        // `none` is no role, also between quotes: it stands for the one that connects (PostgreSQL manual, SET ROLE).
+        if let Some(role) = options.role.as_ref().filter(|role| role.contains('\0') || *role == "none") {
+            let membership = Membership::None;
+            return Err(Error::Role { role: role.clone(), who: None, source: None, membership });
         }
         Ok(options)
     }

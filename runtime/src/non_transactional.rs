@@ -3,23 +3,23 @@
 mod recovery;
 mod trace;
 
-use crate::apply::{Applying, Outcome};
+use crate::apply::{Applying, Outcome, Reaches, no_transaction_timeout};
 use crate::conflict::first_line;
 use crate::connection::{Connection, Failure};
 use crate::error::Error;
 use crate::event::Event;
 use crate::failed::{Left, MigrationFailed};
 use crate::history::{self, Doubt};
+use crate::keep::gives_up_locks;
 use crate::migrations::{Effect, Migration, Unit};
 use crate::plan::{Start, Step};
 use crate::retry::Retries;
 use crate::run::Run;
 use crate::sent::Sent;
 use crate::session::Reach;
-use crate::sql::milliseconds;
 
 use self::recovery::{EarlierTry, Going};
-pub(crate) use self::trace::{NewIndex, Trace};
+pub(crate) use self::trace::{IfNotExists, NewIndex, Trace, Undoes};
 
 const RECORDING: &str = "recording progress in the history";
 
@@ -68,7 +68,8 @@ impl Applying<'_> {
             }
         };
         // The statements of one message are one implicit transaction (PostgreSQL manual, 55.2.2.1): LOCAL is to it.
-        let reply = run.session.send(&format!("{};\n{claim}", self.patience("SET LOCAL"))).await;
+        let no_limit = no_transaction_timeout(Reaches::Transaction);
+        let reply = run.session.send(&format!("{no_limit};\n{};\n{claim}", self.patience("SET LOCAL"))).await;
         if let Some(failure) = reply.failure {
             return self.claim_failed(failure).map(|_| Begun::Elsewhere);
         }
@@ -104,14 +105,13 @@ impl Applying<'_> {
             // What is set would stay behind with whoever gets the pooler's session next.
             return Ok(());
         }
-        let timeouts = format!(
-            "SET lock_timeout = {};\nSET statement_timeout = {}",
-            milliseconds(migration.details().lock_timeout.unwrap_or_default()),
-            milliseconds(migration.details().statement_timeout.or(self.options.statement_timeout).unwrap_or_default()),
-        );
+        let timeouts = self.session_timeouts(migration);
         run.session.expect("setting the timeouts", &timeouts).await?;
         for unit in session_units(migration, done) {
             run.session.expect("setting again what the migration had set", unit.sql(migration)).await?;
+            if Undoes::of(unit.sql(migration)) == Undoes::Settings {
+                run.session.expect("setting the timeouts", &timeouts).await?;
+            }
         }
         Ok(())
     }
@@ -125,16 +125,29 @@ impl Applying<'_> {
         at: usize,
         sql: &str,
     ) -> Result<(), Error> {
-        let sets = session_units(migration, at).next().is_some();
+        let sets = changes_the_session(migration, at);
         let results = if sets {
             run.session.expect(RECORDING, &format!("{};\n{sql}", self.state.restore())).await?
         } else {
             run.session.expect(RECORDING, sql).await?
         };
         if results.last().is_none_or(Vec::is_empty) {
-            return Err(Error::MigrationFailed(MigrationFailed::taken_over(run.set, migration)));
+            return Err(self.not_ours(run, migration).await);
         }
         if sets { self.set_up(run, migration, at).await } else { Ok(()) }
+    }
+
+    /// Why a row could not be changed: another run has it, or nobody.
+    async fn not_ours<C: Connection>(self, run: &mut Run<'_, '_, C>, migration: &'static Migration) -> Error {
+        let ask = history::is_there(self.table, migration.version);
+        match run.session.expect(RECORDING, &ask).await {
+            Ok(results) => {
+                let is_there = results.first().and_then(|rows| rows.first()).is_some_and(|row| row.is_true(0));
+                let failed = if is_there { MigrationFailed::taken_over } else { MigrationFailed::row_gone };
+                Error::MigrationFailed(failed(run.set, migration))
+            }
+            Err(error) => error,
+        }
     }
 
     async fn statements<C: Connection>(
@@ -158,16 +171,19 @@ impl Applying<'_> {
             run.observers.tell(&Event::Statement { version, number, of, sql: &first_line(unit.sql(migration)) });
             let going = Going { doubt: doubt.take(), noted: noted.take(), ..Going::new(migration, *unit, at) };
             self.unit(run, going).await?;
+            if gives_up_locks(unit.sql(migration)) {
+                run.keep_the_lock(self.table).await;
+            }
             let done = u32::try_from(number).unwrap_or(u32::MAX);
             let record = if number == of {
-                history::complete(self.table, version, self.claimant)
+                history::complete_on_disk(self.table, version, self.claimant)
             } else {
                 history::progress(self.table, version, self.claimant, done, doubt_about(migration, number))
             };
             self.record(run, migration, number, &record).await?;
         }
         if first >= units.len() {
-            let record = history::complete(self.table, migration.version, self.claimant);
+            let record = history::complete_on_disk(self.table, migration.version, self.claimant);
             self.record(run, migration, first, &record).await?;
         }
         Ok(())
@@ -183,7 +199,7 @@ impl Applying<'_> {
                 EarlierTry::Finished => return Ok(()),
                 EarlierTry::Gone => {
                     self.note(run, &mut going).await?;
-                    run.session.send(&sent.text).await
+                    run.session.execute(&sent.text).await
                 }
                 EarlierTry::Unfinished(rest) => run.session.send(&rest).await,
                 EarlierTry::Stays(reply) => reply,
@@ -272,9 +288,18 @@ fn doubt_about(migration: &'static Migration, done: usize) -> Doubt {
     next.map_or(Doubt::Settled, |unit| Trace::of(migration, *unit).doubt())
 }
 
-/// The first units that change the session only.
+/// Those of the first units that change the session only, and whose doing no DISCARD ALL has undone since.
 fn session_units(migration: &'static Migration, first: usize) -> impl Iterator<Item = &'static Unit> {
-    migration.details().units.iter().take(first).filter(|unit| unit.effect == Effect::Session)
+    let units = migration.details().units;
+    let undone = units.iter().take(first).rposition(|unit| Undoes::of(unit.sql(migration)) == Undoes::Session);
+    let from = undone.map_or(0, |at| at + 1);
+    units.iter().take(first).skip(from).filter(|unit| unit.effect == Effect::Session)
+}
+
+/// Whether one of the first units has made another session of it.
+fn changes_the_session(migration: &'static Migration, first: usize) -> bool {
+    let mut units = migration.details().units.iter().take(first);
+    units.any(|unit| unit.effect == Effect::Session || Undoes::of(unit.sql(migration)) == Undoes::Session)
 }
 
 /// Whether a migration relies on what it sets for its session.
@@ -282,5 +307,5 @@ fn needs_its_own_session(migration: &'static Migration) -> bool {
     let details = migration.details();
     details.lock_timeout.is_some()
         || details.statement_timeout.is_some()
-        || session_units(migration, details.units.len()).next().is_some()
+        || changes_the_session(migration, details.units.len())
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+#[cfg(feature = "tokio-postgres")]
+use crate::beside::Beside;
 use crate::error::Error;
 use crate::history::{Detail, Wanted};
 use crate::look::{IntoExisting, Question};
@@ -46,6 +48,9 @@ pub(crate) struct Options {
     pub(crate) redo_sealed: RedoSealed,
     /// The role to run as, where it is not the one that connects.
     pub(crate) role: Option<String>,
+    /// How to connect once more, where that is known.
+    #[cfg(feature = "tokio-postgres")]
+    pub(crate) beside: Option<Beside>,
 }
 
 impl Default for Options {
@@ -65,6 +70,8 @@ impl Default for Options {
             into_existing: IntoExisting::default(),
             redo_sealed: RedoSealed::default(),
             role: None,
+            #[cfg(feature = "tokio-postgres")]
+            beside: None,
         }
     }
 }

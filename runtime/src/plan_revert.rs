@@ -138,7 +138,7 @@ pub(crate) enum Refused {
     Unknown,
     /// It is not applied.
     NotApplied,
-    /// These are applied after it.
+    /// These are applied above it.
     NotHighest(Vec<Version>),
     /// It is sealed.
     Sealed(&'static Migration),
@@ -192,7 +192,7 @@ pub(crate) fn redoable(
 }
 
 /// The command that reverts a modified migration and applies it again, where that is its remedy: it is a developer's own edit,
-/// nothing is applied after it, and it has a reverse.
+/// nothing is applied above it, and it has a reverse.
 pub(crate) fn redo_command(entry: &Entry<'_>) -> Option<String> {
     let (migration, record) = (entry.migration?, entry.record?);
     let suits = migration.sealing == Sealing::Unsealed

@@ -6,6 +6,7 @@ use graven_source::{Kind, Version};
 
 pub use graven_macros::{embed, refuse_unsealed};
 
+use crate::migrations::Text;
 pub use crate::migrations::{Details, Effect, Migration, Migrations, Repeatable, Sealing, Transaction, Unit};
 
 /// A whole set.
@@ -76,7 +77,7 @@ const SEALED: u32 = 54;
 #[allow(clippy::too_many_arguments)]
 #[must_use]
 pub const fn table<const N: usize>(
-    texts: &[&'static str; N],
+    texts: &[&'static [u8]; N],
     files: &[&'static str; N],
     versions: &[i64; N],
     numbers: &[u64; N],
@@ -100,7 +101,7 @@ pub const fn table<const N: usize>(
         table[at] = Migration {
             version: version_of(versions[at]),
             file: files[at],
-            sql: text,
+            sql: Text::of_bytes(text),
             name: ((numbers >> START & PLACE) as u16, (numbers >> END & PLACE) as u16),
             sealing: if numbers >> SEALED & 1 == 1 { Sealing::Sealed } else { Sealing::Unsealed },
             checksum: checksums[at],
@@ -120,7 +121,7 @@ pub const fn table<const N: usize>(
 const EMPTY: Migration = Migration {
     version: Version::ZERO,
     file: "",
-    sql: "",
+    sql: Text::EMPTY,
     name: (0, 0),
     sealing: Sealing::Unsealed,
     checksum: [0; 32],
@@ -149,7 +150,7 @@ pub fn migration(
     Migration {
         version: version_of(version),
         file: file.into().leak(),
-        sql: sql.into().leak(),
+        sql: Text::of(sql.into().leak()),
         name,
         sealing,
         checksum: *checksum,
@@ -169,7 +170,7 @@ pub const fn repeatable(
     Repeatable(Migration {
         version: Version::ZERO,
         file,
-        sql,
+        sql: Text::of(sql),
         name: (0, name),
         // It is meant to change.
         sealing: Sealing::Unsealed,
@@ -262,7 +263,7 @@ mod tests {
         let special: &'static [Details] = vec![details(Transaction::Off, None, None, None, &[], &[], units)].leak();
         let reversed: &'static [Details] =
             vec![Details::DEFAULT, Details { retries: Some(9), ..Details::DEFAULT }].leak();
-        let texts = ["a;\n", "", "b"];
+        let texts = [b"a;\n".as_slice(), b"", b"b"];
         let files = ["1_m.sql", "2_n.sql", "3_o.sql"];
         let numbers = [numbers(3, 1), numbers(0, 0), numbers(1, 1)];
         let checksums = [[7; 32], [8; 32], [9; 32]].concat();
@@ -282,6 +283,6 @@ mod tests {
     #[test]
     #[should_panic = "a migration was written to while it was being compiled: build again"]
     fn a_text_of_another_length_than_was_read_is_refused() {
-        let _: [Migration; 1] = table(&["bb"], &["1_m.sql"], &[1], &[numbers(1, 1)], &[0; 32], &[], None, &[], &[]);
+        let _: [Migration; 1] = table(&[b"bb"], &["1_m.sql"], &[1], &[numbers(1, 1)], &[0; 32], &[], None, &[], &[]);
     }
 }

@@ -101,6 +101,9 @@ impl fmt::Display for Pending {
 pub struct RevertReport {
     /// What it reverted, the highest version first. Those migrations are pending again.
     pub reverted: Vec<Reverted>,
+    /// The names of the repeatables that had been applied, and are pending again as well: a reverse may have taken along what
+    /// they made.
+    pub repeatables: Vec<String>,
     /// How long it waited for another instance.
     #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_seconds", rename = "waited_seconds"))]
     pub waited: Duration,
@@ -140,6 +143,11 @@ pub struct Redone {
     /// How long it then took itself.
     #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_seconds", rename = "applying_seconds"))]
     pub applying: Duration,
+    /// The repeatables that were applied after it, since its reverse may have taken along what they made. None where another
+    /// migration is pending: then they are pending, too.
+    pub repeatables: Vec<Applied>,
+    /// The names of the repeatables that had been applied and are pending now.
+    pub pending: Vec<String>,
 }
 
 /// What a stamp did.

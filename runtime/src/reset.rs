@@ -94,6 +94,7 @@ impl Migrator {
     /// | `system` | it is none of the server's own databases, and no template |
     /// | `size` | it is smaller than 10 GiB |
     /// | `applied-elsewhere` | no row of its history was written from another machine. A name of twelve hexadecimal digits, as containers have, is not held against it |
+    /// | `read-only` | `default_transaction_read_only` is off in it: nothing could be applied to the new one |
     /// | `history` | its history can be read and knows some of these migrations, or the database holds no table |
     /// | `replicated` | nothing streams from the server: no standby, no backup, no subscriber; and it is no standby itself |
     /// | `sessions` | nobody else is connected to it, or [`Sessions::End`] was said |

@@ -6,7 +6,7 @@ use crate::connection::Connection;
 use crate::error::Error;
 use crate::history::{self, Detail, Progress, Record, Table};
 use crate::lock::{self, Waiting};
-use crate::look::{Locked, Look, may_write, table};
+use crate::look::{Locked, Look, may_write, table_or_refuse};
 use crate::migrator::Migrator;
 use crate::observe::verb;
 use crate::run::Run;
@@ -63,7 +63,7 @@ impl<C: Connection> Run<'_, '_, C> {
     /// The verb `resolve`.
     pub(crate) async fn resolve(mut self, version: i64, resolution: Resolution) -> Result<Resolved, Error> {
         let mut seen = self.look().await?;
-        let table = table(self.question(Detail::Plan), &seen.server).ok_or(Error::NoSchema)?;
+        let table = table_or_refuse(self.question(Detail::Plan), &seen.server)?;
         may_write(&table, &seen.server)?;
         let mut waiting = Waiting::new(self.options.lock_timeout);
         loop {

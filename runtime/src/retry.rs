@@ -6,7 +6,8 @@ use crate::connection::Connection;
 use crate::error::Error;
 use crate::event::Event;
 use crate::failed::{Cause, MigrationFailed};
-use crate::lock::in_the_way;
+use crate::grant;
+use crate::in_the_way::{Stuck, in_the_way, is_concurrent, statement_at};
 use crate::migrations::Migration;
 use crate::options::Options;
 use crate::run::Run;
@@ -39,11 +40,15 @@ impl Retries {
         failed.attempts = self.attempt;
         let transient = match &failed.cause {
             Cause::Server(error) if error.is_transient() => error.clone(),
+            Cause::Server(error) if error.sqlstate == "42501" => {
+                failed.grant = grant::lacking(&mut run.session, &error.message).await;
+                return Err(Error::MigrationFailed(failed));
+            }
             _ => return Err(Error::MigrationFailed(failed)),
         };
         if self.left == 0 {
             if transient.sqlstate == "55P03" {
-                failed.in_the_way = in_the_way(&mut run.session, migration.sql()).await;
+                failed = Self::blaming(run, migration, failed, &transient).await;
             }
             return Err(Error::MigrationFailed(failed));
         }
@@ -51,6 +56,25 @@ impl Retries {
         self.attempt += 1;
         self.wait(run, migration, &transient).await;
         Ok(())
+    }
+
+    /// With who was in the way: as was seen while it waited, or else as can be told right after.
+    async fn blaming<C: Connection>(
+        run: &mut Run<'_, '_, C>,
+        migration: &Migration,
+        mut failed: Box<MigrationFailed>,
+        error: &ServerError,
+    ) -> Box<MigrationFailed> {
+        let statement = statement_at(migration.sql(), failed.at);
+        failed.concurrent = is_concurrent(statement);
+        failed.in_the_way = run.session.waited_for();
+        if failed.in_the_way.is_empty() {
+            let waited = migration.details().lock_timeout.or(run.options.table_lock_timeout).unwrap_or_default();
+            let context = error.context.as_deref();
+            let stuck = Stuck { statement, file: migration.sql(), context, waited };
+            failed.in_the_way = in_the_way(&mut run.session, stuck).await;
+        }
+        failed
     }
 
     async fn wait<C: Connection>(&mut self, run: &mut Run<'_, '_, C>, migration: &Migration, error: &ServerError) {

@@ -9,13 +9,14 @@ use crate::error::Error;
 use crate::event::Event;
 use crate::failed::{Left, MigrationFailed};
 use crate::history;
+use crate::keep::gives_up_locks;
 use crate::migrations::{Effect, Transaction, Unit};
+use crate::non_transactional::Undoes;
 use crate::plan_revert::Reversal;
 use crate::retry::Retries;
 use crate::run::Run;
 use crate::sent::Sent;
 use crate::session::Reach;
-use crate::sql::milliseconds;
 
 impl Applying<'_> {
     /// Takes a migration back. `ClaimedElsewhere` where its row is not there any more as it was seen: then nothing was run.
@@ -27,8 +28,8 @@ impl Applying<'_> {
         let Reversal { migration, reverse, .. } = reversal;
         let duration = match reverse.details().transaction {
             Transaction::On => {
-                let claim = self.removal(reversal);
-                self.transaction(run, reverse, &claim, &self.tail_with("")).await?
+                let claim = self.removal(run, reversal);
+                self.transaction(run, reverse, &claim, &self.tail_with(&format!("{};\n", history::ON_DISK))).await?
             }
             Transaction::Off => self.without_transaction(run, reversal).await?,
         };
@@ -38,8 +39,8 @@ impl Applying<'_> {
     }
 
     /// The claim of a reverse: the statement that removes the row, and fails where it is not there.
-    fn removal(self, reversal: Reversal) -> String {
-        history::take_back(self.table, reversal.migration.version, &reversal.recorded)
+    fn removal<C: Connection>(self, run: &Run<'_, '_, C>, reversal: Reversal) -> String {
+        history::take_back(self.table, reversal.migration.version, &reversal.recorded, run.set.repeatables)
     }
 
     /// Runs the statements of a reverse, then removes the row.
@@ -63,7 +64,8 @@ impl Applying<'_> {
             let _ = run.session.send(restore).await;
             return Err(error);
         }
-        let reply = run.session.send(&format!("{restore};\n{}", self.removal(reversal))).await;
+        let removal = self.removal(run, reversal);
+        let reply = run.session.send(&format!("{restore};\n{};\n{removal}", history::ON_DISK)).await;
         match reply.failure {
             None => Ok(Some(began.elapsed())),
             Some(Failure::Server(error)) if error.sqlstate == history::NOT_THERE => Ok(None),
@@ -76,17 +78,19 @@ impl Applying<'_> {
 
     async fn units<C: Connection>(self, run: &mut Run<'_, '_, C>, reversal: Reversal) -> Result<(), Error> {
         let details = reversal.reverse.details();
-        let timeouts = format!(
-            "SET lock_timeout = {};\nSET statement_timeout = {}",
-            milliseconds(details.lock_timeout.unwrap_or_default()),
-            milliseconds(details.statement_timeout.or(self.options.statement_timeout).unwrap_or_default()),
-        );
-        run.session.expect("setting the timeouts", &timeouts).await?;
+        run.session.expect("setting the timeouts", &self.session_timeouts(reversal.reverse)).await?;
         for (at, unit) in details.units.iter().enumerate() {
             let (version, number, of) = (reversal.migration.version, at + 1, details.units.len());
             let sql = first_line(unit.sql(reversal.reverse));
             run.observers.tell(&Event::Statement { version, number, of, sql: &sql });
             self.reverse_unit(run, reversal, *unit).await?;
+            let sql = unit.sql(reversal.reverse);
+            if gives_up_locks(sql) {
+                run.keep_the_lock(self.table).await;
+            }
+            if Undoes::of(sql) == Undoes::Settings {
+                run.session.expect("setting the timeouts", &self.session_timeouts(reversal.reverse)).await?;
+            }
         }
         Ok(())
     }
@@ -101,7 +105,7 @@ impl Applying<'_> {
         let mut retries = Retries::new(self.options, reverse);
         loop {
             let sent = Sent::unit(reverse, unit);
-            let reply = run.session.send(&sent.text).await;
+            let reply = run.session.execute(&sent.text).await;
             let completed = reply.completed.len();
             let Some(failure) = reply.failure else { return Ok(()) };
             if completed > 0 {

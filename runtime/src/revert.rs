@@ -8,12 +8,13 @@ use crate::connection::Connection;
 use crate::error::{Conflict, Error};
 use crate::event::{Event, MigrationName};
 use crate::guard;
-use crate::history::{Claimant, Table};
+use crate::history::{Claimant, Record, Table};
 use crate::look::Look;
+use crate::migrations::{Migration, Repeatable};
 use crate::migrator::Migrator;
 use crate::observe::verb;
 use crate::obstacle::Obstacle;
-use crate::plan::{Plan, Start, Step};
+use crate::plan::{Plan, Policy, Start, Step, plan};
 use crate::plan_revert::{Extent, Refused, Reversal, Target, redoable, reversals};
 use crate::report::{Redone, RevertReport};
 use crate::run::{Round, Run, is_incomplete};
@@ -40,8 +41,9 @@ impl Migrator {
     /// # }
     /// ```
     ///
-    /// A migration that a baseline stands for is taken back as any other. Repeatables are not touched: one whose work a reverse drops is
-    /// not applied again before its text changes.
+    /// A migration that a baseline stands for is taken back as any other. Repeatables have no reverses, and what they made is
+    /// left as it is; but a reverse may have taken it along (`DROP TABLE … CASCADE`), so that they are pending again with the
+    /// first migration that is reverted.
     ///
     /// Replace the instances whose binary has these migrations first: the next one of them to start applies them again.
     ///
@@ -76,7 +78,9 @@ impl Migrator {
     }
 
     /// Takes the highest applied migration back and applies it again, for one that is still being written: it may have been
-    /// edited since it was applied. Both happen under one lock, by its reverse and its text as they are now.
+    /// edited since it was applied. Both happen under one lock, by its reverse and its text as they are now. The repeatables,
+    /// whose work its reverse may have taken along, are applied after it, unless another migration is pending: then they are,
+    /// too.
     ///
     /// ```no_run
     /// # static MIGRATIONS: graven::Migrations = graven::embed_migrations!();
@@ -90,13 +94,14 @@ impl Migrator {
     /// # Errors
     ///
     /// Before anything is touched: [`Error::NothingToRedo`] where it is not applied, [`Error::NotHighest`] where something is
-    /// applied after it, [`Error::RedoSealed`] where it is sealed (see [`redo_sealed`](Self::redo_sealed)), and
+    /// applied above it, [`Error::RedoSealed`] where it is sealed (see [`redo_sealed`](Self::redo_sealed)), and
     /// [`Error::NotRevertible`] where it has no reverse, is incomplete, or anything else conflicts. Later, as for
     /// [`revert`](Self::revert) and [`run`](Self::run): [`Error::reverted`] says whether it had been reverted.
     ///
     /// # Transactions
     ///
-    /// Two: one takes it back, the other applies it. Where the second fails, it is pending, and the next run applies it.
+    /// Two: one takes it back, the other applies it; and one for each repeatable. Where one fails, it is pending, and the next
+    /// run applies it.
     ///
     /// # Cancellation
     ///
@@ -128,28 +133,36 @@ impl<C: Connection> Run<'_, '_, C> {
             .await?;
         let mut state = None;
         let outcome = self.revert_rounds(&table, seen, extent, &mut state).await;
-        self.finish(&table, state, role_before, outcome).await?;
-        Ok(self.revert_report())
+        let repeatables = self.finish(&table, state, role_before, outcome).await?;
+        Ok(RevertReport { repeatables, ..self.revert_report() })
     }
 
+    /// Hands back the repeatables that are pending again.
     async fn revert_rounds(
         &mut self,
         table: &Table,
         mut seen: Look,
         extent: Extent,
         state: &mut Option<SessionState>,
-    ) -> Result<(), Error> {
+    ) -> Result<Vec<String>, Error> {
+        let mut again = Vec::new();
         for _ in 0..MOST_ROUNDS {
             let reversals = self.reversals(&seen, extent);
             let reversals = reversals.map_err(|obstacles| self.not_revertible(&seen, obstacles))?;
             if reversals.is_empty() {
-                return Ok(());
+                return Ok(again);
             }
             let migrations: Vec<MigrationName<'_>> = reversals.iter().map(Reversal::named).collect();
             let (database, history) = (&seen.server.database, &table.shown());
-            self.observers.tell(&Event::ToRevert { database, history, migrations: &migrations });
-            if self.take_back(table, &seen, &reversals, state).await? == Outcome::Applied {
-                return Ok(());
+            let repeatables = self.recorded_repeatables(&seen);
+            let to_revert = Event::ToRevert { database, history, migrations: &migrations, repeatables: &repeatables };
+            self.observers.tell(&to_revert);
+            let outcome = self.take_back(table, &seen, &reversals, state).await?;
+            if self.has_reverted() {
+                again.extend(repeatables);
+            }
+            if outcome == Outcome::Applied {
+                return Ok(again);
             }
             seen = self.look().await?;
         }
@@ -195,6 +208,7 @@ impl<C: Connection> Run<'_, '_, C> {
         let Held { table, seen, role_before } = held.await?;
         let mut state = None;
         let outcome = self.redo_under_lock(&table, seen, version, &mut state).await;
+        self.flush(&table).await;
         self.finish(&table, state, role_before, outcome).await
     }
 
@@ -224,23 +238,46 @@ impl<C: Connection> Run<'_, '_, C> {
         state: &mut Option<SessionState>,
     ) -> Result<Redone, Error> {
         let migration = reversal.migration;
-        let step = Step { migration, start: Start::Fresh };
-        let plan = Plan { steps: vec![step], ..Plan::default() };
+        let plan = self.again(seen, migration);
+        let last = plan.steps.last().map_or(migration, |step| step.migration);
         let claimant = self.claimant(seen);
         let state = match state {
             Some(state) => state,
             None => state.insert(self.prepare(table, seen).await?),
         };
         let (options, versioned) = (self.options, self.set.migrations);
-        let applying = Applying { table, claimant: &claimant, state, options, versioned, last: migration };
+        let applying = Applying { table, claimant: &claimant, state, options, versioned, last };
         // Where no lock holds, another instance may have been faster: then it is applied as well.
         let (Round::Finished | Round::Overtaken) = self.steps(applying, &plan).await?;
+        let (redone, repeatables) = self.take_applied().into_iter().partition::<Vec<_>, _>(|it| it.version.is_some());
+        let left = if plan.steps.len() > 1 { Vec::new() } else { self.recorded_repeatables(seen) };
         Ok(Redone {
             version: migration.version,
             name: migration.name().to_owned(),
             reverting: self.take_reverted().last().map(|reverted| reverted.duration).unwrap_or_default(),
-            applying: self.last_applied().map(|applied| applied.duration).unwrap_or_default(),
+            applying: redone.last().map(|applied| applied.duration).unwrap_or_default(),
+            repeatables,
+            pending: left,
         })
+    }
+
+    /// What is to be applied after a migration was taken back: itself, and the repeatables if nothing else is pending, for
+    /// which they would wait.
+    fn again(&self, seen: &Look, migration: &'static Migration) -> Plan {
+        let others: Vec<Record> =
+            seen.records.iter().filter(|record| record.version != Some(migration.version)).cloned().collect();
+        let is_alone = plan(self.set.migrations, &others, Policy { to: None, ..self.options.policy })
+            .is_ok_and(|plan| plan.steps.len() == 1);
+        let repeatables = self.set.repeatables.iter().filter(|_| is_alone).map(|repeatable| &repeatable.0);
+        let steps = std::iter::once(migration).chain(repeatables);
+        Plan { steps: steps.map(|migration| Step { migration, start: Start::Fresh }).collect(), ..Plan::default() }
+    }
+
+    /// The repeatables of the set that a look has seen as applied, whatever their texts: a reverse makes them pending.
+    fn recorded_repeatables(&self, seen: &Look) -> Vec<String> {
+        let is_recorded = |name: &str| seen.records.iter().any(|it| it.version.is_none() && it.name == name);
+        let names = self.set.repeatables.iter().map(Repeatable::name);
+        names.filter(|name| is_recorded(name)).map(str::to_owned).collect()
     }
 
     /// Puts everything back that the verb has changed for itself. An error says what had been done before it.
@@ -294,7 +331,8 @@ impl<C: Connection> Run<'_, '_, C> {
     }
 
     fn revert_report(&mut self) -> RevertReport {
-        RevertReport { reverted: self.take_reverted(), waited: self.waited, duration: self.started.elapsed() }
+        let (waited, duration) = (self.waited, self.started.elapsed());
+        RevertReport { reverted: self.take_reverted(), repeatables: Vec::new(), waited, duration }
     }
 }
 

@@ -14,11 +14,12 @@ use crate::event::{Event, Observers};
 use crate::foreign;
 use crate::glance::Glance;
 use crate::history::{self, Claimant, Detail, Record, Table};
+use crate::keep::gives_up_locks;
 use crate::lock::Waiting;
-use crate::look::{IntoExisting, Look, Question, admit, table};
-use crate::migrations::{Migration, Migrations};
+use crate::look::{IntoExisting, Look, Question, admit, table, table_or_refuse};
+use crate::migrations::{Migration, Migrations, Transaction};
 use crate::options::Options;
-use crate::plan::Plan;
+use crate::plan::{Plan, Step};
 use crate::report::{Applied, Outcome, Report, Reverted};
 use crate::session::{Reach, Session};
 use crate::sql::literal;
@@ -32,7 +33,7 @@ use crate::under_lock::Acquired;
 const MOST_ROUNDS: usize = 10_000;
 
 /// One verb's run over one connection.
-pub(crate) struct Run<'r, 'c, C> {
+pub(crate) struct Run<'r, 'c, C: Connection> {
     pub(crate) session: Session<'c, C>,
     pub(crate) set: Migrations,
     pub(crate) options: &'r Options,
@@ -49,8 +50,11 @@ pub(crate) struct Run<'r, 'c, C> {
 
 impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
     pub(crate) fn new(connection: &'c mut C, set: Migrations, options: &'r Options, observers: Observers<'r>) -> Self {
+        let session = Session::new(connection);
+        #[cfg(feature = "tokio-postgres")]
+        let session = session.beside(options.beside.clone());
         Self {
-            session: Session::new(connection),
+            session,
             set,
             options,
             observers,
@@ -90,7 +94,7 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
             }
             Err(_) => {}
         }
-        let table = table(self.question(Detail::Plan), &seen.server).ok_or(Error::NoSchema)?;
+        let table = table_or_refuse(self.question(Detail::Plan), &seen.server)?;
         let role_before = seen.role_before.clone();
         match self.acquire(&table, seen).await? {
             Acquired::Elsewhere(plan) => {
@@ -127,6 +131,7 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
         if plan.steps.is_empty() {
             return Ok(self.report(Outcome::UpToDate, plan));
         }
+        self.doubt(&seen).await?;
         Err(Error::NotApplied { pending: pending(&plan) })
     }
 
@@ -158,6 +163,15 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
     async fn locked(&mut self, table: &Table, seen: Look) -> Result<Report, Error> {
         let mut state = None;
         let outcome = self.rounds(table, seen, &mut state).await;
+        self.flush(table).await;
+        if let Some(state) = &state {
+            state.finish(&mut self.session).await;
+        }
+        outcome.map_err(|error| self.after_what_was_done(error))
+    }
+
+    /// Sees to it that what was applied is on disk, where the last commit that waits for it did not come.
+    pub(crate) async fn flush(&mut self, table: &Table) {
         let flush = self.unflushed.take().map(|migration| history::flush(table, history::id(migration)));
         if let Some(flush) = flush
             && let Err(error) = self.session.expect("flushing what was applied", &flush).await
@@ -165,10 +179,6 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
             // Only if the server crashes at this moment is any of it lost, and then applied again by the next run.
             tracing::warn!(target: "graven", %error, "what was applied may not be on disk yet");
         }
-        if let Some(state) = &state {
-            state.finish(&mut self.session).await;
-        }
-        outcome.map_err(|error| self.after_what_was_done(error))
     }
 
     /// Plans and applies until nothing is left to do.
@@ -234,6 +244,9 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
     pub(crate) async fn prepare(&mut self, table: &Table, seen: &Look) -> Result<SessionState, Error> {
         let become_role = self.options.role.as_deref().map(set_role);
         let become_role = become_role.as_deref();
+        if become_role.is_some() {
+            self.session.owes_role();
+        }
         if seen.server.table_exists {
             return SessionState::capture(&mut self.session, become_role, None).await;
         }
@@ -266,6 +279,10 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
             };
             if outcome == StepOutcome::ClaimedElsewhere {
                 return Ok(Round::Overtaken);
+            }
+            let transactional = |step: &&Step| step.migration.details().transaction == Transaction::On;
+            if !rest.is_empty() && steps.iter().filter(transactional).any(|step| gives_up_locks(step.migration.sql())) {
+                self.keep_the_lock(applying.table).await;
             }
             left = rest;
         }

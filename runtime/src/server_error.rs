@@ -51,7 +51,14 @@ impl ServerError {
             }
             "28P01" | "28000" => "see that user and password are right, and that pg_hba.conf lets them in from here",
             "3D000" => "create the database first, or correct its name in the URL",
-            "53300" => "the server is out of connections: raise max_connections or use fewer",
+            // The role's or the database's own limit: in English the message says which, in other languages it names it too.
+            "53300" if self.message.starts_with("too many connections for ") => {
+                "it is out of connections: use fewer, or raise that limit, `ALTER ROLE … CONNECTION LIMIT`, `ALTER DATABASE … CONNECTION LIMIT`"
+            }
+            "53300" => {
+                "the server is out of connections: use fewer, or raise max_connections, unless the message speaks of a role or a \
+                 database: these have a CONNECTION LIMIT of their own"
+            }
             "53100" => DISK_FULL,
             "57P01" | "57P02" | "57P03" => "the server is shutting down or starting up: start again when it is ready",
             _ => return self.hint.clone(),

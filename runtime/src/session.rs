@@ -2,16 +2,38 @@
 
 use std::time::Duration;
 
-use crate::connection::{Connection, Failure, Reply, Row};
+#[cfg(feature = "tokio-postgres")]
+use crate::beside::{Beside, Onlooker};
+use crate::connection::{Connection, Failure, Keep, Reply, Row};
 use crate::error::Error;
+use crate::lock::Holder;
+use crate::run::set_role;
 
 /// The connection for the length of one verb.
-pub(crate) struct Session<'a, C> {
+///
+/// Where the verb does not come to its end, since its future was dropped or its observer panicked, the caller has the
+/// connection back all the same, and may hand it to somebody else: what is owed to it follows after what is under way.
+pub(crate) struct Session<'a, C: Connection> {
     connection: &'a mut C,
     reach: Reach,
     /// The server process that messages are expected to reach.
     process: Option<i32>,
     lock: Lock,
+    /// The role of the session as the caller left it, once it was looked for.
+    role_before: Option<String>,
+    owed: Owed,
+    #[cfg(feature = "tokio-postgres")]
+    onlooker: Option<Onlooker>,
+    /// Whom the last message that gave up waiting has waited for, where somebody looked on.
+    waited_for: Vec<Holder>,
+}
+
+/// What puts a connection in order, each as SQL, until the verb itself has done it.
+#[derive(Default)]
+struct Owed {
+    settings: Option<String>,
+    role: Option<String>,
+    unlock: Option<String>,
 }
 
 /// What is known of the lock, once it was had.
@@ -37,7 +59,54 @@ pub(crate) enum Reach {
 impl<'a, C: Connection> Session<'a, C> {
     pub(crate) fn new(connection: &'a mut C) -> Self {
         let process = connection.process();
-        Self { connection, reach: Reach::Own, process, lock: Lock::Held }
+        Self {
+            connection,
+            reach: Reach::Own,
+            process,
+            lock: Lock::Held,
+            role_before: None,
+            owed: Owed::default(),
+            #[cfg(feature = "tokio-postgres")]
+            onlooker: None,
+            waited_for: Vec::new(),
+        }
+    }
+
+    /// With a second connection that looks on.
+    #[cfg(feature = "tokio-postgres")]
+    pub(crate) fn beside(mut self, beside: Option<Beside>) -> Self {
+        self.onlooker = beside.map(Onlooker::new);
+        self
+    }
+
+    /// Whom the last message that gave up waiting has waited for, where that was seen.
+    pub(crate) fn waited_for(&mut self) -> Vec<Holder> {
+        std::mem::take(&mut self.waited_for)
+    }
+
+    /// Takes note of what gives the lock back, before it is asked for.
+    pub(crate) fn owes_lock(&mut self, unlock: String) {
+        self.owed.unlock = Some(unlock);
+    }
+
+    /// Takes note of the role that the session has where nobody takes another.
+    pub(crate) fn has_role(&mut self, role: &str) {
+        self.role_before.get_or_insert_with(|| role.to_owned());
+    }
+
+    /// Takes note of the role to go back to, before another is taken for the length of the verb.
+    pub(crate) fn owes_role(&mut self) {
+        self.owed.role = self.role_before.as_deref().map(set_role);
+    }
+
+    /// Takes note of what puts the settings back, before they are changed.
+    pub(crate) fn owes_settings(&mut self, put_back: String) {
+        self.owed.settings = Some(put_back);
+    }
+
+    /// Takes note that the connection is in order.
+    pub(crate) fn owes_nothing(&mut self) {
+        self.owed = Owed::default();
     }
 
     pub(crate) fn reach(&self) -> Reach {
@@ -87,7 +156,29 @@ impl<'a, C: Connection> Session<'a, C> {
 
     /// Sends a message and hands back whatever came of it.
     pub(crate) async fn send(&mut self, sql: &str) -> Reply {
-        self.connection.send(sql).await
+        self.send_keeping(sql, Keep::AllRows).await
+    }
+
+    /// The same for a message that holds what people have written: however many rows it brings back, few are kept.
+    pub(crate) async fn execute(&mut self, sql: &str) -> Reply {
+        self.send_keeping(sql, Keep::FirstRow).await
+    }
+
+    #[cfg(feature = "tokio-postgres")]
+    async fn send_keeping(&mut self, sql: &str, keep: Keep) -> Reply {
+        let (Some(process), Some(onlooker)) = (self.process(), &mut self.onlooker) else {
+            return self.connection.send_keeping(sql, keep).await;
+        };
+        let reply = onlooker.during(process, self.connection.send_keeping(sql, keep)).await;
+        if matches!(&reply.failure, Some(Failure::Server(error)) if error.sqlstate == "55P03") {
+            self.waited_for = onlooker.seen();
+        }
+        reply
+    }
+
+    #[cfg(not(feature = "tokio-postgres"))]
+    async fn send_keeping(&mut self, sql: &str, keep: Keep) -> Reply {
+        self.connection.send_keeping(sql, keep).await
     }
 
     /// Sends a message that must succeed; `doing` says what for, should it fail.
@@ -101,6 +192,23 @@ impl<'a, C: Connection> Session<'a, C> {
 
     pub(crate) async fn pause(&mut self, duration: Duration) {
         self.connection.pause(duration).await;
+    }
+}
+
+impl<C: Connection> Drop for Session<'_, C> {
+    fn drop(&mut self) {
+        let Owed { settings, role, unlock } = std::mem::take(&mut self.owed);
+        let owed: Vec<String> = [settings, role, unlock].into_iter().flatten().collect();
+        if owed.is_empty() {
+            return;
+        }
+        // A transaction may be open, or have failed. Where none is, PostgreSQL warns, and nothing else.
+        self.connection.leave_behind("ROLLBACK");
+        // Behind a pooler, what a session keeps was never changed, and the next session may be a stranger's.
+        if self.reach == Reach::Own {
+            // Each by itself: none of them must keep those after it from being done.
+            owed.iter().for_each(|sql| self.connection.leave_behind(sql));
+        }
     }
 }
 

@@ -49,8 +49,11 @@ impl SessionState {
             }
             statements.push(set_config("role", role));
             if roles.is_some_and(|row| row.text(2) == "off") {
-                session.expect("setting standard_conforming_strings", STANDARD_STRINGS).await?;
                 last = Some(set_config("standard_conforming_strings", "off"));
+            }
+            session.owes_settings(statements.iter().cloned().chain(last.clone()).collect::<Vec<_>>().join(";\n"));
+            if last.is_some() {
+                session.expect("setting standard_conforming_strings", STANDARD_STRINGS).await?;
             }
         }
         statements.push(STANDARD_STRINGS.to_owned());

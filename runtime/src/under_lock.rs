@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::event::Event;
 use crate::history::{Detail, Table};
 use crate::lock::{self, Waiting};
-use crate::look::{Locked, Look, may_write, table};
+use crate::look::{Locked, Look, may_write, table_or_refuse};
 use crate::plan::Plan;
 use crate::run::{Run, set_role};
 use crate::session::Reach;
@@ -21,7 +21,7 @@ impl<C: Connection> Run<'_, '_, C> {
         if seen.server.in_recovery {
             return Err(Error::Standby { pending: Vec::new() });
         }
-        let table = table(self.question(Detail::Plan), &seen.server).ok_or(Error::NoSchema)?;
+        let table = table_or_refuse(self.question(Detail::Plan), &seen.server)?;
         may_write(&table, &seen.server)?;
         self.refuse_pooled_role()?;
         let role_before = seen.role_before.take();
@@ -106,6 +106,7 @@ impl<C: Connection> Run<'_, '_, C> {
             // What was to be done is done and recorded. Whoever uses the connection next will hear of its end.
             tracing::warn!(target: "graven", %error, "everything is done; the lock went with the connection");
         }
+        self.session.owes_nothing();
         outcome
     }
 }

@@ -7,6 +7,7 @@
 mod content;
 mod fates;
 mod free;
+mod line_up;
 mod misnamed;
 mod moves;
 mod names;
@@ -240,19 +241,19 @@ impl Set {
             Err(error) => return Loaded { set, problems: vec![place.unreadable(&error)] },
         };
         let listing = names::sort_out(&place, entries, &mut problems);
-        let found = match (seal, listing.seal) {
+        let load_seal = |problems: &mut Vec<Problem>| match (seal, listing.seal) {
             (Some(seal), _) => {
                 let digest = seal.digest();
                 Some(SealText::Sound(seal, Some(digest)))
             }
-            (None, names::SealFile::There) => Some(content::load_seal(&place, &mut problems)),
+            (None, names::SealFile::There) => Some(content::load_seal(&place, problems)),
             (None, names::SealFile::Absent) => {
                 problems.push(place.seal_absent());
                 None
             }
         };
         let mut unread = Vec::new();
-        let contents = content::load_all(&place, &listing.migrations, &mut problems);
+        let (contents, found) = content::load_all(&place, &listing.migrations, &mut problems, load_seal);
         let checksums: Vec<_> = contents.iter().map(|content| Some(content.as_ref()?.checksum)).collect();
         for (named, content) in listing.migrations.iter().zip(contents) {
             match content {

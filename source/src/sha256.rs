@@ -88,27 +88,35 @@ macro_rules! words {
     };
 }
 
-/// The sum, without carries, of a word rotated to the right by each of these. A word beside itself holds all its
-/// rotations, each of them one shift away.
-macro_rules! rotated {
-    ($word:expr, $($by:literal)+) => {{
+/// A word beside itself, which holds all its rotations, each of them one shift away. Those that are summed are nested,
+/// `(twice >> 3 ^ twice) >> 2` for rotations by 5 and by 2: that is fewer shifts of copies, and what comes in from above
+/// stays above the 32 bits that count.
+macro_rules! twice {
+    ($word:expr) => {{
         let word = $word as u64;
-        let twice = word << 32 | word;
-        (0 $(^ twice >> $by)+) as u32
+        word << 32 | word
     }};
 }
 
 /// One round. There is no branch in it and no call, and no variable changes: so the values stay in registers even where
-/// the compiler does not optimise.
+/// the compiler does not optimise. What an operator has on its left is overwritten and so is copied before, unless nobody
+/// needs it any more: hence the order of operands. What is known first is added first, since each round waits for the one
+/// before.
 macro_rules! round {
     ($at:expr, $words:ident, $a:ident $b:ident $c:ident $d:ident $e:ident $f:ident $g:ident $h:ident) => {
+        let twice = twice!($e);
         let sum = $h
-            .wrapping_add(rotated!($e, 6 11 25))
-            .wrapping_add($g ^ $e & ($f ^ $g))
             .wrapping_add(const { CONSTANTS[$at] })
-            .wrapping_add($words[const { $at % 16 }]);
+            .wrapping_add($words[const { $at % 16 }])
+            .wrapping_add(($f ^ $g) & $e ^ $g)
+            // Rotations by 6, 11 and 25.
+            .wrapping_add((((twice >> 14 ^ twice) >> 5 ^ twice) >> 6) as u32);
         let $d = $d.wrapping_add(sum);
-        let $h = sum.wrapping_add(rotated!($a, 2 13 22)).wrapping_add($a & $b | $c & ($a | $b));
+        let twice = twice!($a);
+        let $h = sum
+            .wrapping_add(($a | $b) & $c | $a & $b)
+            // Rotations by 2, 13 and 22.
+            .wrapping_add((((twice >> 9 ^ twice) >> 11 ^ twice) >> 2) as u32);
     };
 }
 
@@ -116,10 +124,12 @@ macro_rules! round {
 macro_rules! later_round {
     ($at:expr, $words:ident, $($name:ident)*) => {
         let (early, late) = ($words[const { ($at + 1) % 16 }], $words[const { ($at + 14) % 16 }]);
+        let (twice_early, twice_late) = (twice!(early), twice!(late));
         $words[const { $at % 16 }] = $words[const { $at % 16 }]
-            .wrapping_add(rotated!(early, 7 18) ^ early >> 3)
+            // Rotations by 7 and 18, and by 17 and 19.
+            .wrapping_add(((twice_early >> 11 ^ twice_early) >> 7) as u32 ^ early >> 3)
             .wrapping_add($words[const { ($at + 9) % 16 }])
-            .wrapping_add(rotated!(late, 17 19) ^ late >> 10);
+            .wrapping_add(((twice_late >> 2 ^ twice_late) >> 17) as u32 ^ late >> 10);
         round!($at, $words, $($name)*);
     };
 }

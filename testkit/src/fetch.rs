@@ -95,7 +95,9 @@ fn install(staging: &Path, exact: &str, package: &str) -> Result<PathBuf, Error>
 /// Runs npm in a directory where no project's settings reach it, and gives what it printed.
 fn npm(arguments: &[&str], directory: &Path) -> Result<String, Error> {
     let mut command = Command::new("npm");
-    command.args(arguments).args(["--fetch-retries=1", "--loglevel=error"]).current_dir(directory).stdin(Stdio::null());
+    // Where there is no network, that is known after some ten seconds.
+    let retries = ["--fetch-retries=3", "--fetch-retry-mintimeout=1500", "--fetch-retry-factor=2"];
+    command.args(arguments).args(retries).arg("--loglevel=error").current_dir(directory).stdin(Stdio::null());
     let output = command.output().map_err(|error| Error::Fetch {
         reason: match error.kind() {
             std::io::ErrorKind::NotFound => "npm is not installed".to_owned(),

@@ -198,6 +198,11 @@ mod tests {
 
     use super::*;
 
+    /// Writes programs of a version. A shell does, since the system runs no file that somebody has open for writing: what
+    /// this process writes, any other that it starts at the same moment has open, too.
+    const PROGRAMS: &str = "umask 022 && mkdir -p \"$1\" && for program in initdb postgres; do \
+        printf '#!/bin/sh\\necho \"postgres (PostgreSQL) %s\"\\n' \"$2\" > \"$1/$program\" && chmod 755 \"$1/$program\" || exit; done";
+
     /// A machine with programs in some directories.
     struct Machine(tempfile::TempDir);
 
@@ -206,13 +211,9 @@ mod tests {
             let machine = Self(tempfile::tempdir_in("/tmp").unwrap());
             fs::set_permissions(machine.0.path(), fs::Permissions::from_mode(0o755)).unwrap();
             for (directory, version) in directories {
-                let directory = machine.at(directory);
-                fs::create_dir_all(&directory).unwrap();
-                for program in ["initdb", "postgres"] {
-                    let path = directory.join(program);
-                    fs::write(&path, format!("#!/bin/sh\necho 'postgres (PostgreSQL) {version}'\n")).unwrap();
-                    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-                }
+                let mut shell = std::process::Command::new("sh");
+                shell.args(["-c", PROGRAMS, "sh"]).arg(machine.at(directory)).arg(version);
+                assert!(shell.status().unwrap().success());
             }
             machine
         }

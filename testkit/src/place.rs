@@ -4,7 +4,7 @@
 //! It refuses a directory that another user of the machine could have prepared or can write to.
 
 use std::fs;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use crate::account::Account;
@@ -90,8 +90,16 @@ pub(crate) fn private_directory(path: &Path) -> Result<(), Error> {
     } else if found.mode() & 0o022 != 0 {
         refuse("other users can write to it")
     } else {
-        Ok(())
+        allow(path, &found, 0o711)
     }
+}
+
+/// Gives a directory these rights where it lacks any of them: a strict umask has kept them from what it was made with.
+fn allow(path: &Path, found: &fs::Metadata, mode: u32) -> Result<(), Error> {
+    if found.mode() & mode == mode {
+        return Ok(());
+    }
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).doing("set the mode of", path)
 }
 
 /// Whether the server's account can get at what lies in a directory.
@@ -114,6 +122,7 @@ pub(crate) fn fetched(account: Account) -> Result<PathBuf, Error> {
         None => on_disk(account)?.join("fetched"),
     };
     fs::DirBuilder::new().recursive(true).mode(0o755).create(&path).doing("make the directory", &path)?;
+    allow(&path, &fs::metadata(&path).doing("look at", &path)?, 0o755)?;
     Ok(path)
 }
 
@@ -139,8 +148,6 @@ fn holding(program: &Path) -> Option<PathBuf> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
     use super::*;
 
     #[test]
@@ -151,6 +158,15 @@ mod tests {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o777)).unwrap();
         let error = private_directory(&path).unwrap_err();
         assert!(error.to_string().ends_with("other users can write to it"), "{error}");
+    }
+
+    #[test]
+    fn a_directory_that_a_strict_umask_has_closed_is_opened_for_who_passes_through() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("closed");
+        fs::DirBuilder::new().mode(0o700).create(&path).unwrap();
+        private_directory(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o711);
     }
 
     #[test]

@@ -112,7 +112,7 @@ fn a_database_may_outlive_its_server() {
     let start = Instant::now();
     assert!(database.execute("SELECT 1").is_err());
     drop(database);
-    assert!(start.elapsed() < Duration::from_secs(5));
+    assert!(start.elapsed() < Duration::from_secs(20), "it waits for nobody");
 }
 
 #[test]
@@ -203,7 +203,7 @@ fn answer_to_tls_request(port: u16) -> u8 {
 }
 
 fn eventually(mut done: impl FnMut() -> bool) -> bool {
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + Duration::from_secs(60);
     while Instant::now() < deadline {
         if done() {
             return true;

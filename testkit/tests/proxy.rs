@@ -17,6 +17,15 @@ async fn fresh() -> (Database, Proxy, Client) {
     (database, proxy, client)
 }
 
+/// Waits for something that happens in another session.
+async fn eventually(what: &str, mut happened: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !happened() {
+        assert!(began.elapsed() < Duration::from_secs(60), "waited in vain until {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
 fn count(database: &Database) -> String {
     database.value("SELECT count(*) FROM t").unwrap().unwrap()
 }
@@ -80,8 +89,19 @@ async fn what_is_sent_in_one_go_is_one_round_trip() {
     let took = began.elapsed();
     let traffic = proxy.since(mark);
     assert_eq!((traffic.round_trips, traffic.messages.len()), (1, 3), "{traffic:#?}");
-    assert!((Duration::from_millis(200)..Duration::from_millis(400)).contains(&took), "{took:?}");
     assert_eq!(database.value("SELECT string_agg(x::text, '') FROM t").unwrap().as_deref(), Some("123"));
+    // A machine that is busy may take longer, but not each time.
+    let quick = async || {
+        let began = Instant::now();
+        tokio::join!(insert(4), insert(5), insert(6));
+        began.elapsed()
+    };
+    let mut took = vec![took];
+    while took.len() < 20 && took[took.len() - 1] >= Duration::from_millis(400) {
+        took.push(quick().await);
+    }
+    assert!(took.iter().all(|took| *took >= Duration::from_millis(200)), "{took:?}");
+    assert!(took.iter().any(|took| *took < Duration::from_millis(400)), "{took:?}");
 }
 
 #[tokio::test]
@@ -100,8 +120,12 @@ async fn latency_is_added_to_each_round_trip_and_can_be_taken_away() {
         assert!(took >= latency * 2, "{latency:?}: {took:?}");
     }
     proxy.latency(Duration::ZERO);
-    let took = took().await;
-    assert!(took < Duration::from_millis(300), "{took:?}");
+    // A machine that is busy may take longer, but not each time.
+    let mut without = vec![took().await];
+    while without.len() < 20 && without[without.len() - 1] >= Duration::from_millis(300) {
+        without.push(took().await);
+    }
+    assert!(without.iter().any(|took| *took < Duration::from_millis(300)), "{without:?}");
 }
 
 #[tokio::test]
@@ -151,14 +175,14 @@ async fn a_cut_after_the_first_message_of_a_query_with_parameters_ends_at_the_an
 #[tokio::test]
 async fn a_cut_during_a_message_lets_the_server_go_on_alone() {
     let (database, proxy, client) = fresh().await;
+    database.execute("CREATE TABLE gate ()").unwrap();
+    let gate = database.connect().await.unwrap();
+    gate.batch_execute("BEGIN; LOCK TABLE gate").await.unwrap();
     proxy.cut(Cut::During(1));
-    let began = Instant::now();
-    assert!(client.batch_execute("SELECT pg_sleep(1); INSERT INTO t VALUES (1)").await.is_err());
-    assert!(began.elapsed() < Duration::from_millis(900), "{:?}", began.elapsed());
-    while count(&database) == "0" {
-        assert!(began.elapsed() < Duration::from_secs(10), "the server never finished");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    assert!(client.batch_execute("LOCK TABLE gate; INSERT INTO t VALUES (1)").await.is_err());
+    assert_eq!(count(&database), "0", "the client does not wait for the server");
+    gate.batch_execute("COMMIT").await.unwrap();
+    eventually("the server has finished", || count(&database) == "1").await;
 }
 
 #[tokio::test]
@@ -204,11 +228,7 @@ async fn a_connection_that_its_client_leaves_is_left_on_the_servers_side_too() {
     let others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
     assert_eq!(database.value(others).unwrap().as_deref(), Some("1"));
     drop(client);
-    let began = Instant::now();
-    while database.value(others).unwrap().as_deref() != Some("0") {
-        assert!(began.elapsed() < Duration::from_secs(10), "the server still has a connection");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    eventually("the server has no connection", || database.value(others).unwrap().as_deref() == Some("0")).await;
     drop(proxy);
 }
 
@@ -242,11 +262,12 @@ async fn a_query_that_is_rewritten_is_shown_as_it_was_sent() {
 
 #[tokio::test]
 async fn a_running_query_can_be_cancelled_through_it() {
-    let (_database, proxy, client) = fresh().await;
+    let (database, proxy, client) = fresh().await;
     let cancel = client.cancel_token();
     let sleep = client.batch_execute("SELECT pg_sleep(60)");
+    let sleeps = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'";
     let stop = async {
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        eventually("the query runs", || database.value(sleeps).unwrap().as_deref() == Some("1")).await;
         cancel.cancel_query(NoTls).await.unwrap();
     };
     let (slept, ()) = tokio::join!(sleep, stop);

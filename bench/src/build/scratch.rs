@@ -23,7 +23,9 @@ pub(super) struct Workload {
 
 impl Workload {
     pub(super) const ONE: Self = Self { files: 1, bytes: 1_024 };
-    pub(super) const ALL: [Self; 4] = [
+    pub(super) const ALL: [Self; 5] = [
+        // What a tool costs before it embeds anything to speak of.
+        Self::ONE,
         Self { files: 100, bytes: 1_024 },
         Self { files: 1_000, bytes: 1_024 },
         Self { files: 10_000, bytes: 1_024 },

@@ -1,18 +1,20 @@
 //! `graven baseline`: writes what migrations make as one file, with which a fresh database begins.
 //!
-//! It runs them on a server, has pg_dump write down the schema, and adds what that leaves out: rows, in an order that is the same
+//! It runs them on a server, has pg_dump or queries of the catalogs write down the schema, and adds what they leave out: rows, in an order that is the same
 //! each time, roles, and what belongs to the database itself. What it writes is proved before it is put in place, as
 //! `graven check --baseline` proves it, so that nothing rests on how it was written. It refuses to write what would be another
 //! text the next time.
 
 mod arguments;
 mod around;
+mod catalog;
 mod clean;
 mod draft;
 mod pg_dump;
 mod rows;
 mod seeds;
 mod url;
+mod writer;
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
@@ -25,6 +27,7 @@ use serde_json::{Value, json};
 
 pub(crate) use self::arguments::Baseline;
 use self::draft::{Draft, Proved};
+use self::writer::Writer;
 use crate::arguments::Common;
 use crate::command::check::block_on;
 use crate::command::check::scratch::Place;
@@ -158,8 +161,8 @@ fn page(set: &Set, covered: &Set, proved: &Proved, place: Place<'_>) -> String {
         plural(proved.sequences, "sequence")
     ));
     page.push_str(&format!(
-        "  written by pg_dump {} on PostgreSQL {}, {}, and proved: a fresh database becomes the same\n",
-        proved.pg_dump,
+        "  written by {} on PostgreSQL {}, {}, and proved: a fresh database becomes the same\n",
+        proved.writer.called(),
         proved.server,
         match place {
             Place::Throwaway => "a throwaway server",
@@ -217,7 +220,14 @@ fn json(set: &Set, covered: &Set, proved: &Proved, arguments: &Baseline) -> Valu
             Place::Server(_) => "server",
         },
         "server_version": proved.server,
-        "pg_dump_version": proved.pg_dump,
+        "schema_by": match &proved.writer {
+            Writer::PgDump(_) => "pg_dump",
+            Writer::Catalog => "catalog",
+        },
+        "pg_dump_version": match &proved.writer {
+            Writer::PgDump(pg_dump) => Some(&pg_dump.release),
+            Writer::Catalog => None,
+        },
     })
 }
 

@@ -17,9 +17,7 @@ mod sarif;
 pub(super) mod scratch;
 
 use std::future::Future;
-use std::pin::pin;
 
-use futures_util::future::{Either, select};
 use graven::cli::__private as shared;
 use graven_source::set::{Loaded, Sealing, Set};
 
@@ -141,26 +139,7 @@ pub(super) fn block_on<T>(checking: impl Future<Output = Result<T, Failure>>) ->
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
         Failure::Failed(format!("cannot start: {error}"), "see that the system has resources left".to_owned())
     })?;
-    runtime.block_on(async {
-        match select(pin!(checking), pin!(interrupted())).await {
-            Either::Left((checked, _)) => checked,
-            Either::Right(((), _)) => Err(Failure::Failed(
-                "interrupted".to_owned(),
-                "nothing is left behind: start again when you like".to_owned(),
-            )),
-        }
+    runtime.block_on(shared::unless_interrupted(checking)).unwrap_or_else(|| {
+        Err(Failure::Failed("interrupted".to_owned(), "nothing is left behind: start again when you like".to_owned()))
     })
-}
-
-/// Waits until the command is told to end.
-async fn interrupted() {
-    #[cfg(unix)]
-    if let Ok(mut terminated) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-        select(pin!(tokio::signal::ctrl_c()), pin!(terminated.recv())).await;
-        return;
-    }
-    if tokio::signal::ctrl_c().await.is_err() {
-        // Then the system does what it always does.
-        std::future::pending().await
-    }
 }

@@ -19,7 +19,7 @@ use crate::output::{GOOD, Output};
 
 pub(crate) fn run(common: &Common, renumber: &Renumber, output: &Output) -> Result<Exit, Failure> {
     let (Loaded { set, problems, .. }, mended) = Directory::of(common)?.load_to_write();
-    let in_the_way: Vec<Problem> = problems.into_iter().filter(|problem| is_in_the_way(problem, &set)).collect();
+    let (in_the_way, others): (Vec<_>, Vec<_>) = problems.into_iter().partition(|problem| is_in_the_way(problem, &set));
     if !in_the_way.is_empty() {
         return Err(Failure::Problems(in_the_way));
     }
@@ -27,6 +27,11 @@ pub(crate) fn run(common: &Common, renumber: &Renumber, output: &Output) -> Resu
         Some(version) => of_version(&set, version, renumber.to)?,
         None => set.renumberings.clone(),
     };
+    let left: Vec<Problem> = others.into_iter().filter(is_for_people).collect();
+    if renumberings.is_empty() && !left.is_empty() {
+        return Err(Failure::Problems(left));
+    }
+    let warnings = overtaking(&set, &renumberings);
     if !renumberings.is_empty() {
         rename(&set, &renumberings)?;
         // The seal file comes last: a line of it that is not sealed and has no file means nothing.
@@ -44,6 +49,7 @@ pub(crate) fn run(common: &Common, renumber: &Renumber, output: &Output) -> Resu
     let json = json!({
         "renumbered": renumberings.iter().map(|one| renumbering_json(&set, one)).collect::<Vec<_>>(),
         "mended": mended.as_ref().map(|mended| mended::json(mended, &set.path_of(SEAL_FILE))),
+        "warnings": warnings,
     });
     output.result(&json, || {
         let mended = mended.as_ref().map(|mended| mended::text(mended, &set.path_of(SEAL_FILE)));
@@ -52,6 +58,7 @@ pub(crate) fn run(common: &Common, renumber: &Renumber, output: &Output) -> Resu
     if let Some(mended) = &mended {
         mended::warn(mended, &set.path_of(SEAL_FILE), output);
     }
+    warnings.iter().filter(|_| !output.is_json()).for_each(|warning| output.warning(warning));
     Ok(exit::DONE)
 }
 
@@ -64,7 +71,35 @@ fn is_in_the_way(problem: &Problem, set: &Set) -> bool {
     }
 }
 
-/// What becomes of the migrations of one version: of several, those that cannot keep it.
+/// Whether a problem would be solved by another version, where none is given: only people know which file is meant.
+fn is_for_people(problem: &Problem) -> bool {
+    matches!(problem.rule.id, "duplicate-version" | "inserted-before-seal")
+}
+
+/// Warns of migrations that are not sealed and change their order: what goes by itself keeps it, what somebody asks for
+/// need not.
+fn overtaking(set: &Set, renumberings: &[Renumbering]) -> Vec<String> {
+    let moved = |file: &str| renumberings.iter().any(|one| one.files.iter().any(|renamed| renamed.from == file));
+    let staying: Vec<_> =
+        set.migrations.iter().filter(|one| one.sealing == Sealing::Unsealed && !moved(&one.file)).collect();
+    let mut warnings = Vec::new();
+    for one in renumberings {
+        let Ok(to) = one.spelling.parse::<Version>() else { continue };
+        let shown = format!("{} {}", one.spelling, one.name);
+        let between = |low: Version, high: Version| {
+            let between = staying.iter().filter(|other| low < other.version && other.version < high);
+            between.map(|other| format!("{} {}", other.spelling, other.name)).collect::<Vec<_>>().join(", ")
+        };
+        for (others, now) in [(between(one.version, to), "after"), (between(to, one.version), "before")] {
+            if !others.is_empty() {
+                warnings.push(format!("{shown} comes {now} {others} now, the other way round than before"));
+            }
+        }
+    }
+    warnings
+}
+
+/// What becomes of the migrations of one version: of several, those that cannot keep it; and with them what goes along.
 fn of_version(set: &Set, version: i64, to: Option<i64>) -> Result<Vec<Renumbering>, Failure> {
     let refused = |message: String, hint: &str| Err(Failure::Usage(message, hint.to_owned()));
     let found: Vec<_> = set.migrations.iter().filter(|found| found.version.value() == version).collect();
@@ -86,7 +121,7 @@ fn of_version(set: &Set, version: i64, to: Option<i64>) -> Result<Vec<Renumberin
         ([], [one]) => *one,
         ([one], _) => match found.iter().find(|found| one.files.iter().any(|file| file.from == found.file)) {
             Some(found) => found,
-            None => return Ok(planned),
+            None => return Ok(from_version(set, version)),
         },
         ([], _) => {
             return refused(
@@ -100,17 +135,25 @@ fn of_version(set: &Set, version: i64, to: Option<i64>) -> Result<Vec<Renumberin
                 "without `--to`, each gets the next free one",
             );
         }
-        _ => return Ok(planned),
+        _ => return Ok(from_version(set, version)),
     };
     let spelling = match to {
         Some(to) => Some(spell(set, moving.version, moving.spelling.len(), to)?),
         None => None,
     };
     match (spelling.or_else(|| set.next_version.clone()), planned.is_empty() || to.is_some()) {
-        (_, false) => Ok(planned),
+        (_, false) => Ok(from_version(set, version)),
         (Some(spelling), true) => Ok(vec![set.renumbering(moving, &spelling)]),
         (None, true) => refused("there is no version above the last one".to_owned(), "choose one with `--to`"),
     }
+}
+
+/// The migrations of one version that need another one, and those behind them that go along.
+fn from_version(set: &Set, version: i64) -> Vec<Renumbering> {
+    let start = set.renumberings.partition_point(|one| one.version.value() < version);
+    let rest = set.renumberings.get(start..).unwrap_or_default().iter().enumerate();
+    let all = rest.take_while(|(at, one)| *at == 0 || one.version.value() == version || one.behind.is_some());
+    all.map(|(_, one)| one.clone()).collect()
 }
 
 fn is_sealed(set: &Set, version: Version, name: &str) -> bool {
@@ -145,11 +188,12 @@ fn spell(set: &Set, from: Version, digits: usize, to: i64) -> Result<String, Fai
 
 /// Renames all files, or none.
 ///
-/// The reverse goes first: if this is cut off between the two, a reverse without its migration is left, which the next
-/// build names; and the same command, typed again, sends the migration after it.
+/// The last migration goes first: wherever this is cut off, what is not sealed is in its order still, by which the same
+/// command, typed again, finds the rest. A reverse goes before its migration: left alone, it is named by the next build,
+/// and its migration is sent after it.
 fn rename(set: &Set, renumberings: &[Renumbering]) -> Result<(), Failure> {
     let mut done: Vec<&Renamed> = Vec::new();
-    for file in renumberings.iter().flat_map(|one| one.files.iter().rev()) {
+    for file in renumberings.iter().rev().flat_map(|one| one.files.iter().rev()) {
         let (from, to) = (set.location.join(&file.from), set.location.join(&file.to));
         if let Err(error) = rename_one(&from, &to) {
             for file in done.iter().rev() {
@@ -176,9 +220,15 @@ fn text(set: &Set, renumberings: &[Renumbering], mended: &str) -> String {
         return "nothing to renumber: each migration has a version of its own, above what is sealed".to_owned();
     }
     let mut text = mended.to_owned();
-    for file in renumberings.iter().flat_map(|one| &one.files) {
-        let (from, to) = (set.path_of(&file.from), set.path_of(&file.to));
-        text.push_str(&format!("{GOOD}renamed{GOOD:#} {from} to {to}\n"));
+    for one in renumberings {
+        let why = match &one.behind {
+            Some(before) if one.is_overtaken => format!(", to stay behind {before}"),
+            _ => String::new(),
+        };
+        for file in &one.files {
+            let (from, to) = (set.path_of(&file.from), set.path_of(&file.to));
+            text.push_str(&format!("{GOOD}renamed{GOOD:#} {from} to {to}{why}\n"));
+        }
     }
     format!("{text}tell git: `git add -A {}`", quote(&set.directory))
 }
@@ -189,6 +239,7 @@ fn renumbering_json(set: &Set, one: &Renumbering) -> Value {
         "name": one.name,
         "from": one.version.value(),
         "to": one.spelling.parse::<i64>().ok(),
+        "behind": one.behind.as_ref().filter(|_| one.is_overtaken),
         "files": one.files.iter().map(file).collect::<Vec<_>>(),
     })
 }

@@ -36,7 +36,12 @@ pub(crate) fn run(common: &Common, summary: &Summary, output: &Output) -> Result
     let mut changes = changed(&set, base.as_ref())?;
     let mut made = Made::default();
     for changed in &mut changes {
-        changed.locks = changed.migration.map(|found| made.next(&statements(found))).unwrap_or_default();
+        let Some(found) = changed.migration else { continue };
+        changed.locks = match changed.change {
+            Change::New => made.next(&statements(found)),
+            // One that was there before may have made long ago what it makes.
+            _ => made.clone().next(&statements(found)),
+        };
     }
     let told = Told { set: &set, base: base.as_ref(), changes: &changes, problems: &problems };
     match summary.format.unwrap_or(if output.is_json() { Format::Json } else { Format::Markdown }) {

@@ -111,7 +111,7 @@ facts (object, rank, text) AS (
   FROM relations WHERE relkind IN ('r', 'p') AND relreplident <> 'd'
   UNION ALL SELECT object, 1, 'not populated' FROM relations WHERE relkind = 'm' AND NOT relispopulated
   UNION ALL
-  SELECT r.object, 1, 'server ' || quote_ident(s.srvname) || coalesce(' options ' || f.ftoptions::text, '')
+  SELECT r.object, 1, 'server ' || quote_ident(s.srvname) || coalesce(' options ' || (SELECT array_agg(option ORDER BY option COLLATE "C") FROM unnest(f.ftoptions) option)::text, '')
   FROM relations r JOIN pg_foreign_table f ON f.ftrelid = r.oid JOIN pg_foreign_server s ON s.oid = f.ftserver
   UNION ALL SELECT object, 9, 'definition:' || chr(10) || pg_get_viewdef(oid) FROM relations WHERE relkind IN ('v', 'm')
   UNION ALL
@@ -140,7 +140,7 @@ facts (object, rank, text) AS (
     'compression ' || CASE a.attcompression WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' END,
     -- Before PostgreSQL 17 the default was -1.
     'statistics ' || nullif(a.attstattarget, -1),
-    'options ' || a.attoptions::text, 'foreign options ' || a.attfdwoptions::text,
+    'options ' || a.attoptions::text, 'foreign options ' || (SELECT array_agg(option ORDER BY option COLLATE "C") FROM unnest(a.attfdwoptions) option)::text,
     CASE WHEN a.attinhcount > 0 THEN CASE WHEN a.attislocal THEN 'inherited and local' ELSE 'inherited' END END)
   FROM relations r JOIN pg_attribute a ON a.attrelid = r.oid JOIN pg_type t ON t.oid = a.atttypid
     LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
@@ -253,10 +253,11 @@ facts (object, rank, text) AS (
     c.castcontext, c.castmethod)
   FROM others o JOIN pg_cast c ON o.classid = 'pg_cast'::regclass AND c.oid = o.objid
 
-  -- Collations, conversions, text search. What is left out of a row is a number or follows from the system.
+  -- Collations, conversions, text search. What is left out of a row is a number or follows from the system. A collation of every
+  -- encoding (-1) is no other one than that of the database's encoding.
   UNION ALL
   SELECT o.object, 1, 'owner ' || pg_get_userbyid(c.collowner) || ' '
-    || (to_jsonb(c) - '{oid,collname,collnamespace,collowner,collversion}'::text[])::text
+    || (to_jsonb(c) - '{oid,collname,collnamespace,collowner,collversion,collencoding}'::text[])::text
   FROM others o JOIN pg_collation c ON o.classid = 'pg_collation'::regclass AND c.oid = o.objid
   UNION ALL
   SELECT o.object, 1, 'owner ' || pg_get_userbyid(c.conowner) || ' ' || (to_jsonb(c) - '{oid,conname,connamespace,conowner}'::text[])::text
@@ -279,7 +280,7 @@ facts (object, rank, text) AS (
   SELECT o.object, 1, (to_jsonb(c) - '{oid,tmplname,tmplnamespace}'::text[])::text
   FROM others o JOIN pg_ts_template c ON o.classid = 'pg_ts_template'::regclass AND c.oid = o.objid
 
-  -- Languages, access methods, foreign servers, event triggers.
+  -- Languages, access methods, foreign servers, event triggers. Options have no order.
   UNION ALL
   SELECT o.object, 1, format('owner %s, trusted %s, functions %s %s %s', pg_get_userbyid(l.lanowner), l.lanpltrusted,
     l.lanplcallfoid::regproc, l.laninline::regproc, l.lanvalidator::regproc)
@@ -292,11 +293,11 @@ facts (object, rank, text) AS (
   FROM others o JOIN pg_transform t ON o.classid = 'pg_transform'::regclass AND t.oid = o.objid
   UNION ALL
   SELECT o.object, 1, format('owner %s, handler %s, validator %s, options %s', pg_get_userbyid(w.fdwowner), w.fdwhandler::regproc,
-    w.fdwvalidator::regproc, w.fdwoptions)
+    w.fdwvalidator::regproc, (SELECT array_agg(option ORDER BY option COLLATE "C") FROM unnest(w.fdwoptions) option))
   FROM others o JOIN pg_foreign_data_wrapper w ON o.classid = 'pg_foreign_data_wrapper'::regclass AND w.oid = o.objid
   UNION ALL
   SELECT o.object, 1, format('owner %s, wrapper %s, type %s, version %s, options %s', pg_get_userbyid(s.srvowner), w.fdwname, s.srvtype,
-    s.srvversion, s.srvoptions)
+    s.srvversion, (SELECT array_agg(option ORDER BY option COLLATE "C") FROM unnest(s.srvoptions) option))
   FROM others o JOIN pg_foreign_server s ON o.classid = 'pg_foreign_server'::regclass AND s.oid = o.objid
     JOIN pg_foreign_data_wrapper w ON w.oid = s.srvfdw
   UNION ALL

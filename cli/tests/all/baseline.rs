@@ -30,6 +30,11 @@ static PG_DUMP: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
     found.into_iter().find(|path| major(path) >= Some(cluster.version()))
 });
 
+/// Who can write a schema down here.
+pub(crate) fn writers() -> Vec<&'static str> {
+    if has_pg_dump() { vec!["catalog", "pg_dump"] } else { vec!["catalog"] }
+}
+
 fn pg_dump() -> PathBuf {
     PG_DUMP.clone().expect("a pg_dump")
 }
@@ -38,33 +43,33 @@ const USERS: &str = "create table users (id bigint generated always as identity 
 const ROLES: &str = "create table roles (id serial primary key, name text unique, at timestamptz not null default now());\n\
      insert into roles (name) values ('admin'), ('it''s \\ a reader');\n";
 
-fn sealed(files: &[(&str, &str)]) -> World {
+pub(crate) fn sealed(files: &[(&str, &str)]) -> World {
     let world = World::new().with(files);
     world.done(&["seal"]);
     world
 }
 
 /// The same with a server that is there already, which is faster: for what makes nothing but what belongs to a database.
-fn on_a_server(files: &[(&str, &str)]) -> World {
+pub(crate) fn on_a_server(files: &[(&str, &str)]) -> World {
     let world = World::with_database().with(files);
     world.done(&["seal"]);
     world
 }
 
 /// `graven baseline all` there.
-fn baseline(world: &World, more: &[&str]) -> Ran {
+pub(crate) fn baseline(world: &World, more: &[&str]) -> Ran {
     world.run(&[&["baseline", "all", "--database", world.database().url()], more].concat())
 }
 
 /// The same, which has to go well.
-fn written(world: &World, more: &[&str]) -> Ran {
+pub(crate) fn written(world: &World, more: &[&str]) -> Ran {
     let ran = baseline(world, more);
     assert_eq!(ran.code, Some(0), "{}", ran.page());
     ran
 }
 
 /// That a fresh database that begins with the baseline is as one that goes one by one.
-fn is_proved(world: &World) -> Value {
+pub(crate) fn is_proved(world: &World) -> Value {
     let ran = world.done(&["check", "--baseline", "--json"]);
     ran.json()["database"]["baseline"].clone()
 }
@@ -74,7 +79,7 @@ fn is_proved_there(world: &World) -> Value {
     ran.json()["database"]["baseline"].clone()
 }
 
-fn is_refused(ran: &Ran, code: i32, said: &str) {
+pub(crate) fn is_refused(ran: &Ran, code: i32, said: &str) {
     assert_eq!(ran.code, Some(code), "{}", ran.page());
     assert!(ran.stderr.contains(said), "{}", ran.page());
 }
@@ -192,12 +197,15 @@ const EVERYTHING: &[(&str, &str)] = &[
 
 #[test]
 fn a_schema_with_everything_in_it_is_written_and_proved() {
-    if !has_pg_dump() {
-        return;
-    }
+    writers().into_iter().for_each(everything_by);
+}
+
+fn everything_by(writer: &str) {
     let world = sealed(EVERYTHING);
-    let ran = world.done(&["baseline", "all", "--seeds", "--json"]);
+    let baseline = ["baseline", "all", "--seeds", "--schema-by", writer];
+    let ran = world.done(&[&baseline[..], &["--json"]].concat());
     let json = ran.json();
+    assert_eq!(json["schema_by"], writer);
     assert_eq!(
         (&json["roles"], &json["left_to_default"]),
         (&json!(["a_member", "graven reader", "graven_owner"]), &json!([]))
@@ -221,18 +229,15 @@ fn a_schema_with_everything_in_it_is_written_and_proved() {
     assert_eq!(is_proved(&world)["same"], true);
     let printed = world.read("5_all.baseline.sql");
     world.delete("5_all.baseline.sql");
-    let ran = world.done(&["baseline", "all", "--seeds", "--dry-run"]);
+    let ran = world.done(&[&baseline[..], &["--dry-run"]].concat());
     assert_eq!(ran.stdout, printed);
     assert!(!world.files().iter().any(|file| file.ends_with(".baseline.sql")));
-    let ran = world.done(&["baseline", "all", "--seeds", "--dry-run", "--json"]);
+    let ran = world.done(&[&baseline[..], &["--dry-run", "--json"]].concat());
     assert_eq!((&ran.json()["written"], &ran.json()["text"]), (&json!(false), &json!(printed)));
 }
 
 #[test]
 fn rows_are_written_only_if_somebody_says_so() {
-    if !has_pg_dump() {
-        return;
-    }
     let world = on_a_server(&[
         ("1_users.sql", USERS),
         ("2_roles.sql", ROLES),
@@ -248,9 +253,6 @@ fn rows_are_written_only_if_somebody_says_so() {
 
 #[test]
 fn what_varies_from_run_to_run_is_left_to_its_default_or_refused_or_frozen() {
-    if !has_pg_dump() {
-        return;
-    }
     let by_default = "create table a (id uuid primary key default gen_random_uuid(), day date default current_date, who text default current_user, n int);\n\
          insert into a (n) values (1), (2);\n";
     let world = on_a_server(&[("1_a.sql", by_default)]);
@@ -280,9 +282,6 @@ fn what_varies_from_run_to_run_is_left_to_its_default_or_refused_or_frozen() {
 
 #[test]
 fn what_a_role_of_somebodys_server_was_before_is_not_written() {
-    if !has_pg_dump() {
-        return;
-    }
     let world = World::with_database();
     let role = world.database().role("app").expect("a role");
     let app = role.name();
@@ -304,15 +303,15 @@ fn what_a_role_of_somebodys_server_was_before_is_not_written() {
 
 #[test]
 fn rights_on_the_history_table_are_those_that_migrations_give() {
-    if !has_pg_dump() {
-        return;
-    }
     let world = World::with_database();
     let role = world.database().role("reader").expect("a role");
     let reader = role.name();
     let grant = format!("create table t (a int);\ngrant select, insert on all tables in schema public to {reader};\n");
     let world = world.with(&[("1_t.sql", &grant)]);
     world.done(&["seal"]);
+    for writer in writers() {
+        written(&world, &["--schema-by", writer, "--dry-run"]);
+    }
     written(&world, &[]);
     world.done(&["seal"]);
     world.done(&["apply"]);
@@ -326,9 +325,6 @@ fn rights_on_the_history_table_are_those_that_migrations_give() {
 
 #[test]
 fn a_table_may_be_given_away_by_who_is_no_superuser() {
-    if !has_pg_dump() {
-        return;
-    }
     let world = World::with_database();
     let (deployer, owner) = (world.database().role("deployer").expect("a role"), world.database().role("owner"));
     let owner = owner.expect("a role");
@@ -340,24 +336,27 @@ fn a_table_may_be_given_away_by_who_is_no_superuser() {
     );
     let world = world.with(&[("1_t.sql", &given)]);
     world.done(&["seal"]);
-    world.done(&["baseline", "all", "--database", deployer.url()]);
-    assert!(!world.read("1_all.baseline.sql").contains(me));
-    world.done(&["check", "--baseline", "--database", deployer.url()]);
+    for writer in writers() {
+        world.done(&["baseline", "all", "--database", deployer.url(), "--schema-by", writer]);
+        assert!(!world.read("1_all.baseline.sql").contains(me));
+        world.done(&["check", "--baseline", "--database", deployer.url()]);
+        world.delete("1_all.baseline.sql");
+    }
 }
 
 #[test]
 fn the_file_does_not_depend_on_a_time_zone() {
-    if !has_pg_dump() {
-        return;
-    }
     let parts = "create table parts (at timestamptz) partition by range (at);\n\
          create table parts_2020 partition of parts for values from ('2020-01-01 00:00+00') to ('2021-01-01 00:00+00');\n\
          do $$ begin execute format('alter database %I set timezone = ''Asia/Tokyo''', current_database()); end $$;\n";
     let world = on_a_server(&[("1_parts.sql", parts)]);
-    written(&world, &[]);
-    let text = world.read("1_all.baseline.sql");
-    assert!(text.contains("FROM ('2020-01-01 00:00:00+00') TO ('2021-01-01 00:00:00+00')"), "{text}");
-    is_proved_there(&world);
+    for writer in writers() {
+        written(&world, &["--schema-by", writer]);
+        let text = world.read("1_all.baseline.sql");
+        assert!(text.contains("FROM ('2020-01-01 00:00:00+00') TO ('2021-01-01 00:00:00+00')"), "{text}");
+        is_proved_there(&world);
+        world.delete("1_all.baseline.sql");
+    }
 }
 
 #[test]
@@ -380,9 +379,6 @@ fn what_makes_no_sense_is_refused_before_any_server() {
 
 #[test]
 fn a_migration_above_the_version_may_still_change() {
-    if !has_pg_dump() {
-        return;
-    }
     let world = on_a_server(&[("1_users.sql", USERS)]);
     world.write("2_email.sql", "alter table users add email text;\n");
     is_refused(&baseline(&world, &[]), 6, "is not sealed");
@@ -392,9 +388,6 @@ fn a_migration_above_the_version_may_still_change() {
 
 #[test]
 fn a_migration_that_fails_is_shown_and_nothing_is_written() {
-    if !has_pg_dump() {
-        return;
-    }
     let world = on_a_server(&[("1_users.sql", USERS), ("2_bad.sql", "select 1;\nselect nothing_there;\n")]);
     is_refused(&baseline(&world, &[]), 3, "migrations/2_bad.sql:2:8");
     assert_eq!(baseline(&world, &["--json"]).json()["error"]["kind"], "migration-failed");
@@ -425,7 +418,7 @@ fn what_cannot_be_proved_is_not_written() {
     let ran = baseline(&world, &["--pg-dump", lying, "--dry-run"]);
     is_refused(&ran, 6, "and it is not proved");
     assert!(ran.stdout.starts_with("-- Baseline 1: "), "{}", ran.page());
-    // One that is too old says so.
+    // One that is too old says so, and nobody else writes: it was asked for.
     std::fs::write(world.folder().join("pg_dump"), "#!/bin/sh\necho 'pg_dump (PostgreSQL) 9.6.1'\n").expect("a file");
     let ran = baseline(&world, &["--pg-dump", lying]);
     is_refused(&ran, 1, "there is no pg_dump that knows PostgreSQL");

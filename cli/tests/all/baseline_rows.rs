@@ -3,7 +3,6 @@
 use graven_testkit::Cluster;
 use serde_json::{Value, json};
 
-use crate::baseline::has_pg_dump;
 use crate::world::{Ran, World};
 
 fn on_a_server(migration: &str) -> World {
@@ -35,9 +34,6 @@ fn is_refused(migration: &str, said: &str) {
 
 #[test]
 fn a_value_is_never_lost_where_the_migrations_cannot_run_twice() {
-    if !has_pg_dump() {
-        return;
-    }
     // A role is there the second time. The server is this test's own, so that no other one meets it.
     let server = Cluster::builder().start().expect("a server");
     let database = server.database().expect("a database");
@@ -68,9 +64,6 @@ fn a_value_is_never_lost_where_the_migrations_cannot_run_twice() {
 
 #[test]
 fn a_time_that_the_run_itself_did_not_give_is_no_default() {
-    if !has_pg_dump() {
-        return;
-    }
     is_refused(
         "create table t (id int primary key, expires timestamptz not null default now());\n\
          insert into t values (1, now() + interval '30 days');\n",
@@ -95,9 +88,6 @@ fn a_time_that_the_run_itself_did_not_give_is_no_default() {
 
 #[test]
 fn who_runs_the_migrations_and_when_is_not_written() {
-    if !has_pg_dump() {
-        return;
-    }
     is_refused(
         "create table t (id int, who text default current_user, day date default current_date);\n\
          insert into t values (1, default, default), (2, 'somebody', '2020-01-01');\n",
@@ -115,9 +105,6 @@ fn who_runs_the_migrations_and_when_is_not_written() {
 
 #[test]
 fn rows_and_sequences_that_vary_as_a_whole_are_refused_by_name() {
-    if !has_pg_dump() {
-        return;
-    }
     is_refused(
         "create table t (id int primary key, n int);\n\
          insert into t select row_number() over (order by random()), n from generate_series(1, 50) n;\n",
@@ -137,9 +124,6 @@ fn rows_and_sequences_that_vary_as_a_whole_are_refused_by_name() {
 
 #[test]
 fn a_number_with_a_point_is_read_as_what_it_was() {
-    if !has_pg_dump() {
-        return;
-    }
     let world = on_a_server(
         "create table t (a float8, b float4, c numeric); insert into t values ('-0', '-0', -1.50), ('NaN', 0.1, 'NaN');\n",
     );

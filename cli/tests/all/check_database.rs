@@ -124,13 +124,28 @@ fn a_check_that_is_interrupted_drops_its_database() {
 }
 
 #[test]
+fn a_role_whose_sessions_are_read_only_is_told_so_and_nothing_is_said_to_be_left() {
+    let world = World::with_database().with(&GOOD);
+    let role = maker(&world);
+    let read_only = format!("ALTER ROLE {} SET default_transaction_read_only = on", role.name());
+    world.database().execute(&read_only).expect("set");
+    let ran = world.run(&["check", "--database", role.url()]);
+    assert_eq!(ran.code, Some(1), "{}", ran.page());
+    assert!(ran.stderr.contains("sets `default_transaction_read_only`"), "{}", ran.page());
+    assert!(!ran.stderr.contains("standby") && !ran.stderr.contains("is left"), "{}", ran.page());
+}
+
+#[test]
 fn what_a_killed_check_left_behind_is_dropped_by_the_next_one_once_it_is_old() {
     let world = World::with_database().with(&GOOD);
     let role = maker(&world);
     let now =
         world.database().value("SELECT floor(extract(epoch FROM now()))::bigint").expect("a row").expect("a number");
-    let fresh = format!("graven_check_{now}_00000001");
-    for name in ["graven_check_1000000000_00000001", fresh.as_str(), "graven_check_of_mine"] {
+    // Names of a whole server's, which another test program at the same time must not have.
+    let own = std::process::id();
+    let fresh = format!("graven_check_{now}_{own:08x}");
+    let (old, mine) = (format!("graven_check_1000000000_{own:08x}"), format!("graven_check_of_mine_{own}"));
+    for name in [&old, &fresh, &mine] {
         world
             .database()
             .execute(&format!("CREATE DATABASE {name} TEMPLATE template0 OWNER {}", role.name()))
@@ -139,7 +154,7 @@ fn what_a_killed_check_left_behind_is_dropped_by_the_next_one_once_it_is_old() {
     world.done(&["check", "--database", role.url()]);
     let mut left = scratch(&world, &role);
     left.sort();
-    assert_eq!(left, [fresh.as_str(), "graven_check_of_mine"]);
+    assert_eq!(left, [fresh.as_str(), mine.as_str()]);
     for name in left {
         world.database().execute(&format!("DROP DATABASE {name}")).expect("dropped");
     }

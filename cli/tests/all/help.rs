@@ -2,6 +2,11 @@
 
 use crate::world::{World, snapshot};
 
+const COMMANDS: [&str; 19] = [
+    "new", "seal", "renumber", "baseline", "check", "summary", "apply", "status", "plan", "verify", "doctor", "repair",
+    "reset", "resolve", "revert", "redo", "stamp", "script", "explain",
+];
+
 #[test]
 fn the_help_of_graven_leads_to_a_first_migration_and_lists_exit_codes() {
     let ran = World::new().done(&["--help"]);
@@ -35,15 +40,33 @@ fn the_help_of_each_command_shows_what_to_type() {
 
 #[test]
 fn no_line_of_any_help_is_broken_in_the_middle_of_an_example() {
-    for command in [
-        "new", "seal", "renumber", "baseline", "check", "summary", "apply", "status", "plan", "verify", "doctor",
-        "repair", "reset", "resolve", "revert", "redo", "stamp", "script", "explain",
-    ] {
+    for command in COMMANDS {
         let ran = World::new().done(&[command, "--help"]);
         let widest = ran.stdout.lines().map(|line| line.chars().count()).max();
         assert!(widest <= Some(100), "{command}: {widest:?}");
         let (_, after) = ran.stdout.split_once("Print JSON on stdout").expect("every command has --json");
         assert!(after.lines().count() > 3, "{command} has no examples");
+    }
+}
+
+#[test]
+fn the_text_of_each_help_is_broken_where_the_terminal_ends_and_nowhere_else() {
+    for (command, width) in COMMANDS.into_iter().flat_map(|command| [80, 100, 120].map(|width| (command, width))) {
+        let world = World::new();
+        let mut asked = world.command(&[command, "--help"]);
+        asked.env("COLUMNS", width.to_string());
+        let help = world.finish(asked).stdout;
+        let lines: Vec<&str> = help.lines().collect();
+        for pair in lines.windows(2) {
+            let (line, next) = (pair[0], pair[1]);
+            assert!(line.chars().count() <= width, "{command} at {width}: {line}");
+            if line.is_empty() || line.starts_with(' ') || next.starts_with(' ') {
+                continue;
+            }
+            let word = next.split(' ').next().unwrap_or_default();
+            let whole = line.chars().count() + 1 + word.chars().count();
+            assert!(word.is_empty() || whole > width.min(100), "{command} at {width}: {line}\n{next}");
+        }
     }
 }
 

@@ -1,8 +1,6 @@
 //! Lints of `graven check`.
 
-use std::process::Command;
-
-use crate::world::{Ran, World, snapshot};
+use crate::world::{self, Ran, World, snapshot};
 
 const INDEX: &str = "create index users_email on users (email);\n";
 const DROP: &str = "alter table users drop column nickname;\n";
@@ -34,8 +32,8 @@ fn run(world: &World, arguments: &[&str]) -> Ran {
 }
 
 fn git(world: &World, arguments: &[&str]) {
-    let mut command = Command::new("git");
-    command.current_dir(world.folder()).args(["-c", "user.name=t", "-c", "user.email=t@example.org"]).args(arguments);
+    let mut command = world::git(world);
+    command.args(["-c", "user.name=t", "-c", "user.email=t@example.org"]).args(arguments);
     let output = command.output().expect("git is there");
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
 }

@@ -4,6 +4,7 @@
 
 mod apply;
 mod baseline;
+mod baseline_catalog;
 mod baseline_rows;
 mod check;
 mod check_against;
@@ -17,6 +18,7 @@ mod failures;
 mod find;
 mod help;
 mod instances;
+mod interrupt;
 mod kinds;
 mod lint;
 mod merge;

@@ -39,6 +39,27 @@ fn it_shows_steps_batches_and_locks_and_changes_nothing() {
 }
 
 #[test]
+fn limits_that_are_typed_hold_for_the_plan_and_the_run_and_a_files_own_go_before_them() {
+    let world = World::with_database().with(&[
+        ("1_own.sql", "-- graven: statement_timeout = 1min\n-- graven: retries = 2\nselect 1;\n"),
+        ("2_slow.sql", "select pg_sleep(60);\n"),
+    ]);
+    let limits = ["--table-lock-timeout", "2s", "--statement-timeout", "100ms", "--retries", "0"];
+    let planned = world.done(&[&["plan", "--json"][..], &limits].concat()).json();
+    let of_step = |step: usize| {
+        let step = &planned["steps"][step];
+        let seconds = |key: &str| step[key].as_f64().expect("a number of seconds");
+        (seconds("lock_timeout_seconds"), seconds("statement_timeout_seconds"), step["retries"].as_u64())
+    };
+    assert_eq!((of_step(0), of_step(1)), ((2.0, 60.0, Some(2)), (2.0, 0.1, Some(0))));
+    let ran = world.run(&[&["apply"][..], &limits].concat());
+    assert_eq!(ran.code, Some(3), "{}", ran.stderr);
+    assert!(ran.stderr.contains("canceling statement due to statement timeout"), "{}", ran.stderr);
+    let script = world.done(&[&["script"][..], &limits].concat()).stdout;
+    assert!(script.contains("statement_timeout = '100ms'") && script.contains("lock_timeout = '2000ms'"), "{script}");
+}
+
+#[test]
 fn conflicts_and_refusals_are_those_of_apply_with_their_exit_codes() {
     let world = World::with_database().with(SQL);
     world.database().execute("create table theirs ()").expect("a table");

@@ -28,13 +28,13 @@ fn all_that_need_it_get_the_next_free_version_in_the_order_they_have() {
     let wanted = [
         "0001_a.sql",
         "0003_c.sql",
-        "0005_e.sql",
         "0006_z.sql",
         "0007_b.sql",
         "0008_b2.down.sql",
         "0008_b2.sql",
         "0009_other.sql",
-        "0010_e2.up.sql",
+        "0010_e.sql",
+        "0011_e2.up.sql",
         "seal.lock",
     ];
     assert_eq!(world.files(), wanted);
@@ -54,6 +54,61 @@ fn one_gets_the_next_free_version_or_the_one_that_is_asked_for_with_its_line_in_
     world.done(&["renumber", "12"]);
     assert!(world.read("seal.lock").ends_with("\n0013 d unsealed\n"), "{}", world.read("seal.lock"));
     world.done(&["check"]);
+}
+
+#[test]
+fn what_was_announced_goes_along_with_its_line_in_the_seal_file() {
+    let world = world(&[("0003_x.sql", "select 3;\n")]);
+    world.done(&["new", "y"]);
+    world.done(&["new", "--reverse", "z"]);
+    let ran = world.done(&["renumber", "--json"]);
+    let json = ran.json();
+    let behind: Vec<_> =
+        json["renumbered"].as_array().expect("a list").iter().map(|one| one["behind"].as_str()).collect();
+    assert_eq!(behind, [None, Some("x"), Some("y")]);
+    assert_eq!(json["warnings"].as_array().map(Vec::len), Some(0));
+    let files = ["0001_a.sql", "0003_c.sql", "0006_x.sql", "0007_y.sql", "0008_z.down.sql", "0008_z.sql", "seal.lock"];
+    assert_eq!(world.files(), files);
+    assert!(world.read("seal.lock").ends_with("\n0007 y unsealed\n0008 z unsealed\n"), "{}", world.read("seal.lock"));
+    world.done(&["check"]);
+}
+
+#[test]
+fn only_those_go_along_with_one_that_come_after_it_without_a_gap() {
+    let world = world(&[
+        ("0002_v.sql", "select 2;\n"),
+        ("0003_w.sql", "select 3;\n"),
+        ("0004_x.sql", "select 4;\n"),
+        ("0020_y.sql", "select 20;\n"),
+        ("0020_z.sql", "select 21;\n"),
+    ]);
+    // What comes before it finds its place afterwards.
+    world.done(&["renumber", "3"]);
+    let files = ["0001_a.sql", "0002_v.sql", "0003_c.sql", "0006_w.sql", "0007_x.sql", "0020_y.sql", "0020_z.sql"];
+    assert_eq!(world.files()[..7], files);
+    world.done(&["renumber", "2"]);
+    let files = ["0001_a.sql", "0003_c.sql", "0004_v.sql", "0006_w.sql", "0007_x.sql", "0020_y.sql", "0020_z.sql"];
+    assert_eq!(world.files()[..7], files);
+    world.done(&["renumber", "20"]);
+    world.done(&["check"]);
+}
+
+#[test]
+fn an_order_that_somebody_asks_for_is_changed_and_said() {
+    let world = world(&[("0004_d.sql", "select 4;\n"), ("0005_e.sql", "select 5;\n")]);
+    snapshot!("renumber-overtaking", world.done(&["renumber", "4"]));
+    let json = world.done(&["renumber", "6", "--to", "4", "--json"]).json();
+    assert_eq!(json["warnings"][0], "0004 d comes before 0005 e now, the other way round than before");
+}
+
+#[test]
+fn two_files_of_one_version_and_name_are_for_people() {
+    let world = world(&[("0003_x.sql", "select 3;\n"), ("0004_y.sql", "select 4;\n"), ("4_y.sql", "select 4;\n")]);
+    let before = world.files();
+    let ran = world.run(&["renumber"]);
+    assert_eq!(ran.code, Some(6), "{}", ran.page());
+    assert!(ran.stderr.contains("delete the one that is not meant"), "{}", ran.stderr);
+    assert_eq!(world.files(), before);
 }
 
 #[test]

@@ -1,18 +1,14 @@
 //! `graven repair`: what differs is shown with the text that git has of it, and accepted where that is said.
 
-use std::process::Command;
-
-use crate::world::{World, snapshot};
+use crate::world::{self, World, snapshot};
 
 const APPLIED: &str = "create table users (\n    id bigint primary key\n);\n";
 const EDITED: &str = "-- Who may log in.\ncreate table users (\n    id bigint primary key\n);\n";
 
 fn git(world: &World, arguments: &[&str]) {
-    let mut command = Command::new("git");
+    let mut command = world::git(world);
     command.args(["-c", "user.name=Anna", "-c", "user.email=anna@example.com", "-c", "init.defaultBranch=main"]);
-    // Nothing of the machine's or the user's settings has a say.
-    command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
-    let output = command.args(arguments).current_dir(world.folder()).output().expect("git is installed");
+    let output = command.args(arguments).output().expect("git is installed");
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
@@ -44,6 +40,31 @@ fn it_is_reviewed_with_a_diff_and_accepted_by_its_version() {
     snapshot!("repair-nothing", world.run(&["repair"]));
     world.done(&["apply"]);
     world.done(&["verify"]);
+}
+
+#[test]
+fn what_a_terminal_would_obey_is_shown_and_not_done() {
+    let control = "-- \u{1b}[31mred \u{1b}[8mhidden \u{1b}]0;owned\u{7}\n";
+    let world =
+        World::with_database().with(&[("0001_a.sql", &format!("{control}select 1;\n")), ("0002_b.sql", APPLIED)]);
+    git(&world, &["init", "--quiet"]);
+    git(&world, &["add", "."]);
+    world.done(&["apply"]);
+    world.write("0001_a.sql", &format!("{control}select 2;\n"));
+    let name = "UPDATE graven_history SET name = E'b\\x1b[2J' WHERE version = 2";
+    world.database().execute(name).expect("a name from elsewhere");
+    let on_a_terminal = |verb: &str| {
+        let mut command = world.command(&[verb]);
+        command.env("CLICOLOR_FORCE", "1");
+        world.finish(command).stdout
+    };
+    let page = on_a_terminal("repair");
+    assert!(page.contains("   -- ␛[31mred ␛[8mhidden ␛]0;owned␇\n"), "{page:?}");
+    // An orphaned one is called what the history calls it.
+    world.delete("0002_b.sql");
+    for page in [page, on_a_terminal("status")] {
+        assert!(page.contains("b␛[2J") && page.contains("\u{1b}[1m"), "{page:?}");
+    }
 }
 
 #[test]

@@ -54,3 +54,12 @@ fn a_range_that_makes_no_sense_is_a_mistake_of_who_types() {
     assert_eq!(world.run(&["script", "--from", "9"]).code, Some(2));
     assert_eq!(world.run(&["script", "--from", "3", "--to", "2", "--json"]).json()["error"]["kind"], "empty-range");
 }
+
+#[test]
+fn a_refusal_of_what_is_out_of_order_names_the_option_that_lets_it_through() {
+    let world = World::new().with(SQL);
+    let ran = world.done(&["script"]);
+    assert!(ran.stdout.contains("if no later migration depends on it, make the script with --out-of-order"));
+    let ran = world.done(&["script", "--out-of-order"]);
+    assert!(!ran.stdout.contains("is out of order"), "{}", ran.stdout);
+}

@@ -1,8 +1,6 @@
 //! `graven summary`: what a change brings.
 
-use std::process::Command;
-
-use crate::world::{Ran, World, snapshot};
+use crate::world::{self, Ran, World, snapshot};
 
 /// A repository with one sealed and one unsealed migration on `main`, and a branch.
 fn repository() -> World {
@@ -17,12 +15,8 @@ fn repository() -> World {
 }
 
 fn git(world: &World, arguments: &[&str]) {
-    let mut command = Command::new("git");
-    command
-        .args(arguments)
-        .current_dir(world.folder())
-        .env("GIT_CONFIG_GLOBAL", "/dev/null")
-        .env("GIT_CONFIG_NOSYSTEM", "1");
+    let mut command = world::git(world);
+    command.args(arguments);
     for person in ["AUTHOR", "COMMITTER"] {
         command.env(format!("GIT_{person}_NAME"), "Ada").env(format!("GIT_{person}_EMAIL"), "ada@example.org");
         // So that commits have the same names each time.
@@ -76,6 +70,21 @@ fn what_is_edited_sealed_or_deleted_is_told_apart() {
     assert_eq!(ran.json()["problems"][0]["rule"], "sealed-deleted");
     assert_eq!(ran.code, Some(0));
     assert!(run(&world, &["summary"]).stdout.contains("**1 problem**"), "{}", run(&world, &["summary"]).page());
+}
+
+#[test]
+fn what_an_edited_migration_made_was_there_before() {
+    let world = repository();
+    world.write("1_users.sql", "-- Who may log in.\ncreate table users (id bigint primary key);\n");
+    world.done(&["seal", "--accept-edit", "1"]);
+    world.write("3_fast.sql", "create index fast on users (email);\n");
+    world.write("4_posts.sql", "create table posts (id bigint);\n");
+    world.write("5_posts_id.sql", "create index posts_id on posts (id);\n");
+    let json = run(&world, &["summary", "--json"]).json();
+    let locks = |at: usize| (json["changes"][at]["version"].clone(), json["changes"][at]["locks"].to_string());
+    let held = r#"[{"mode":"SHARE","on":"users","others":"others read, nobody writes"}]"#;
+    let expected = [(1, "[]"), (3, held), (4, "[]"), (5, "[]")];
+    assert_eq!([0, 1, 2, 3].map(locks), expected.map(|(version, held)| (version.into(), held.to_owned())), "{json}");
 }
 
 #[test]

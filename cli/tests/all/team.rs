@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::world::{Ran, World, snapshot};
+use crate::world::{self, Ran, World, snapshot};
 
 /// A repository with one sealed migration, from which branches begin.
 struct Team {
@@ -11,7 +11,11 @@ struct Team {
 
 impl Team {
     fn new() -> Self {
-        let team = Self { world: World::new().with(&[("0001_create_users.sql", "create table users (id bigint);\n")]) };
+        Self::on(World::new())
+    }
+
+    fn on(world: World) -> Self {
+        let team = Self { world: world.with(&[("0001_create_users.sql", "create table users (id bigint);\n")]) };
         team.git(&["init", "--quiet", "--initial-branch", "main"]);
         team.world.done(&["seal"]);
         team.commit("begin");
@@ -19,10 +23,8 @@ impl Team {
     }
 
     fn try_git(&self, arguments: &[&str]) -> Ran {
-        let mut command = Command::new("git");
-        // Nothing of the machine's or the user's settings has a say.
-        command.args(arguments).current_dir(self.world.folder()).env("GIT_CONFIG_GLOBAL", "/dev/null");
-        command.env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_EDITOR", "true").env("LC_ALL", "C");
+        let mut command = world::git(&self.world);
+        command.args(arguments).env("GIT_EDITOR", "true").env("LC_ALL", "C");
         for who in ["AUTHOR", "COMMITTER"] {
             command.env(format!("GIT_{who}_NAME"), "Ada").env(format!("GIT_{who}_EMAIL"), "ada@example.org");
         }
@@ -182,6 +184,72 @@ fn a_rebase_that_lands_an_older_number_is_caught_and_renumbered() {
     team.world.done(&["check"]);
     team.world.done(&["seal"]);
     team.commit("phone, after mail");
+}
+
+#[test]
+fn a_branch_keeps_the_order_of_its_own_migrations_after_a_rebase() {
+    let mails = ["create table mails (n int);\n", "insert into mails values (10);\n", "update mails set n = n * 2;\n"];
+    for (what, mains, branchs, files) in [
+        (
+            "no room between",
+            &["0002_a.sql"][..],
+            ["0002_mails.sql", "0003_ins.sql", "0004_upd.sql"],
+            ["0005_mails.sql", "0006_ins.sql", "0007_upd.sql"],
+        ),
+        (
+            "room between",
+            &["0002_a.sql", "0004_b.sql"],
+            ["0003_mails.sql", "0006_ins.sql", "0007_upd.sql"],
+            ["0005_mails.sql", "0006_ins.sql", "0007_upd.sql"],
+        ),
+    ] {
+        let team = Team::on(World::with_database());
+        team.branch("mains", |world| {
+            for file in mains {
+                world.write(file, "select 1;\n");
+            }
+            world.done(&["seal"]);
+        });
+        team.branch("mails", |world| {
+            for (file, text) in branchs.iter().zip(mails) {
+                world.write(file, text);
+            }
+        });
+        // Nothing of it is in git's way.
+        team.git(&["rebase", "--quiet", "mains"]);
+        team.world.done(&["renumber"]);
+        let there = team.world.files();
+        let own: Vec<&String> = there.iter().filter(|file| files.contains(&file.as_str())).collect();
+        assert_eq!((own.len(), there.len()), (3, mains.len() + 5), "{what}: {there:?}");
+        team.world.done(&["check"]);
+        team.world.done(&["seal"]);
+        team.world.done(&["apply"]);
+        assert_eq!(
+            team.world.database().value("select n::text from mails").expect("a row").as_deref(),
+            Some("20"),
+            "{what}"
+        );
+    }
+}
+
+#[test]
+fn what_the_message_of_a_version_that_both_sealed_says_keeps_the_order_of_the_branch() {
+    let team = Team::new();
+    team.branch("mail", seals("0002_add_mail.sql", "alter table users add mail text;\n"));
+    team.branch("phone", |world| {
+        world.write("0002_create_phones.sql", "create table phones ();\n");
+        world.write("0003_alter_phones.sql", "alter table phones add number text;\n");
+        world.done(&["seal"]);
+    });
+    team.merge("mail", "merge");
+    team.git(&["checkout", "--theirs", "--", "migrations/seal.lock"]);
+    snapshot!("team-behind", team.world.run(&["check"]));
+    snapshot!("team-behind-renumbered", team.world.done(&["renumber", "2"]));
+    let files =
+        ["0001_create_users.sql", "0002_add_mail.sql", "0004_create_phones.sql", "0005_alter_phones.sql", "seal.lock"];
+    assert_eq!(team.world.files(), files);
+    team.world.done(&["seal"]);
+    team.world.done(&["check", "--sealed"]);
 }
 
 #[test]

@@ -30,6 +30,34 @@ const REDACTED: [(&str, &str); 17] = [
     (r"\(os error \d+\)", "(os error [NUMBER])"),
 ];
 
+/// What the environment may say that the command, or git for it, heeds: of the machine, a pipeline or a hook that the tests
+/// run in.
+const ENVIRONMENT: [&str; 13] = [
+    "DATABASE_URL",
+    "GRAVEN_ENV",
+    "GRAVEN_LOCK_TIMEOUT",
+    "GRAVEN_MODE",
+    "COLUMNS",
+    "CLICOLOR_FORCE",
+    "NO_COLOR",
+    "GITHUB_BASE_REF",
+    "GITHUB_WORKSPACE",
+    "CI_MERGE_REQUEST_DIFF_BASE_SHA",
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+];
+
+/// Git, in the folder of a world, whatever its user has configured and whatever hook the tests run in.
+pub(crate) fn git(world: &World) -> Command {
+    let mut command = Command::new("git");
+    command.current_dir(world.folder()).env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
+    for variable in ENVIRONMENT {
+        command.env_remove(variable);
+    }
+    command
+}
+
 /// Compares what a command printed, and how it exited, with the snapshot of that name.
 macro_rules! snapshot {
     ($name:literal, $ran:expr) => {
@@ -112,8 +140,7 @@ impl World {
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_graven"));
         command.args(arguments).current_dir(self.folder()).stdin(Stdio::null());
-        for variable in ["DATABASE_URL", "GRAVEN_LOCK_TIMEOUT", "GRAVEN_MODE", "COLUMNS", "CLICOLOR_FORCE", "NO_COLOR"]
-        {
+        for variable in ENVIRONMENT {
             command.env_remove(variable);
         }
         if let Some(database) = &self.database {

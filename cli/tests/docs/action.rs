@@ -38,16 +38,30 @@ for last; do :; done
 cat \"${last#body=@}\" >> \"$HOME/gh\"
 ";
 
-/// A repository with migrations, whose `cargo` and `gh` only say what they were asked for.
+/// Stands in for curl at GitLab's notes: knows those that `$HOME/notes` lists, and says what it was to write.
+const CURL: &str = "\
+#!/bin/sh
+case \"$*\" in
+*--data-urlencode*)
+    echo \"$@\" >> \"$HOME/curl\"
+    cat note.md >> \"$HOME/curl\" ;;
+*) cat \"$HOME/notes\" ;;
+esac
+";
+
+/// A repository with migrations, whose `cargo`, `curl` and `gh` only say what they were asked for.
 fn world(server: &Server, files: &[(&str, &str)]) -> World {
     let mut world = World::new(server);
     for (file, text) in files {
         world.write(file, text);
     }
     world.write("cargo", CARGO);
+    world.write("curl", CURL);
     world.write("gh", GH);
+    // Copies, since the system runs no file that somebody has open for writing: what this process writes, any other that it
+    // starts at the same moment has open, too.
     let ran = world.run(
-        "chmod +x cargo gh && mv cargo gh \"$HOME/../bin/\" && export GITHUB_STEP_SUMMARY=\"$HOME/summary\" RUNNER_TEMP=\"$HOME\"",
+        "chmod +x cargo curl gh && cp cargo curl gh \"$HOME/../bin/\" && rm cargo curl gh && export GITHUB_STEP_SUMMARY=\"$HOME/summary\" RUNNER_TEMP=\"$HOME\"",
     );
     assert_eq!(ran.code, 0, "{}", ran.output);
     world
@@ -253,23 +267,66 @@ fn the_action_compares_a_baseline_where_it_is_told_to() {
     assert!(printed.contains("baseline 1 all: as all migrations one by one"), "{printed}");
 }
 
-#[test]
-fn the_recipe_for_gitlab_installs_once_checks_and_applies() {
-    let Some(server) = Server::start() else { return };
+/// The script of the recipe for GitLab.
+fn gitlab() -> String {
     let page = Page::read("ci.md");
     let recipes: Vec<&str> = page.fences("yaml").filter(|text| text.starts_with("migrations:")).collect();
     let [recipe] = recipes[..] else { panic!("one recipe, not {}", recipes.len()) };
     let recipe = parse("docs/ci.md", recipe);
     let script = recipe["migrations"]["script"].as_vec().expect("a script");
     let lines: Vec<&str> = script.iter().map(|line| line.as_str().expect("a line")).collect();
+    lines.join("\n")
+}
+
+#[test]
+fn the_recipe_for_gitlab_installs_once_checks_and_applies() {
+    let Some(server) = Server::start() else { return };
+    let script = gitlab();
     let mut world = world(&server, &[GOOD]);
-    assert_eq!(world.run("graven seal").code, 0);
+    assert_eq!(world.run("graven seal && git add -A && git commit -qm base && git tag base").code, 0);
+    world.write("migrations/0002_index.sql", "CREATE INDEX users_id ON users (id);\n");
+    assert_eq!(world.run("graven seal && git add -A && git commit -qm index").code, 0);
     for _ in 0..2 {
-        let ran = world.run(&format!("(\nset -e\n{}\n)", lines.join("\n")));
+        let since = "export CI_MERGE_REQUEST_DIFF_BASE_SHA=$(git rev-parse base)";
+        let ran = world.run(&format!("(\nset -e\n{since}\n{script}\n)"));
         assert_eq!(ran.code, 0, "{}", ran.output);
+        assert!(ran.output.contains("require-concurrent-index-creation"), "{}", ran.output);
     }
+    assert_ne!(world.run("cat \"$HOME/curl\"").code, 0, "without a token nothing is written");
     let installed = world.run("cat \"$HOME/cargo\"").output;
     assert_eq!(installed, "install graven-cli --locked --version 0.1.0 --root .graven\n");
     world.write(GOOD.0, "CREATE TABLE users (id int);\n");
-    assert_eq!(world.run(&format!("(\nset -e\n{}\n)", lines.join("\n"))).code, 6);
+    assert_eq!(world.run(&format!("(\nset -e\n{script}\n)")).code, 6);
+}
+
+#[test]
+fn the_recipe_for_gitlab_comments_once_and_renews_its_comment() {
+    let Some(server) = Server::start() else { return };
+    let script = gitlab();
+    let mut world = world(&server, &[GOOD]);
+    let ran = world.run(
+        "graven seal && git add -A && git commit -qm users && \
+         export CI_MERGE_REQUEST_DIFF_BASE_SHA=$(git rev-parse HEAD) GRAVEN_TOKEN=secret && \
+         export CI_API_V4_URL=https://gitlab.example.com/api/v4 CI_PROJECT_ID=5 \
+         CI_MERGE_REQUEST_IID=7",
+    );
+    assert_eq!(ran.code, 0, "{}", ran.output);
+    let notes = "https://gitlab.example.com/api/v4/projects/5/merge_requests/7/notes";
+    let other = r#"{"id":11,"type":null,"body":"see \"id\":5 {graven: migrations}","author":{"id":1,"name":"Ada"}}"#;
+    let ours = r#"{"id":12,"type":null,"body":"\u003c!-- graven: migrations --\u003e\n### {","author":{"id":2}}"#;
+    for (there, method, to) in [
+        ("[]".to_owned(), "POST", notes.to_owned()),
+        (format!("[{other}]"), "POST", notes.to_owned()),
+        (format!("[{other},{ours},{other}]"), "PUT", format!("{notes}/12")),
+        (format!("[{other},{}]", ours.replace("\\u003c", "<")), "PUT", format!("{notes}/12")),
+    ] {
+        world.write("notes", &there);
+        world.write("script.sh", &script);
+        let ran = world.run("mv notes \"$HOME/notes\" && rm -f \"$HOME/curl\" && bash -eo pipefail script.sh");
+        assert_eq!(ran.code, 0, "{}", ran.output);
+        let written = world.run("cat \"$HOME/curl\"").output;
+        let (asked, body) = written.split_once('\n').expect("a line");
+        assert!(asked.contains(&format!("-X {method} ")) && asked.ends_with(&format!(" {to}")), "{asked}");
+        assert!(body.starts_with("<!-- graven: migrations -->\n### Migrations: "), "{body}");
+    }
 }

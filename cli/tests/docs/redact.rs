@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-const REDACTED: [(&str, &str); 13] = [
+const REDACTED: [(&str, &str); 15] = [
     (r"(127\.0\.0\.1|localhost):\d+", "localhost:5432"),
     (r"\b20\d{12}\b", "20260131120000"),
     (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|\+00)", "2026-01-31T12:00:00Z"),
@@ -15,8 +15,11 @@ const REDACTED: [(&str, &str); 13] = [
     (r"graven/[\w.-]+", "graven/web-1"),
     (r"PostgreSQL \d+(\.\d+)?( \([^)]*\))?", "PostgreSQL 17.5"),
     (r"pg_dump \d+(\.\d+)?", "pg_dump 17.5"),
+    // Where there is no pg_dump.
+    ("written by catalog queries", "written by pg_dump 17.5"),
     (r"\d+ of \d+ connections", "12 of 97 connections"),
     (r"\bpid \d+", "pid 4242"),
+    (r"\bpg_temp_\d+", "pg_temp_3"),
     (r"pg_terminate_backend\(\d+\)", "pg_terminate_backend(4242)"),
 ];
 

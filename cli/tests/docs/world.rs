@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use crate::server::Server;
 
 /// How long one command may take.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// What a page's commands run in. What they leave running ends with it.
 pub(crate) struct World {

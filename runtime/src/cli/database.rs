@@ -15,6 +15,8 @@ const DATABASE: &str = "Database";
 /// How long to wait for another instance unless said.
 const LOCK_TIMEOUT: &str = "30s";
 
+/// The option that names the database.
+pub(crate) const URL_OPTION: &str = "database-url";
 const URL_ID: &str = "graven.database_url";
 const LOCK_ID: &str = "graven.lock_timeout";
 
@@ -39,10 +41,19 @@ pub(crate) struct Database {
 }
 
 impl Database {
-    /// The URL, or what to do where none was given: what was typed, what the application says, what the environment says.
+    /// The URL, or what to do where none was given: what was typed, what the application says, what its own option says, what
+    /// the environment says.
     pub(crate) fn url<'s>(&'s self, scene: &Scene<'s>) -> Result<&'s str, Failure> {
-        let given = [self.url.typed.as_deref(), scene.url, self.url.of_the_environment.as_deref()];
-        let Some(url) = given.into_iter().flatten().map(str::trim).find(|url| !url.is_empty()) else {
+        let of_the_environment = self.url.of_the_environment.as_deref();
+        let url = match says_something([self.url.typed.as_deref(), scene.url]) {
+            Some(url) => Some(url),
+            None => match scene.own_url {
+                Some(own) if own.is_default => says_something([of_the_environment, own.url()?]),
+                Some(own) => says_something([own.url()?, of_the_environment]),
+                None => says_something([of_the_environment]),
+            },
+        };
+        let Some(url) = url else {
             return Err(Failure::Usage(
                 "no database was named".to_owned(),
                 "give --database-url postgres://user:password@host:5432/database, or set DATABASE_URL".to_owned(),
@@ -75,13 +86,48 @@ impl Database {
     }
 }
 
+/// The first that says something.
+fn says_something<'u>(urls: impl IntoIterator<Item = Option<&'u str>>) -> Option<&'u str> {
+    urls.into_iter().flatten().map(str::trim).find(|url| !url.is_empty())
+}
+
+/// What the application's own option of that name says, for which ours stands aside. Whoever types it means it, whether or not
+/// the application hands it over.
+#[derive(Clone, Default)]
+pub(crate) struct OwnUrl {
+    texts: Vec<String>,
+    /// Whether nobody said it.
+    is_default: bool,
+}
+
+impl OwnUrl {
+    /// What was said to the option of that id, whatever type the application gives it.
+    pub(crate) fn of(matches: &ArgMatches, id: &str) -> Self {
+        // Only of an option that it knows clap may be asked who said it.
+        let Ok(Some(texts)) = matches.try_get_raw(id) else { return Self::default() };
+        let texts = texts.map(|text| text.to_string_lossy().into_owned()).collect();
+        Self { texts, is_default: matches.value_source(id) == Some(ValueSource::DefaultValue) }
+    }
+
+    fn url(&self) -> Result<Option<&str>, Failure> {
+        match self.texts.as_slice() {
+            [] => Ok(None),
+            [url] => Ok(Some(url)),
+            urls => Err(Failure::Usage(
+                format!("{} databases were named", urls.len()),
+                format!("say which one it is to be: --{URL_OPTION} URL"),
+            )),
+        }
+    }
+}
+
 /// The argument for the URL.
 #[derive(Args)]
 #[group(skip)]
 struct UrlArgument {
     /// Where to connect to: postgres://user:password@host:5432/database, with `sslmode` and `sslrootcert` as psql has
     /// them. The environment is the better place for a password: other users see command lines
-    #[arg(id = URL_ID, long = "database-url", env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    #[arg(id = URL_ID, long = URL_OPTION, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     #[arg(help_heading = DATABASE)]
     _url: Option<String>,
 }
@@ -179,7 +225,11 @@ impl Args for Lock {
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
-    let text = if text.trim().is_empty() { LOCK_TIMEOUT } else { text };
+    parse_duration(if text.trim().is_empty() { LOCK_TIMEOUT } else { text })
+}
+
+/// A duration on the command line.
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     graven_source::parse_duration(text).map_err(|error| format!("{error}: write it as 30s, 500ms or 5min"))
 }
 

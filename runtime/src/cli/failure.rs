@@ -47,7 +47,7 @@ impl Failure {
                 | Error::ResetRefused { .. }
                 | Error::RedoSealed { .. }
                 | Error::NothingToRedo { .. } => exit::CONFLICTS,
-                Error::LockTimeout { .. } => exit::LOCK_TIMEOUT,
+                Error::LockTimeout { .. } | Error::HistoryLocked { .. } => exit::LOCK_TIMEOUT,
                 Error::Connect { .. } => exit::CANNOT_CONNECT,
                 Error::NotApplied { .. } => exit::NOT_APPLIED,
                 Error::Url { .. }

@@ -10,11 +10,12 @@ use std::sync::Arc;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 
 use crate::cli::blocking::block_on;
+use crate::cli::database::{self, OwnUrl};
 use crate::cli::exit::{self, Exit};
 use crate::cli::failure::Failure;
 use crate::cli::output::{Form, Output};
 use crate::cli::verb::{Scene, Verb};
-use crate::cli::words::Words;
+use crate::cli::words::{self, Words};
 use crate::migrations::Migrations;
 use crate::migrator::Migrator;
 
@@ -25,6 +26,10 @@ const OURS: &str = "graven.";
 const JSON: &str = "graven.json";
 /// Carries what is typed before a verb from clap, which knows it once the application's parser is built, to us.
 const PROGRAM: &str = "graven.mounted-as";
+/// Carries which of our options stand aside, likewise.
+const ASIDE: &str = "graven.aside";
+/// Carries the id of the application's own option for the database, where it has one that we know.
+const OWN_URL: &str = "graven.own-url";
 
 const ABOUT: &str = "Apply migrations to the database, and see what it has";
 const EXAMPLES: &str = "\
@@ -57,12 +62,19 @@ The migrations are those that this program was built with.";
 /// Where the application has a global option of the same name, say `--json`, that one stays what it is, and graven's is
 /// called `--graven-json`. Hand over what was said: [`json`](Self::json), [`database_url`](Self::database_url),
 /// [`with`](Self::with).
+///
+/// Of a global `--database-url` of the application the value is heeded also where it is not handed over, as it was typed or as
+/// its environment variable has it: before `DATABASE_URL`, so that no other database is touched than the one that was
+/// named. Its default comes after `DATABASE_URL`. An option of another name, and one that is not global, are not seen here: hand
+/// over what they say.
 #[derive(Clone)]
 pub struct Migrate {
     // In a box, so that it does not make an enum of the application's subcommands large.
     parsed: Box<Parsed>,
     program: String,
+    aside: Vec<String>,
     url: Option<String>,
+    own_url: OwnUrl,
     configures: Vec<Configure>,
 }
 
@@ -156,7 +168,9 @@ impl Migrate {
     #[must_use = "the exit code says whether it succeeded"]
     pub async fn run_async(self, set: &Migrations) -> ExitCode {
         let (output, words) = (self.output(), self.words());
-        let scene = Scene { url: self.url.as_deref(), configures: &self.configures, ..Scene::new(set, output, &words) };
+        let url = self.url.as_deref();
+        let own_url = Some(&self.own_url);
+        let scene = Scene { url, own_url, configures: &self.configures, ..Scene::new(set, output, &words) };
         self.parsed.verb.run(&scene).await.unwrap_or_else(|failure| told(&output, &words, &failure)).into()
     }
 
@@ -165,7 +179,7 @@ impl Migrate {
     }
 
     fn words(&self) -> Words {
-        Words::of_a_program(&self.program)
+        Words::of_a_program(&self.program).with_aside(self.aside.iter().cloned())
     }
 }
 
@@ -185,7 +199,10 @@ impl FromArgMatches for Migrate {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let parsed = Box::new(Parsed::from_arg_matches(matches)?);
         let program = matches.get_one::<String>(PROGRAM).cloned().unwrap_or_default();
-        Ok(Self { parsed, program, url: None, configures: Vec::new() })
+        let aside = matches.get_one::<String>(ASIDE).map(|aside| aside.split_whitespace().map(str::to_owned).collect());
+        let own_url = matches.get_one::<String>(OWN_URL).map(|id| OwnUrl::of(matches, id)).unwrap_or_default();
+        let aside = aside.unwrap_or_default();
+        Ok(Self { parsed, program, aside, url: None, own_url, configures: Vec::new() })
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
@@ -207,19 +224,23 @@ fn mounted(command: Command) -> Command {
     let command = if command.get_about().is_none() { command.about(ABOUT) } else { command };
     // clap builds a command when it meets it on the command line. Only then it is known how the application is called and
     // what its global options are.
-    command.arg(Arg::new(PROGRAM).long(PROGRAM).hide(true)).defer(settled)
+    let carriers = [PROGRAM, ASIDE, OWN_URL].map(|id| Arg::new(id).long(id).hide(true));
+    command.args(carriers).defer(settled)
 }
 
 /// The command, now that it has its place among the application's own.
 fn settled(command: Command) -> Command {
     // Without a name that was typed, as in a page that is generated, the subcommand's own has to do.
-    let words = Words::of_a_program(command.get_bin_name().unwrap_or(command.get_name()));
-    let taken: Vec<String> = command
-        .get_arguments()
-        .filter(|argument| argument.is_global_set() && !is_ours(argument))
-        .flat_map(|argument| argument.get_long().into_iter().chain(argument.get_all_aliases().unwrap_or_default()))
-        .map(str::to_owned)
-        .collect();
+    let taken: Vec<String> = own_options(&command).flat_map(longs).collect();
+    let ours = command.get_subcommands().flat_map(Command::get_arguments);
+    let ours = ours.chain(command.get_arguments().filter(|argument| is_ours(argument)));
+    let mut aside: Vec<String> = ours.flat_map(longs).filter(|long| taken.contains(long)).collect();
+    aside.sort_unstable();
+    aside.dedup();
+    let own_url = own_options(&command).find(|it| longs(it).any(|long| long == database::URL_OPTION));
+    let own_url = own_url.filter(|it| it.get_action().takes_values()).map(|it| it.get_id().to_string());
+    let carried = aside.join(" ");
+    let words = Words::of_a_program(command.get_bin_name().unwrap_or(command.get_name())).with_aside(aside);
     let command = match command.get_after_help() {
         Some(_) => command,
         None => command.after_help(format!("{}\n\n{}", words.typed(EXAMPLES), exit::help_of_a_program())),
@@ -227,7 +248,23 @@ fn settled(command: Command) -> Command {
     command
         .mut_args(|argument| if is_ours(&argument) { standing_aside(argument, &taken) } else { argument })
         .mut_arg(PROGRAM, |argument| argument.default_value(words.program().to_owned()))
+        .mut_arg(ASIDE, |argument| argument.default_value(carried))
+        .mut_arg(OWN_URL, |argument| match own_url {
+            Some(id) => argument.default_value(id),
+            None => argument,
+        })
         .mut_subcommands(|verb| with_words(verb, &words).mut_args(|argument| standing_aside(argument, &taken)))
+}
+
+/// The application's options that are understood here, too.
+fn own_options(command: &Command) -> impl Iterator<Item = &Arg> {
+    command.get_arguments().filter(|argument| argument.is_global_set() && !is_ours(argument))
+}
+
+/// All that an option is called.
+fn longs(argument: &Arg) -> impl Iterator<Item = String> + use<> {
+    let aliases = argument.get_all_aliases().unwrap_or_default();
+    argument.get_long().into_iter().chain(aliases).map(str::to_owned).collect::<Vec<_>>().into_iter()
 }
 
 fn is_ours(argument: &Arg) -> bool {
@@ -238,7 +275,7 @@ fn is_ours(argument: &Arg) -> bool {
 fn standing_aside(argument: Arg, taken: &[String]) -> Arg {
     match argument.get_long().filter(|long| taken.iter().any(|taken| taken == long)) {
         Some(long) => {
-            let long = format!("graven-{long}");
+            let long = words::aside(long);
             argument.long(long)
         }
         None => argument,
@@ -302,6 +339,13 @@ mod tests {
         let (taken, migrate) = parsed(&["db", "verify", "--graven-json", "--graven-strict"]);
         assert!(migrate.parsed.json && !taken.strict);
         assert_eq!(migrate.program, "myapp db");
+    }
+
+    #[test]
+    fn a_hint_names_an_option_as_it_is_called_here() {
+        let (_, migrate) = parsed(&["db", "status"]);
+        let typed = migrate.words().typed("give --database-url URL, or `graven apply --strict --to 3`");
+        assert_eq!(typed, "give --graven-database-url URL, or `myapp db apply --graven-strict --to 3`");
     }
 
     #[test]

@@ -1,8 +1,12 @@
 //! Printing: results on stdout, everything else on stderr, colour on a terminal only, JSON where it was asked for.
 //!
+//! What files, names and servers say is text, and moves no cursor: of a page for people no control character reaches the
+//! terminal but line ends, tabs and the colours of this module.
+//!
 //! It never panics: a reader that went away (`graven explain | head -1`) is no failure of the command, a full disk is
 //! one, and what cannot be printed on stderr must not stop a run.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
 
@@ -64,7 +68,7 @@ impl Output {
     /// Where it cannot be printed, unless nobody reads any more.
     pub fn result(&self, json: &impl Serialize, human: impl FnOnce() -> String) -> Result<(), Failure> {
         printed(match self.form {
-            Form::Human => print(anstream::stdout().lock(), human().trim_end_matches('\n')),
+            Form::Human => print(anstream::stdout().lock(), harmless(human().trim_end_matches('\n'))),
             Form::Json => print_json(json),
         })
     }
@@ -115,7 +119,57 @@ fn printed(printed: io::Result<()>) -> Result<(), Failure> {
 
 fn tell(text: impl Display) {
     // Whoever closed stderr does not want to know, and a run goes on.
-    let _ = print(anstream::stderr().lock(), text);
+    let _ = print(anstream::stderr().lock(), harmless(&text.to_string()));
+}
+
+/// What stands in a page for a text that somebody else wrote: none of it is a colour, and control characters are shown as
+/// pictures.
+#[must_use]
+pub fn plain(text: &str) -> Cow<'_, str> {
+    pictured(text, |_| None)
+}
+
+/// A page whose control characters are pictures, but for the colours that pages have.
+fn harmless(page: &str) -> Cow<'_, str> {
+    pictured(page, colour)
+}
+
+fn pictured<'t>(text: &'t str, kept: impl Fn(&str) -> Option<usize>) -> Cow<'t, str> {
+    let Some(first) = text.find(|c| picture(c).is_some()) else { return text.into() };
+    let (before, mut rest) = text.split_at(first);
+    let mut pictured = before.to_owned();
+    while let Some(c) = rest.chars().next() {
+        let length = kept(rest).unwrap_or(0);
+        let (shown, after) = rest.split_at(length.max(c.len_utf8()));
+        match picture(c) {
+            Some(picture) if length == 0 => pictured.push(picture),
+            _ => pictured.push_str(shown),
+        }
+        rest = after;
+    }
+    pictured.into()
+}
+
+/// What stands for a character that a terminal obeys, or that turns the order of the others round.
+fn picture(c: char) -> Option<char> {
+    match c {
+        '\n' | '\t' => None,
+        '\u{7f}' => Some('\u{2421}'),
+        '\0'..='\u{1f}' => char::from_u32(0x2400 + u32::from(c)),
+        '\u{80}'..='\u{9f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => Some(char::REPLACEMENT_CHARACTER),
+        _ => None,
+    }
+}
+
+/// How long the colour is with which a text begins, `ESC [ 3 1 m`. None hides text, or blinks.
+fn colour(text: &str) -> Option<usize> {
+    let rest = text.strip_prefix("\u{1b}[")?;
+    let (codes, _) = rest.split_once('m')?;
+    let is_harmless = |code: &str| {
+        let code = code.parse::<u8>();
+        matches!(code, Ok(0..=4 | 22..=24 | 31..=36 | 39 | 91..=96))
+    };
+    codes.split(';').all(is_harmless).then_some("\u{1b}[m".len() + codes.len())
 }
 
 fn print_json(value: &impl Serialize) -> io::Result<()> {
@@ -144,7 +198,7 @@ fn flushed(written: io::Result<()>, mut to: impl Write) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::print;
+    use super::{BAD, BOLD, DIM, GOOD, WARNING, harmless, plain, print};
     use std::io::{self, ErrorKind, Write};
 
     struct Refusing(ErrorKind);
@@ -162,6 +216,25 @@ mod tests {
     #[test]
     fn a_reader_that_went_away_is_no_failure() {
         assert!(print(Refusing(ErrorKind::BrokenPipe), "text").is_ok());
+    }
+
+    #[test]
+    fn nothing_but_a_colour_reaches_a_terminal() {
+        for (text, shown, as_plain) in [
+            ("two\n\tlines é", "two\n\tlines é", "two\n\tlines é"),
+            ("\u{1b}]0;owned\u{7}", "␛]0;owned␇", "␛]0;owned␇"),
+            ("a\u{1b}[2Jb\r\n", "a␛[2Jb␍\n", "a␛[2Jb␍\n"),
+            ("\u{1b}[8mhidden\u{1b}[1;7mturned", "␛[8mhidden␛[1;7mturned", "␛[8mhidden␛[1;7mturned"),
+            ("\u{1b}[1;31mred\u{1b}[0m", "\u{1b}[1;31mred\u{1b}[0m", "␛[1;31mred␛[0m"),
+            ("\u{1b}[m\u{1b}[\u{1b}", "␛[m␛[␛", "␛[m␛[␛"),
+            ("\u{9b}31m\u{7f}\u{202e}", "\u{fffd}31m␡\u{fffd}", "\u{fffd}31m␡\u{fffd}"),
+        ] {
+            assert_eq!((harmless(text).as_ref(), plain(text).as_ref()), (shown, as_plain), "{text:?}");
+        }
+        for style in [GOOD, BAD, WARNING, BOLD, DIM] {
+            let page = format!("{style}text{style:#}");
+            assert_eq!(harmless(&page), page);
+        }
     }
 
     #[test]

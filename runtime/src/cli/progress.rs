@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 use tokio_postgres::Client;
 
+use crate::cli::failure::Failure;
+use crate::cli::interrupt::unless_interrupted;
 use crate::cli::output::Output;
 use crate::cli::progress::bar::Bar;
 use crate::cli::progress::course::{Course, Key};
@@ -23,6 +25,7 @@ use crate::cli::progress::line::Line;
 use crate::cli::progress::watch::Watched;
 use crate::cli::verb::Scene;
 use crate::cli::words::Words;
+use crate::driver::{CancelOnDrop, connect_cancelling};
 use crate::{Error, Event, Migrator};
 
 /// How often a terminal's line moves.
@@ -42,15 +45,16 @@ pub(crate) async fn run<T>(
     migrator: Migrator,
     url: &str,
     verb: impl AsyncFnOnce(Tools<'_>) -> Result<T, Error>,
-) -> Result<T, Error> {
+) -> Result<T, Failure> {
     let (output, words) = (scene.output, scene.words.clone());
     let shown = Shown::new(output, words.clone());
     if output.is_json() {
         // Warnings are for people, and they read stderr.
         let warn =
             move |event: &Event<'_>| Line::of(event, None, &words).into_iter().for_each(|line| line.print(output));
-        let mut client = crate::connect(url).await?;
-        return verb(Tools { migrator: &mut migrator.observe(warn), client: &mut client }).await;
+        let (mut client, cancelling) = connect_cancelling(url).await?;
+        let tools = Tools { migrator: &mut migrator.observe(warn), client: &mut client };
+        return to_its_end(cancelling, verb(tools)).await;
     }
     let ticking = Background(tokio::spawn(tick(shown.clone())));
     let outcome = run_shown(&shown, migrator, url, verb).await;
@@ -64,8 +68,8 @@ async fn run_shown<T>(
     migrator: Migrator,
     url: &str,
     verb: impl AsyncFnOnce(Tools<'_>) -> Result<T, Error>,
-) -> Result<T, Error> {
-    let mut client = crate::connect(url).await?;
+) -> Result<T, Failure> {
+    let (mut client, cancelling) = connect_cancelling(url).await?;
     shown.lock().course.connected();
     let pid = watch::ask_pid(&client).await;
     // Options that cannot be are refused by the verb itself.
@@ -73,8 +77,22 @@ async fn run_shown<T>(
     let watched = Watched { url: url.to_owned(), set: *migrator.migrations(), namespace, pid };
     let _watching = Background(tokio::spawn(watch::watch(watched, shown.clone())));
     let observer = shown.clone();
-    let mut migrator = migrator.observe(move |event| observer.lock().event(event));
-    verb(Tools { migrator: &mut migrator, client: &mut client }).await
+    let mut migrator = migrator.beside(url).observe(move |event| observer.lock().event(event));
+    to_its_end(cancelling, verb(Tools { migrator: &mut migrator, client: &mut client })).await
+}
+
+/// Awaits a verb, or cancels it on the server where somebody wants the program to end.
+async fn to_its_end<T>(cancelling: CancelOnDrop, verb: impl Future<Output = Result<T, Error>>) -> Result<T, Failure> {
+    if let Some(outcome) = unless_interrupted(verb).await {
+        cancelling.disarm();
+        return Ok(outcome?);
+    }
+    cancelling.cancel().await;
+    Err(Failure::Failed(
+        "interrupted".to_owned(),
+        "what had committed stays, and the statement that was under way was cancelled: `graven status` shows how far it came"
+            .to_owned(),
+    ))
 }
 
 /// What goes on beside the verb, and ends with it: also where the application gives up waiting for it.

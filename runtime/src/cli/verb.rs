@@ -27,6 +27,7 @@ use self::script::Script;
 use self::stamp::Stamp;
 use self::status::Status;
 use self::verify::Verify;
+use crate::cli::database::OwnUrl;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::migrate::Configure;
@@ -62,6 +63,8 @@ pub struct Scene<'s> {
     pub(crate) words: &'s Words,
     /// The URL that the application says.
     pub(crate) url: Option<&'s str>,
+    /// What the application's own option says, where it has one.
+    pub(crate) own_url: Option<&'s OwnUrl>,
     /// The options that the application says.
     pub(crate) configures: &'s [Configure],
     /// Shows how a recorded text differs, where there is somebody who has it.
@@ -75,7 +78,7 @@ impl<'s> Scene<'s> {
     /// A scene without an application that has its own say.
     #[must_use]
     pub fn new(set: &'s Migrations, output: Output, words: &'s Words) -> Self {
-        Self { set, output, words, url: None, configures: &[], review: None }
+        Self { set, output, words, url: None, own_url: None, configures: &[], review: None }
     }
 
     /// With somebody who has the texts that were applied.

@@ -14,6 +14,8 @@ pub struct Words {
     /// What is typed before a verb: `graven`, or `myapp migrate`.
     program: String,
     origin: Origin,
+    /// The options that have another name here, since the application has given theirs to one of its own.
+    aside: Vec<String>,
 }
 
 /// Where the set comes from.
@@ -27,12 +29,17 @@ impl Words {
     /// Those of the command `graven`.
     #[must_use]
     pub fn of_the_command() -> Self {
-        Self { program: COMMAND.to_owned(), origin: Origin::Directory }
+        Self { program: COMMAND.to_owned(), origin: Origin::Directory, aside: Vec::new() }
     }
 
     /// Those of a program with an embedded set.
     pub(crate) fn of_a_program(program: impl Into<String>) -> Self {
-        Self { program: program.into(), origin: Origin::Program }
+        Self { program: program.into(), origin: Origin::Program, aside: Vec::new() }
+    }
+
+    /// With options that stand aside: `json`, which is `--graven-json` here.
+    pub(crate) fn with_aside(self, aside: impl IntoIterator<Item = String>) -> Self {
+        Self { aside: aside.into_iter().collect(), ..self }
     }
 
     /// What is typed before a verb.
@@ -57,9 +64,13 @@ impl Words {
     }
 
     /// A hint or a remedy, with what is to be typed as it can be typed here: `graven apply` as `myapp migrate apply`. What
-    /// is about files (`graven seal`) stays, since there is no other command for it.
+    /// is about files (`graven seal`) stays, since there is no other command for it. An option has the name that it has here.
     #[must_use]
     pub fn typed(&self, text: &str) -> String {
+        self.aside.iter().fold(self.with_program(text), |text, long| renamed(&text, long))
+    }
+
+    fn with_program(&self, text: &str) -> String {
         if self.program == COMMAND || !text.contains(COMMAND) {
             return text.to_owned();
         }
@@ -81,13 +92,52 @@ impl Words {
         typed
     }
 
-    /// A text of `--help`.
+    /// A text of `--help`, in which clap breaks the lines.
     pub(crate) fn help(&self, text: &str) -> String {
+        let text = flowing(text);
         match self.origin {
-            Origin::Directory => self.typed(text),
-            Origin::Program => self.typed(text).replace("directory", "program"),
+            Origin::Directory => self.typed(&text),
+            Origin::Program => self.typed(&text).replace("directory", "program"),
         }
     }
+}
+
+/// The name of an option that stands aside for one of the application's.
+pub(crate) fn aside(long: &str) -> String {
+    format!("graven-{long}")
+}
+
+/// A text in which an option is called as it is where it stands aside.
+fn renamed(text: &str, long: &str) -> String {
+    let (option, other) = (format!("--{long}"), format!("--{}", aside(long)));
+    let goes_on = |c: char| c.is_alphanumeric() || "-_".contains(c);
+    let mut renamed = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once(&option) {
+        renamed.push_str(before);
+        let is_whole = !renamed.ends_with(goes_on) && !after.starts_with(goes_on);
+        renamed.push_str(if is_whole { &other } else { &option });
+        rest = after;
+    }
+    renamed.push_str(rest);
+    renamed
+}
+
+/// A text of `--help` whose paragraphs are one line each, so that they are broken where the terminal ends and nowhere else. What
+/// is indented, an example or a row of a table, stays a line of its own.
+#[must_use]
+pub fn flowing(text: &str) -> String {
+    let mut flowing = String::with_capacity(text.len());
+    let mut is_open = false;
+    for (number, line) in text.lines().enumerate() {
+        let is_prose = !line.is_empty() && !line.starts_with(' ');
+        if number > 0 {
+            flowing.push(if is_open && is_prose { ' ' } else { '\n' });
+        }
+        flowing.push_str(line);
+        is_open = is_prose;
+    }
+    flowing
 }
 
 /// `1 migration`, `2 migrations`.
@@ -122,6 +172,27 @@ mod tests {
             assert_eq!(words.typed(text), typed);
             assert_eq!(Words::of_the_command().typed(text), text);
         }
+    }
+
+    #[test]
+    fn an_option_that_stands_aside_is_called_by_its_other_name() {
+        let words = Words::of_a_program("myapp db").with_aside(["to".to_owned(), "lock-timeout".to_owned()]);
+        for (text, typed) in [
+            ("wait longer with `--lock-timeout 5min`", "wait longer with `--graven-lock-timeout 5min`"),
+            ("`graven stamp --to VERSION`", "`myapp db stamp --graven-to VERSION`"),
+            ("--to=3, --to-day, graven--to, --tool", "--graven-to=3, --to-day, graven--to, --tool"),
+            ("--to", "--graven-to"),
+        ] {
+            assert_eq!(words.typed(text), typed);
+        }
+    }
+
+    #[test]
+    fn paragraphs_are_one_line_each_and_examples_stay_as_they_are() {
+        let text = "Examples:\n  graven apply    all\n  graven plan\n                  none\n\nIt does\nwhat it is\nto do.\n\nMore.";
+        let flowing = "Examples:\n  graven apply    all\n  graven plan\n                  none\n\nIt does what it is to do.\n\nMore.";
+        assert_eq!(super::flowing(text), flowing);
+        assert_eq!(super::flowing(""), "");
     }
 
     #[test]

@@ -150,18 +150,18 @@ impl Timeout {
         Some(Self { name: row.text(0).to_owned(), value, source: row.text(2).to_owned() })
     }
 
-    /// The timeouts that a run sets for itself do not matter: for statements and table locks, and within a transaction for the
-    /// whole of it.
+    /// The timeouts that a run sets for itself do not matter: for statements, table locks and whole transactions.
     fn finding(&self) -> Option<Finding> {
         let harm = match self.name.as_str() {
-            "transaction_timeout" => "cuts off the statements of migrations without a transaction",
             "idle_in_transaction_session_timeout" if self.value < Duration::from_secs(10) => {
                 "may end the session between two parts of a large migration"
             }
             "idle_session_timeout" if self.value < Duration::from_secs(5) => {
                 "may end the session while it waits for another instance"
             }
-            "statement_timeout" if self.value < Duration::from_secs(1) => "may cut off even a look at the history",
+            "statement_timeout" | "transaction_timeout" if self.value < Duration::from_secs(1) => {
+                "may cut off even a look at the history"
+            }
             _ => return None,
         };
         let remedy = format!("switch it off for the role that migrates: `ALTER ROLE … SET {} = 0`", self.name);

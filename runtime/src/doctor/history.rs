@@ -6,12 +6,12 @@ use crate::connection::Connection;
 use crate::doctor::activity::Activity;
 use crate::doctor::facts::{self, Facts};
 use crate::doctor::{Finding, judge};
-use crate::error::{Conflict, Error};
+use crate::error::Conflict;
 use crate::foreign;
 use crate::guard;
 use crate::history::{self, Detail, Schema, Server, Table};
 use crate::lock::{self, Holder};
-use crate::look::{Look, admit, may_write, send_as, table};
+use crate::look::{Look, admit, may_write, send_as, table_or_refuse};
 use crate::options::Mode;
 use crate::plan::Plan;
 use crate::run::Run;
@@ -93,8 +93,9 @@ impl<C: Connection> Run<'_, '_, C> {
             Ok(seen) => seen,
             Err(error) => return alone(Finding::refused(&error)),
         };
-        let Some(table) = table(self.question(Detail::Plan), &seen.server) else {
-            return alone(Finding::refused(&Error::NoSchema));
+        let table = match table_or_refuse(self.question(Detail::Plan), &seen.server) {
+            Ok(table) => table,
+            Err(error) => return alone(Finding::refused(&error)),
         };
         let holder = lock::holder(&mut self.session, &table).await;
         let mut history = if seen.server.table_exists {

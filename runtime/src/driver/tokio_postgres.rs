@@ -5,29 +5,39 @@ mod process;
 use std::pin::pin;
 use std::time::Duration;
 
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::JoinHandle;
 use tokio_postgres::error::{ErrorPosition, Severity};
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres::{AsyncMessage, Client, Config, SimpleQueryMessage, SimpleQueryRow, Socket};
 
-use crate::connection::{Connection, Copying, Failure, Reply, Row, sealed::Sealed};
+use crate::connection::{Connection, Copying, Failure, Keep, Reply, Row, sealed::Sealed};
 use crate::driver::tls;
 use crate::driver::url::Target;
 use crate::error::Error;
 use crate::server_error::ServerError;
 
+/// How long a program that was told to end waits for the server to hear of it.
+#[cfg(feature = "cli")]
+const MOST_FOR_CANCELLING: Duration = Duration::from_secs(5);
+
 impl Sealed for Client {}
 
 impl Connection for Client {
-    async fn send<'a>(&'a mut self, sql: &'a str) -> Reply {
+    async fn send_keeping<'a>(&'a mut self, sql: &'a str, keep: Keep) -> Reply {
         let mut reply = Reply::default();
-        reply.failure = read(self, sql, &mut reply.completed).await.err().map(failure);
+        reply.failure = read(self, sql, keep, &mut reply.completed).await.err().map(failure);
         reply
     }
 
     async fn pause(&mut self, duration: Duration) {
         tokio::time::sleep(duration).await;
+    }
+
+    fn leave_behind(&mut self, sql: &str) {
+        // The text is in the connection's queue once the future was polled, whether or not anybody waits for the answer.
+        drop(self.simple_query_raw(sql).now_or_never());
     }
 
     fn process(&self) -> Option<i32> {
@@ -36,11 +46,17 @@ impl Connection for Client {
 }
 
 /// Reads all that comes back, so that what had completed before an error is kept.
-async fn read(client: &Client, sql: &str, completed: &mut Vec<Vec<Row>>) -> Result<(), tokio_postgres::Error> {
+async fn read(
+    client: &Client,
+    sql: &str,
+    keep: Keep,
+    completed: &mut Vec<Vec<Row>>,
+) -> Result<(), tokio_postgres::Error> {
     let mut messages = pin!(client.simple_query_raw(sql).await?);
     let mut rows = Vec::new();
     while let Some(message) = messages.try_next().await? {
         match message {
+            SimpleQueryMessage::Row(_) if keep == Keep::FirstRow && !rows.is_empty() => {}
             SimpleQueryMessage::Row(row) => rows.push(cells(&row)),
             SimpleQueryMessage::CommandComplete(_) => completed.push(std::mem::take(&mut rows)),
             _ => {}
@@ -131,7 +147,7 @@ pub(crate) async fn connect_to(target: &Target) -> Result<(Client, CancelOnDrop)
 ///
 /// A client that is dropped alone lets its statement run to the end, and with it the lock that its session holds. Without
 /// a runtime to send the request on, that is what happens.
-pub(crate) struct CancelOnDrop(Option<Box<dyn FnOnce() + Send>>);
+pub(crate) struct CancelOnDrop(Option<Box<dyn FnOnce() -> Option<JoinHandle<()>> + Send>>);
 
 impl CancelOnDrop {
     fn new<T>(client: &Client, connector: T) -> Self
@@ -143,11 +159,18 @@ impl CancelOnDrop {
     {
         let token = client.cancel_token();
         Self(Some(Box::new(move || {
-            if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-                // Nobody is left to hear of a failure: the statement then runs to its end.
-                runtime.spawn(async move { token.cancel_query(connector).await.ok() });
-            }
+            let runtime = tokio::runtime::Handle::try_current().ok()?;
+            // Nobody is left to hear of a failure: the statement then runs to its end.
+            Some(runtime.spawn(async move { drop(token.cancel_query(connector).await) }))
         })))
+    }
+
+    /// Asks the server now, and waits until it knows, which takes no time unless the network is gone.
+    #[cfg(feature = "cli")]
+    pub(crate) async fn cancel(mut self) {
+        if let Some(asking) = self.0.take().and_then(|cancel| cancel()) {
+            let _ = tokio::time::timeout(MOST_FOR_CANCELLING, asking).await;
+        }
     }
 
     pub(crate) fn disarm(mut self) {

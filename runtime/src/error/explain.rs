@@ -45,7 +45,9 @@ impl Error {
                 }
             }
             Self::MigrationFailed(failed) => page.push_str(&failed.page()),
-            Self::LockTimeout { holder: Some(holder), .. } => page.push_str(&format!("\n\n  {holder}\n")),
+            Self::LockTimeout { holder: Some(holder), .. } | Self::HistoryLocked { holder: Some(holder), .. } => {
+                page.push_str(&format!("\n\n  {holder}\n"))
+            }
             _ => {
                 let mut source = std::error::Error::source(self);
                 while let Some(cause) = source {

@@ -1,6 +1,6 @@
 //! What to do about each error.
 
-use super::{Error, ServerError};
+use super::{Error, Membership, ServerError};
 use crate::options::in_shell;
 use crate::sql::plain;
 
@@ -61,7 +61,15 @@ impl Error {
                 in_shell(found),
                 in_shell(history)
             )),
-            Self::NoSchema => Some("create a schema, or set the role's search_path to one that exists".to_owned()),
+            Self::NoSchema { search_path } => Some(match list_in_quotes(search_path) {
+                Some(list) => format!("the quotes make one name of it: `ALTER ROLE … SET search_path = {list}`, without them"),
+                None => "create a schema, or set the role's search_path to one that exists".to_owned(),
+            }),
+            Self::TemporarySchema { .. } => Some(
+                "put pg_temp last in the search path, or leave it out: look at `options` in the URL, at `ALTER ROLE … SET \
+                 search_path` and at `ALTER DATABASE … SET search_path`"
+                    .to_owned(),
+            ),
             Self::SchemaAbsent { schema } => {
                 Some(format!("graven creates no schema of its own accord: `CREATE SCHEMA {}`", plain(schema)))
             }
@@ -78,11 +86,31 @@ impl Error {
                 };
                 Some(format!("`GRANT {right} ON {history} TO {}`{more}", plain(role)))
             }
+            Self::HistoryHidden { role, history } => Some(format!(
+                "let it read and write them, `CREATE POLICY graven ON {history} TO {} USING (true)`, or take the protection off: \
+                 `ALTER TABLE {history} DISABLE ROW LEVEL SECURITY`",
+                plain(role)
+            )),
+            Self::HistoryLocked { holder, .. } => Some(match holder {
+                Some(holder) => format!(
+                    "migrations lock no more of it than their own rows: look at what that session does; \
+                     `SELECT pg_terminate_backend({})` ends it",
+                    holder.pid
+                ),
+                None => "start again when it is done, or wait longer (GRAVEN_LOCK_TIMEOUT=5min)".to_owned(),
+            }),
             Self::HistoryUnreadable { .. } => {
                 Some("a newer graven may have written it, or it is not graven's: nothing was changed".to_owned())
             }
-            Self::Role { role, who: Some(who), source: Some(source) } if source.sqlstate == "42501" => {
-                Some(format!("`GRANT {} TO {}`", plain(role), plain(who)))
+            Self::Role { role, who: Some(who), source: Some(source), membership } if source.sqlstate == "42501" => {
+                let with = match membership {
+                    Membership::WithoutSet => " WITH SET TRUE",
+                    Membership::None => "",
+                };
+                Some(format!("`GRANT {} TO {}{with}`", plain(role), plain(who)))
+            }
+            Self::Role { role, .. } if role == "none" => {
+                Some("`none` is no role, it stands for the one that connects: name another, or none at all".to_owned())
             }
             Self::Role { .. } => Some("create that role, or correct its name".to_owned()),
             Self::Pooled { .. } => {
@@ -114,6 +142,12 @@ impl Error {
             Self::Environment { .. } => None,
         }
     }
+}
+
+/// A search path of one name that looks like several: `SET search_path = 'app, public'`.
+fn list_in_quotes(search_path: &str) -> Option<&str> {
+    let name = search_path.strip_prefix('"')?.strip_suffix('"')?;
+    (name.contains(',') && !name.contains('"')).then_some(name)
 }
 
 /// What to do where the tables may be those that the migrations would make.

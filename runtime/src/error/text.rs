@@ -35,9 +35,13 @@ pub(super) fn refusals_line(refusals: &[crate::reset::Refusal]) -> String {
     refusals.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
-pub(super) fn applied_after(above: &[Version]) -> String {
+pub(super) fn listed_as_applied(above: &[Version]) -> String {
     let versions: Vec<String> = above.iter().map(ToString::to_string).collect();
     format!("{} {} applied", versions.join(", "), if versions.len() == 1 { "is" } else { "are" })
+}
+
+pub(super) fn shown_path(search_path: &str) -> String {
+    if search_path.is_empty() { String::new() } else { format!(": {search_path}") }
 }
 
 pub(super) fn done_before(applied: &[Applied], reverted: &[Reverted]) -> String {

@@ -6,7 +6,7 @@
 
 use graven_source::Version;
 
-use super::Wanted;
+use super::{PATIENCE, Wanted};
 use crate::migrations::Migrations;
 use crate::sql::{identifier, literal};
 
@@ -45,7 +45,8 @@ impl Asking<'_> {
 
 /// Four statements: whether this is a standby; the application's name; the moments at which transaction and message began,
 /// the database, the schema of the history, the table that this has of that name and the one that the search path leads to,
-/// the process where it is not known; the rows.
+/// the process where it is not known; the rows. Before these are read, the wait for a lock on their table is limited for the
+/// rest of the message, unless it is part of a transaction of the caller's own.
 ///
 /// Where the schema is not said, the rows are those of the latter, which must be the former as well. A view is refused
 /// before anything of it runs, since it cannot be sampled (PostgreSQL manual, SELECT, TABLESAMPLE), and a sample of 100 % is
@@ -68,7 +69,9 @@ pub(crate) fn glance(wanted: &Wanted, namespace: &str, asking: Asking<'_>, proce
     );
     format!(
         "SHOW in_hot_standby;\nSHOW application_name;\n\
-         SELECT CURRENT_TIMESTAMP, pg_catalog.statement_timestamp(), current_catalog{place}{process};\n{}",
+         SELECT CURRENT_TIMESTAMP, pg_catalog.statement_timestamp(), current_catalog{place}{process}, \
+         CASE WHEN pg_catalog.timestamptz_eq(CURRENT_TIMESTAMP, pg_catalog.statement_timestamp()) \
+         THEN pg_catalog.set_config('lock_timeout', '{PATIENCE}', true) END;\n{}",
         match asking {
             Asking::Rows => format!("SELECT {COLUMNS} {from}"),
             Asking::Digest(first, digest, names) => compare(first, digest, names, &from),

@@ -1,6 +1,6 @@
 //! Reading the history, and what must be known of the server before it: one message. It writes nothing.
 
-use super::{Detail, Table, Wanted};
+use super::{Detail, PATIENCE, Table, Wanted};
 use crate::migrations::Migration;
 use crate::sql::{bytes, identifier, literal};
 
@@ -21,9 +21,12 @@ pub(crate) fn look(wanted: &Wanted, namespace: &str, detail: Detail) -> String {
         "pg_catalog.set_config('search_path', CASE WHEN {IN_TRANSACTION} \
          THEN pg_catalog.current_setting('search_path') \
          WHEN c.relkind IN ('r', 'p') THEN pg_catalog.quote_ident(n.nspname::text) || ', pg_temp' \
-         ELSE 'pg_temp' END, true)"
+         ELSE 'pg_temp' END, true), \
+         pg_catalog.set_config('lock_timeout', CASE WHEN {IN_TRANSACTION} \
+         THEN pg_catalog.current_setting('lock_timeout') ELSE '{PATIENCE}' END, true)"
     );
-    let nothing = Absent { may_create: "false", elsewhere: "NULL", tables: "NULL", unusable: "NULL" };
+    let nothing =
+        Absent { may_create: "false", elsewhere: "NULL", tables: "NULL", unusable: "NULL", search_path: "NULL" };
     format!("{};\n{}", ask(wanted, &nothing, &confine), rows(&identifier(&wanted.name), namespace, detail))
 }
 
@@ -33,6 +36,7 @@ struct Absent<'a> {
     elsewhere: &'a str,
     tables: &'a str,
     unusable: &'a str,
+    search_path: &'a str,
 }
 
 /// Whether the message is part of a transaction that began before it.
@@ -81,6 +85,7 @@ pub(crate) fn state(wanted: &Wanted, schema: Schema) -> String {
             Schema::Unknown => format!("({})", unusable_schema()),
             Schema::Known => "NULL".to_owned(),
         },
+        search_path: "pg_catalog.current_setting('search_path')",
     };
     ask(wanted, &absent, "NULL")
 }
@@ -90,7 +95,7 @@ pub(crate) fn state(wanted: &Wanted, schema: Schema) -> String {
 /// An operator is found by the types of its operands alone where an exact match is in `pg_catalog`: what is compared here
 /// must not need a conversion, or somebody else's operator in the search path could match better and be run.
 fn ask(wanted: &Wanted, absent: &Absent<'_>, last: &str) -> String {
-    let Absent { may_create, elsewhere, tables, unusable } = absent;
+    let Absent { may_create, elsewhere, tables, unusable, search_path } = absent;
     // A CASE evaluates no branch that it does not need. There is one row, and the LIMIT keeps the server from looking for
     // another, with conditions that `last` may just have changed.
     format!(
@@ -105,7 +110,8 @@ fn ask(wanted: &Wanted, absent: &Absent<'_>, last: &str) -> String {
          COALESCE(pg_catalog.has_table_privilege(c.oid, 'SELECT'), false), \
          COALESCE(pg_catalog.has_table_privilege(c.oid, 'INSERT') AND pg_catalog.has_table_privilege(c.oid, 'UPDATE') \
          AND pg_catalog.has_table_privilege(c.oid, 'DELETE'), false), \
-         CASE WHEN s.schema IS NULL THEN {unusable} END, {last} \
+         CASE WHEN s.schema IS NULL THEN {unusable} END, CASE WHEN s.schema IS NULL THEN {search_path} END, \
+         CASE WHEN c.relrowsecurity THEN {HIDES_ROWS} END, {last} \
          FROM (SELECT {schema}::name AS schema) s \
          LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = s.schema \
          LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = {name}::name LIMIT 1",
@@ -114,10 +120,18 @@ fn ask(wanted: &Wanted, absent: &Absent<'_>, last: &str) -> String {
     )
 }
 
-/// A schema of the search path that exists, whether it may be used or not. Names that hold a comma or a quote are not
-/// found: this serves a message only.
+/// Whether row-level security keeps every row of `c` from this role: it applies, and no policy lets the role read (PostgreSQL
+/// manual, 5.9). What a policy lets through is the business of who wrote it.
+const HIDES_ROWS: &str = "pg_catalog.row_security_active(c.oid) AND NOT EXISTS (\
+    SELECT FROM pg_catalog.pg_policy y WHERE y.polrelid = c.oid AND y.polpermissive AND y.polcmd IN ('r', '*') \
+    AND EXISTS (SELECT FROM pg_catalog.unnest(y.polroles) o (role) \
+    WHERE CASE WHEN o.role = 0::pg_catalog.oid THEN true ELSE pg_catalog.pg_has_role(o.role, 'USAGE') END))";
+
+/// A schema of the search path that exists, and that this role may not use. Names that hold a comma or a quote are not
+/// found, nor is what they are taken for if it may be used: this serves a message only.
 fn unusable_schema() -> &'static str {
-    r#"SELECT un.nspname FROM pg_catalog.pg_namespace un WHERE un.nspname::text = ANY (pg_catalog.string_to_array(pg_catalog.replace(
+    r#"SELECT un.nspname FROM pg_catalog.pg_namespace un WHERE NOT pg_catalog.has_schema_privilege(un.oid, 'USAGE')
+       AND un.nspname::text = ANY (pg_catalog.string_to_array(pg_catalog.replace(
        pg_catalog.replace(pg_catalog.replace(pg_catalog.current_setting('search_path'), '"$user"', current_user::text), '"', ''),
        ', ', ','), ',')) LIMIT 1"#
 }

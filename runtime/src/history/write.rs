@@ -5,7 +5,8 @@ use std::fmt::Display;
 use graven_source::{Checksum, Kind, Version};
 
 use super::{Doubt, FORMAT, Table};
-use crate::migrations::Migration;
+use crate::migrations::{Migration, Repeatable};
+use crate::server_error::ServerError;
 use crate::sql::{bytes, literal};
 
 /// Makes the table. Harmless where it is there.
@@ -147,12 +148,23 @@ pub(crate) fn stamp(table: &Table, migrations: &[&'static Migration], claimant: 
 
 /// Takes back the row of a migration, and fails with [`NOT_THERE`] where it is not as it was seen any more: of two that
 /// revert a migration, one does.
-pub(crate) fn take_back(table: &Table, version: Version, recorded: &Checksum) -> String {
+///
+/// With it go the rows of repeatables. What they made may go with the migration's work, and nobody can tell: they are safe
+/// to apply again.
+pub(crate) fn take_back(table: &Table, version: Version, recorded: &Checksum, repeatables: &[Repeatable]) -> String {
+    let (history, namespace) = (table.qualified(), literal(&table.namespace));
+    let ids: Vec<String> = repeatables.iter().map(|repeatable| literal(&id(&repeatable.0))).collect();
+    let again = match ids.as_slice() {
+        [] => String::new(),
+        // A statement that changes rows in a WITH is run whether its result is read or not (PostgreSQL manual, 7.8.4).
+        ids => format!(
+            ", again AS (DELETE FROM {history} WHERE namespace = {namespace} AND id IN ({}) RETURNING 1)",
+            ids.join(", ")
+        ),
+    };
     format!(
-        "WITH gone AS (DELETE FROM {} WHERE namespace = {} AND id = '{version}' AND state = 'applied' \
-         AND checksum = {} RETURNING 1) {ONE_OR_NOT_THERE} FROM gone",
-        table.qualified(),
-        literal(&table.namespace),
+        "WITH gone AS (DELETE FROM {history} WHERE namespace = {namespace} AND id = '{version}' AND state = 'applied' \
+         AND checksum = {} RETURNING 1){again} {ONE_OR_NOT_THERE} FROM gone",
         bytes(recorded.as_bytes()),
     )
 }
@@ -167,19 +179,54 @@ pub(crate) const NOT_THERE: &str = "22P02";
 /// With what the answer to [`finish`] begins, before the run.
 pub(crate) const FINISHED: &str = "graven finished ";
 
-/// Sets the duration of a migration that was claimed in this transaction, and has the server say so.
+/// Sets the duration of a migration that was claimed in this transaction, and has the server say so. Fails where the row is
+/// not there any more, so that nothing commits which no history knows of: see [`is_row_gone`].
 pub(crate) fn finish(table: &Table, id: impl Display, claimant: &Claimant) -> String {
+    let mark = literal(&format!("{FINISHED}{}", claimant.run));
+    finishing(table, id, &format!("{mark} AS finished, EXTRACT(epoch FROM pg_catalog.max(duration))::float8::text, "))
+}
+
+/// The same for who needs no word of it.
+pub(crate) fn finish_unheard(table: &Table, id: impl Display) -> String {
+    finishing(table, id, "")
+}
+
+fn finishing(table: &Table, id: impl Display, said: &str) -> String {
     format!(
-        "{} RETURNING {}, EXTRACT(epoch FROM duration)::float8::text",
+        "WITH done AS ({} RETURNING duration) \
+         SELECT {said}CASE WHEN pg_catalog.count(*) = 1 THEN '1' ELSE {} END::pg_catalog.int4 AS rows FROM done",
         update(table, id, "duration = pg_catalog.clock_timestamp() - applied_at"),
-        literal(&format!("{FINISHED}{}", claimant.run)),
+        literal(ROW_GONE),
     )
 }
+
+/// What [`finish`] puts where a number belongs. The server repeats it in its error, whose other words may be translated.
+const ROW_GONE: &str = "graven: the migration has taken its own row in the history away";
+
+/// Whether an error is that of a [`finish`] which found no row.
+pub(crate) fn is_row_gone(error: &ServerError) -> bool {
+    error.sqlstate == NOT_THERE && error.message.contains(ROW_GONE)
+}
+
+/// Asks whether the row of a migration is there.
+pub(crate) fn is_there(table: &Table, id: impl Display) -> String {
+    format!(
+        "SELECT EXISTS (SELECT FROM {} WHERE namespace = {} AND id = {})",
+        table.qualified(),
+        literal(&table.namespace),
+        literal(&id.to_string())
+    )
+}
+
+/// Has the commit of this transaction wait until it is on disk, where a role or database says otherwise: what is reported as
+/// applied must not be lost by a crash of the server.
+pub(crate) const ON_DISK: &str = "SELECT pg_catalog.set_config('synchronous_commit', 'on', true) \
+     WHERE pg_catalog.current_setting('synchronous_commit') = 'off'";
 
 /// Changes nothing, in a commit that waits until it and all before it are on disk.
 pub(crate) fn flush(table: &Table, id: impl Display) -> String {
     // A transaction that writes nothing would not wait.
-    format!("BEGIN;\nSET LOCAL synchronous_commit = on;\n{};\nCOMMIT", update(table, id, "duration = duration"))
+    format!("BEGIN;\n{ON_DISK};\n{};\nCOMMIT", update(table, id, "duration = duration"))
 }
 
 /// Takes over a row that an earlier run left, and has the server say what that run had noted: the unit after `done` is
@@ -235,6 +282,11 @@ pub(crate) fn complete(table: &Table, version: Version, claimant: &Claimant) -> 
     let set = "state = 'applied', statements_done = statements_total, in_doubt = false, was_there = NULL, \
                duration = pg_catalog.clock_timestamp() - applied_at, applied_at = pg_catalog.clock_timestamp()";
     fenced(&update(table, version, set), &claimant.run)
+}
+
+/// The same on disk, in a message of its own or with other statements before it.
+pub(crate) fn complete_on_disk(table: &Table, version: Version, claimant: &Claimant) -> String {
+    format!("{ON_DISK};\n{}", complete(table, version, claimant))
 }
 
 /// Records that an operator says so. How long it took nobody knows.

@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use graven_source::{Checksum, Kind, Version};
 
+use super::text::Text;
+
 /// One embedded migration.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Migration {
     pub(crate) version: Version,
     pub(crate) file: &'static str,
-    pub(crate) sql: &'static str,
+    pub(crate) sql: Text,
     /// Where in `file` the name stands.
     pub(crate) name: (u16, u16),
     pub(crate) sealing: Sealing,
@@ -52,7 +54,7 @@ impl Migration {
     /// Its text, normalised: no byte order mark, LF line ends.
     #[must_use]
     pub const fn sql(&self) -> &'static str {
-        self.sql
+        self.sql.whole()
     }
 
     /// The SHA-256 of its text.
@@ -187,7 +189,7 @@ pub struct Unit {
 impl Unit {
     /// Its SQL.
     pub(crate) fn sql(self, migration: &Migration) -> &'static str {
-        migration.sql().get(self.start as usize..self.end as usize).unwrap_or_default()
+        migration.sql.part(self.start as usize..self.end as usize).unwrap_or_default()
     }
 }
 

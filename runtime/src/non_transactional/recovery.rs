@@ -119,8 +119,8 @@ impl Applying<'_> {
         if going.trace != (Trace::NamedIndex { on: IfNotExists::Said }) {
             return Ok(false);
         }
-        let index = index(&mut run.session, going.unit.effect).await?;
-        Ok(matches!(index, Index::Invalid(_) | Index::UnderWay))
+        let index = index(&mut run.session, going.unit.effect, going.noted.as_deref()).await?;
+        Ok(matches!(index, Index::Invalid(..) | Index::UnderWay))
     }
 
     /// Cleans up after a unit that failed, and records how things stand.
@@ -194,7 +194,7 @@ impl Applying<'_> {
 
     /// Notes what there is before a unit is sent, where that must be known to tell later what became of it.
     pub(super) async fn note<C: Connection>(self, run: &mut Run<'_, '_, C>, going: &mut Going) -> Result<(), Error> {
-        let Some(was_there) = before(&mut run.session, &going.trace).await? else { return Ok(()) };
+        let Some(was_there) = before(&mut run.session, going.unit.effect, &going.trace).await? else { return Ok(()) };
         let note = self.claimant.note(self.table, going.migration.version, &was_there);
         self.record(run, going.migration, going.at, &note).await?;
         going.noted = Some(was_there);

@@ -45,6 +45,34 @@ pub(crate) struct NewIndex {
     pub(crate) definition: &'static str,
 }
 
+/// What a unit undoes that graven has set for the session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Undoes {
+    Nothing,
+    /// Every setting.
+    Settings,
+    /// Whatever a session keeps: the role and the lock as well.
+    Session,
+}
+
+impl Undoes {
+    /// What a statement undoes, as its first words say.
+    pub(crate) fn of(sql: &'static str) -> Self {
+        // Most begin otherwise, and a file may have thousands.
+        if !sql.starts_with(['r', 'R', 'd', 'D', '-', '/']) {
+            return Self::Nothing;
+        }
+        let words = Words::new(sql);
+        if words.clone().eat_all(&["reset", "all"]) {
+            Self::Settings
+        } else if words.clone().eat_all(&["discard", "all"]) {
+            Self::Session
+        } else {
+            Self::Nothing
+        }
+    }
+}
+
 impl Trace {
     /// That of a unit.
     pub(crate) fn of(migration: &'static Migration, unit: Unit) -> Self {
@@ -259,7 +287,7 @@ fn is(token: Token, text: &str, word: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{NewIndex, Trace, Words};
+    use super::{NewIndex, Trace, Undoes, Words};
 
     fn trace(sql: &'static str) -> Trace {
         Words::new(sql).trace().unwrap_or(Trace::Nothing)
@@ -340,6 +368,17 @@ mod tests {
             assert_eq!(trace(sql), Trace::NewIndex(NewIndex { unique, table, table_name, definition }), "{sql}");
         }
         assert_eq!(trace("CREATE INDEX CONCURRENTLY i ON t (a)"), Trace::Nothing);
+    }
+
+    #[test]
+    fn what_undoes_the_settings_of_a_session_is_known_by_its_first_words() {
+        for sql in ["RESET ALL", "/* all */ reset -- of it\n all;"] {
+            assert_eq!(Undoes::of(sql), Undoes::Settings, "{sql}");
+        }
+        assert_eq!(Undoes::of("DISCARD/**/ALL;"), Undoes::Session);
+        for sql in ["", "RESET ROLE", "DISCARD PLANS", "RESET \"all\"", "SELECT 'RESET ALL'", "SET discard.all = 1"] {
+            assert_eq!(Undoes::of(sql), Undoes::Nothing, "{sql}");
+        }
     }
 
     #[test]

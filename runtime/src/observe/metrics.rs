@@ -89,7 +89,7 @@ impl Counts {
                 self.reverting = None;
                 counter!(REVERTED, "namespace" => self.namespace.clone()).increment(1);
                 self.migration("revert", *duration);
-                self.change(|tally| tally.forgotten(*version));
+                self.change(|tally| tally.reverted(*version));
             }
             _ => {}
         }

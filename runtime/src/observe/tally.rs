@@ -83,6 +83,14 @@ impl Tally {
         between.into_iter().for_each(|version| self.put(version, State::Pending));
     }
 
+    /// One is reverted: the history has no row of it any more, and of no repeatable.
+    pub(super) fn reverted(&mut self, version: Version) {
+        self.forgotten(version);
+        let applied = self.repeatables.iter().filter(|(_, state)| **state == State::Applied);
+        let applied: Vec<String> = applied.map(|(name, _)| name.clone()).collect();
+        applied.iter().for_each(|name| self.put_repeatable(name, State::Pending));
+    }
+
     /// Whether the history says that one has begun.
     pub(super) fn is_begun(&self, version: Version) -> bool {
         self.versioned.get(&version) == Some(&State::Incomplete)
@@ -166,14 +174,15 @@ mod tests {
     fn what_a_verb_does_comes_to_the_same_as_another_look() {
         /// What is applied before, the repeatable's text there, what happens, and both after it.
         type Row = (&'static str, &'static [i64], Option<u8>, fn(&mut Tally), &'static [i64], Option<u8>);
-        let table: [Row; 9] = [
+        let table: [Row; 10] = [
             ("nothing", &[1, 2], None, |_| {}, &[1, 2], None),
             ("the next", &[1], None, |tally| tally.applied(version(2)), &[1, 2], None),
             ("one out of order", &[1, 4], None, |tally| tally.applied(version(2)), &[1, 2, 4], None),
             ("a baseline", &[], None, |tally| tally.covered(version(3)), &[1, 2, 3], None),
             ("a repeatable", &[1], None, |tally| tally.applied_repeatable("views"), &[1], Some(7)),
             ("a repeatable again", &[1], Some(6), |tally| tally.applied_repeatable("views"), &[1], Some(7)),
-            ("the last is reverted", &[1, 2, 3], Some(7), |tally| tally.forgotten(version(3)), &[1, 2], Some(7)),
+            ("the last is reverted", &[1, 2, 3], Some(7), |tally| tally.reverted(version(3)), &[1, 2], None),
+            ("one is given back", &[1, 2, 3], Some(7), |tally| tally.forgotten(version(3)), &[1, 2], Some(7)),
             ("what was below it alone", &[1, 4], None, |tally| tally.forgotten(version(4)), &[1], None),
             ("one within, and a later one", &[1, 2, 9], None, |tally| tally.forgotten(version(2)), &[1, 9], None),
         ];

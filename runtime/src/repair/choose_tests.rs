@@ -4,7 +4,7 @@ use graven_source::{Checksum, Version};
 
 use super::{Refused, choose, differences};
 use crate::history::{Doubt, Progress, Record};
-use crate::migrations::{Migration, Sealing};
+use crate::migrations::{Migration, Sealing, Text};
 use crate::repair::Repair;
 
 fn version(number: i64) -> Version {
@@ -16,7 +16,7 @@ fn set(numbers: &[i64]) -> &'static [Migration] {
     let migration = |number: &i64| Migration {
         version: version(*number),
         file: "1_m.sql",
-        sql: "SELECT 1",
+        sql: Text::of("SELECT 1"),
         name: (2, 3),
         sealing: Sealing::Sealed,
         checksum: [7; 32],

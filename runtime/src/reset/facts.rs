@@ -61,6 +61,8 @@ pub(super) struct Found {
     pub(super) tablespace: String,
     pub(super) connection_limit: i64,
     pub(super) comment: Option<String>,
+    /// Whether transactions in it are read-only unless they say otherwise: nothing could be applied to the new one.
+    pub(super) is_read_only: bool,
     /// Why its history could not be read.
     pub(super) history_unread: Option<String>,
     /// A few of its tables, where its history has no row of these migrations.
@@ -169,6 +171,7 @@ pub(super) async fn look_within(migrator: &mut Migrator, place: &Place, found: &
         Err(error) => found.history_unread = Some(error.to_string()),
     }
     found.extensions = extensions(&mut client).await?;
+    found.is_read_only = names(&mut client, "SHOW default_transaction_read_only").await? == ["on"];
     cancelling.disarm();
     Ok(())
 }

@@ -98,6 +98,15 @@ pub(super) fn on_seeing(place: &Place, facts: &Facts, sessions: Sessions) -> Vec
         let what = format!("the database holds {} GiB", found.size >> 30);
         refuse("size", what, "drop it by hand if it really is one of development");
     }
+    if found.is_read_only {
+        let what = "transactions in it are read-only: default_transaction_read_only is on".to_owned();
+        let remedy = format!(
+            "`ALTER DATABASE {} SET default_transaction_read_only = off`, unless a setting of the role or the URL's `options` \
+             say it",
+            plain(&place.database)
+        );
+        refuse("read-only", what, &remedy);
+    }
     if let Some(reason) = &found.history_unread {
         let what = format!("its history cannot be read: {reason}");
         refuse("history", what, "drop it by hand if it really is one of development");

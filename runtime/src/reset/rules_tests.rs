@@ -93,12 +93,13 @@ fn a_name_tells_by_its_words_and_not_by_its_letters() {
 
 #[test]
 fn each_thing_that_is_not_of_development_is_refused() {
-    let cases: [(&str, Facts); 12] = [
+    let cases: [(&str, Facts); 13] = [
         ("pooler", Facts { is_pooled: true, ..facts(Found::default()) }),
         ("replicated", Facts { in_recovery: true, ..facts(Found::default()) }),
         ("replicated", Facts { streams: 1, ..facts(Found::default()) }),
         ("rights", Facts { may_create_databases: false, ..facts(Found::default()) }),
         ("system", facts(Found { is_template: true, ..Found::default() })),
+        ("read-only", facts(Found { is_read_only: true, ..Found::default() })),
         ("history", facts(Found { history_unread: Some("no".to_owned()), ..Found::default() })),
         ("applied-elsewhere", facts(Found { hosts: vec!["web-1".to_owned()], ..Found::default() })),
         ("history", facts(Found { foreign_tables: vec!["public.t".to_owned()], ..Found::default() })),

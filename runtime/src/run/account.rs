@@ -73,14 +73,19 @@ impl<C: Connection> Run<'_, '_, C> {
         std::mem::take(&mut self.reverted)
     }
 
-    pub(crate) fn last_applied(&self) -> Option<&Applied> {
-        self.applied.last()
+    pub(crate) fn take_applied(&mut self) -> Vec<Applied> {
+        std::mem::take(&mut self.applied)
+    }
+
+    /// Whether this run has reverted anything.
+    pub(crate) fn has_reverted(&self) -> bool {
+        !self.reverted.is_empty()
     }
 
     /// An error with what had been done before it.
     pub(crate) fn after_what_was_done(&mut self, error: Error) -> Error {
         self.observers.watch.failed(&error);
-        let (applied, reverted) = (std::mem::take(&mut self.applied), self.take_reverted());
+        let (applied, reverted) = (self.take_applied(), self.take_reverted());
         match error {
             Error::MigrationFailed(mut failed) => {
                 (failed.applied, failed.reverted) = (applied, reverted);

@@ -8,8 +8,8 @@ use crate::connection::Connection;
 use crate::error::Error;
 use crate::glance::{Glance, glance};
 use crate::history::{Detail, Server, Table};
-use crate::lock;
-use crate::look::{Locked, Look, look, table, try_lock_and_look};
+use crate::lock::{self, Waiting};
+use crate::look::{Locked, Look, look, look_for_history, not_elsewhere, table, try_lock_and_look};
 use crate::plan::{Begun, Plan, Policy, plan_all};
 use crate::run::{Run, is_incomplete};
 
@@ -17,7 +17,13 @@ impl<C: Connection> Run<'_, '_, C> {
     /// The first look of a verb that mostly has nothing to do.
     pub(super) async fn glance(&mut self) -> Result<Glance, Error> {
         let question = self.question(Detail::Plan);
-        let seen = glance(&mut self.session, question, &self.set).await?;
+        let mut waiting = Waiting::new(self.options.lock_timeout);
+        let seen = loop {
+            match glance(&mut self.session, question, &self.set).await {
+                Err(error) if is_history_locked(&error) => self.await_history(&mut waiting).await?,
+                seen => break seen?,
+            }
+        };
         match &seen {
             Glance::Agrees(server) => {
                 self.introduce(server);
@@ -31,6 +37,16 @@ impl<C: Connection> Run<'_, '_, C> {
         Ok(seen)
     }
 
+    /// Refuses where a history without a row is no proof that nothing is applied: its rows are hidden, or there is another one.
+    pub(super) async fn doubt(&mut self, seen: &Look) -> Result<(), Error> {
+        if !seen.records.is_empty() {
+            return Ok(());
+        }
+        let question = self.question(Detail::Plan);
+        let now = look_for_history(&mut self.session, question).await?;
+        table(question, &now.server).map_or(Ok(()), |table| not_elsewhere(&table, &now.server))
+    }
+
     /// A look at what a plan needs to know.
     pub(crate) async fn look(&mut self) -> Result<Look, Error> {
         self.look_at(Detail::Plan).await
@@ -38,7 +54,13 @@ impl<C: Connection> Run<'_, '_, C> {
 
     pub(crate) async fn look_at(&mut self, detail: Detail) -> Result<Look, Error> {
         let question = self.question(detail);
-        let seen = look(&mut self.session, question).await?;
+        let mut waiting = Waiting::new(self.options.lock_timeout);
+        let seen = loop {
+            match look(&mut self.session, question).await {
+                Err(error) if is_history_locked(&error) => self.await_history(&mut waiting).await?,
+                seen => break seen?,
+            }
+        };
         self.introduce(&seen.server);
         self.saw(&seen);
         Ok(seen)
@@ -47,9 +69,33 @@ impl<C: Connection> Run<'_, '_, C> {
     /// Tries to get the lock, and looks.
     pub(crate) async fn try_lock(&mut self, table: &Table, seen: &Look) -> Result<(Locked, Look), Error> {
         let question = self.question(Detail::Plan);
-        let (locked, now) = try_lock_and_look(&mut self.session, question, table, seen).await?;
+        let mut waiting = Waiting::new(self.options.lock_timeout);
+        let (locked, now) = loop {
+            match try_lock_and_look(&mut self.session, question, table, seen).await {
+                Err(error) if is_history_locked(&error) => self.await_history(&mut waiting).await?,
+                tried => break tried?,
+            }
+        };
         self.saw(&now);
         Ok((locked, now))
+    }
+
+    /// Waits until the next look, since somebody has locked the history table itself, or gives up.
+    async fn await_history(&mut self, waiting: &mut Waiting) -> Result<(), Error> {
+        let waited = waiting.began.elapsed();
+        let left = waiting.timeout.saturating_sub(waited);
+        if left.is_zero() {
+            let wanted = &self.options.wanted;
+            let holder = lock::holder_of_history(&mut self.session, wanted).await;
+            let history = wanted.shown();
+            return Err(Error::HistoryLocked { history, waited, holder: holder.map(Box::new) });
+        }
+        if !waiting.announced {
+            waiting.announced = true;
+            tracing::info!(target: "graven", "another session has locked the history table: waiting for it");
+        }
+        self.session.pause(waiting.backoff.pause(left)).await;
+        Ok(())
     }
 
     fn saw(&mut self, seen: &Look) {
@@ -104,6 +150,11 @@ impl<C: Connection> Run<'_, '_, C> {
     pub(crate) fn conflicts(&self, seen: &Look, conflicts: Vec<Conflict>) -> Error {
         Error::Conflicts { conflicts, history: self.history(seen) }
     }
+}
+
+/// Whether somebody has locked the history table itself: a look waits for nothing else.
+fn is_history_locked(error: &Error) -> bool {
+    matches!(error, Error::Server { source, .. } if source.sqlstate == "55P03")
 }
 
 /// Who applies, for the history and the log: application name and host.

@@ -33,6 +33,8 @@ SELECT COALESCE(s.schema::text, '') AS graven_schema, s.run::text AS graven_run,
   CASE
     WHEN s.in_recovery THEN E'graven: this server is a standby\nrun it on the primary'
     WHEN s.schema IS NULL THEN E'graven: no schema of the search path exists or may be used\nCREATE SCHEMA, or GRANT USAGE on it'
+    WHEN pg_catalog.starts_with(s.here::text, 'pg_temp_') OR pg_catalog.starts_with(s.schema::text, 'pg_temp_')
+      THEN E'graven: the search path begins with a temporary schema, and all that is made would go with the connection\nput pg_temp last in the search path, or leave it out'
     WHEN NOT s.schema_exists THEN pg_catalog.format(E'graven: the schema %I of the history does not exist\nCREATE SCHEMA %1$I', s.schema)
     WHEN s.occupied THEN pg_catalog.format(E'graven: %I.%I is no table\nthe history needs that name, or another one that graven is told', s.schema, {{name}})
     WHEN s.table_exists AND NOT (s.may_use AND s.may_read AND s.may_write)

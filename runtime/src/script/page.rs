@@ -42,7 +42,7 @@ pub(super) fn page(set: &Migrations, content: &Content, options: &Options) -> St
     let table = Table { schema: SCHEMA.to_owned(), name, namespace: options.namespace.clone() };
     let claimant = Claimant { run: RUN.to_owned(), applied_as: APPLIED_AS.to_owned() };
     let context = Context { set, options, table: &table, claimant: &claimant };
-    let size: usize = content.all().map(|migration| migration.sql().len() + 2048).sum();
+    let size: usize = content.all().map(|migration| migration.sql.len() + 2048).sum();
     let mut page = String::with_capacity(size + 8192);
     page.push_str(&header(set, content));
     page.push_str(&begin(&context, content));
@@ -171,7 +171,8 @@ fn out_of_order(options: &Options) -> String {
     match options.policy.out_of_order {
         OutOfOrder::Allow => String::new(),
         OutOfOrder::Refuse => format!(
-            "UNION ALL\nSELECT k.version, pg_catalog.format('%s %s is out of order: it is pending, and %s is applied already', \
+            "UNION ALL\nSELECT k.version, pg_catalog.format('%s %s is out of order: it is pending, and %s is applied already; \
+             if no later migration depends on it, make the script with --out-of-order', \
              k.version, k.name, t.highest)\n  \
              FROM known k, (SELECT pg_catalog.max(h.version) AS highest FROM recorded h) t \
              WHERE k.version < t.highest AND {NOT_RECORDED})\n"

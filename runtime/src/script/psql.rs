@@ -7,15 +7,16 @@ use graven_source::statement::split;
 ///
 /// psql looks for its own variables in SQL (`:name`), ends a statement where it believes that a body `BEGIN ATOMIC … END`
 /// ends, and forgets at the end of a line in what kind of string it is. A statement that it could take for another one goes to the server as the value of a string, and is sent from there
-/// (`\gexec`), as does any after a change of how strings are read.
-pub(super) fn statements(sql: &str, reading: Reading) -> String {
+/// (`\gexec`), as does any text that cannot be taken apart.
+pub(super) fn statements(sql: &str) -> String {
+    let Ok(statements) = split(sql) else { return by_value(sql) };
     let mut text = String::with_capacity(sql.len() + 64);
     let mut end = 0;
-    for statement in split(sql).unwrap_or_default() {
+    for statement in statements {
         text.push_str(sql.get(end..statement.span.start).unwrap_or_default());
         end = statement.span.end;
         let piece = sql.get(statement.span).unwrap_or_default();
-        if reading == Reading::Changing || is_read_otherwise(piece) {
+        if is_read_otherwise(piece) {
             text.push_str(&by_value(piece));
         } else {
             text.push_str(piece);
@@ -39,6 +40,18 @@ pub(super) enum Reading {
     Standard,
     /// As the text itself says from some statement on.
     Changing,
+}
+
+/// A text that is one statement to the server, or goes to it in one message, as psql is to send it.
+///
+/// Once a file changes how strings are read, a part of it can neither be taken apart by itself nor stand in the script as it
+/// is: psql would read it the other way, also where it is passed over by an `\if`.
+pub(super) fn piece(sql: &str, reading: Reading) -> String {
+    match reading {
+        Reading::Changing if split(sql).is_ok_and(|statements| statements.is_empty()) => String::new(),
+        Reading::Changing => by_value(sql),
+        Reading::Standard => statements(sql),
+    }
 }
 
 /// A text, sent as it is and in one message.
@@ -82,7 +95,7 @@ pub(super) fn argument(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Reading, argument, by_value, comment, statements};
+    use super::{Reading, argument, by_value, comment, piece, statements};
 
     #[test]
     fn what_psql_reads_as_the_server_does_stays_as_it_is() {
@@ -94,15 +107,15 @@ mod tests {
             "-- nothing\n",
             "",
         ] {
-            assert_eq!(statements(text, Reading::Standard), text);
+            assert_eq!(statements(text), text);
         }
-        assert_eq!(statements("SELECT 1 -- one", Reading::Standard), "SELECT 1\n; -- one\n");
+        assert_eq!(statements("SELECT 1 -- one"), "SELECT 1\n; -- one\n");
     }
 
     #[test]
     fn a_statement_with_what_may_be_a_variable_is_sent_by_value() {
         for text in ["SELECT a[1:n]", "SELECT a[:'x'::int]", "SELECT a[1 : \"x\"]"] {
-            let sent = statements(&format!("SELECT 1;{text};"), Reading::Standard);
+            let sent = statements(&format!("SELECT 1;{text};"));
             assert_eq!(sent, format!("SELECT 1;SELECT $graven0${text};$graven0$ \\gexec\n"));
         }
     }
@@ -110,15 +123,15 @@ mod tests {
     #[test]
     fn a_body_that_psql_would_cut_is_sent_by_value() {
         let body = "create function f() returns int begin atomic select 1 as end; select 2; end";
-        assert_eq!(statements(body, Reading::Standard), format!("SELECT $graven0${body}$graven0$ \\gexec\n"));
+        assert_eq!(statements(body), format!("SELECT $graven0${body}$graven0$ \\gexec\n"));
         let quoted = "create function f() returns int language plpgsql as $$ begin return 1; end $$;\n";
-        assert_eq!(statements(quoted, Reading::Standard), quoted);
+        assert_eq!(statements(quoted), quoted);
     }
 
     #[test]
     fn a_string_that_goes_on_on_the_next_line_is_sent_by_value() {
         let string = "SELECT E'a\\''\n';\\'';";
-        assert_eq!(statements(string, Reading::Standard), format!("SELECT $graven0${string}$graven0$ \\gexec\n"));
+        assert_eq!(statements(string), format!("SELECT $graven0${string}$graven0$ \\gexec\n"));
     }
 
     #[test]
@@ -127,11 +140,17 @@ mod tests {
     }
 
     #[test]
-    fn with_changing_strings_every_statement_is_sent_by_value() {
-        let text = "SET standard_conforming_strings = off; SELECT 'it\\'s;'";
-        let sent = statements(text, Reading::Changing);
-        assert_eq!(sent.matches("\\gexec\n").count(), 2, "{sent}");
-        assert!(sent.contains("$graven0$SELECT 'it\\'s;'$graven0$"), "{sent}");
+    fn with_changing_strings_every_piece_is_sent_by_value_whether_it_can_be_taken_apart_or_not() {
+        for text in ["SET standard_conforming_strings = off;", "SELECT 'it\\'s;';", "SELECT 'a\\'; b';", "SELECT 1"] {
+            assert_eq!(piece(text, Reading::Changing), by_value(text));
+        }
+        assert_eq!(piece("-- nothing, it's said\n", Reading::Changing), "");
+        assert_eq!(piece("SELECT 1;", Reading::Standard), "SELECT 1;\n");
+    }
+
+    #[test]
+    fn what_cannot_be_taken_apart_is_sent_by_value_and_not_left_out() {
+        assert_eq!(statements("SELECT 'it\\'s;';"), by_value("SELECT 'it\\'s;';"));
     }
 
     #[test]

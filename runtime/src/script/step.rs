@@ -7,7 +7,7 @@ use graven_source::{Checksum, Kind};
 
 use super::label;
 use super::page::{STOP, fill_in};
-use super::psql::{Reading, argument, by_value, comment, statements};
+use super::psql::{Reading, argument, by_value, comment, piece};
 use crate::apply::covered;
 use crate::history::{self, Claimant, Doubt, Table};
 use crate::migrations::{Effect, Migration, Migrations, Transaction, Unit};
@@ -72,17 +72,15 @@ impl Context<'_> {
         let opening: String =
             opening.iter().map(|statement| format!("{}\n;\n", statement.trim_end_matches(';'))).collect();
         let reading = reading(migration.sql());
-        let sql: String = sent.iter().map(|piece| statements(&piece.text, reading)).collect();
-        let finish = history::finish(self.table, history::id(migration), self.claimant);
-        // What it returns tells a run what has committed.
-        let finish = finish.split(" RETURNING ").next().unwrap_or_default();
+        let sql: String = sent.iter().map(|part| piece(&part.text, reading)).collect();
+        let finish = history::finish_unheard(self.table, history::id(migration));
         format!(
             "{ask}\\if :graven_pending\n{echo}BEGIN;\n{opening}SET LOCAL lock_timeout = {patience};\n{claim}{timeouts}\n{sql}\n\
-             SET CONSTRAINTS ALL IMMEDIATE;\n{RESTORE}{finish};\nCOMMIT;\n\\endif\n",
+             SET CONSTRAINTS ALL IMMEDIATE;\n{RESTORE}{finish} \\gset graven_ignored_\nCOMMIT;\n\\endif\n",
             echo = echo(migration),
             patience = self.patience(),
             timeouts = self.timeouts("SET LOCAL", migration),
-            finish = fill_in(finish),
+            finish = fill_in(&finish),
         )
     }
 
@@ -202,7 +200,7 @@ impl Context<'_> {
     fn unit(&self, migration: &'static Migration, unit: Unit) -> String {
         let sql = unit.sql(migration);
         // In one message: sent one by one, the COMMIT after an error would succeed.
-        if is_block(sql) { by_value(sql) } else { statements(sql, reading(migration.sql())) }
+        if is_block(sql) { by_value(sql) } else { piece(sql, reading(migration.sql())) }
     }
 
     /// Runs a unit, and says what its failure leaves.
@@ -348,9 +346,10 @@ fn returning(change: &str) -> String {
     fill_in(&format!("{change} RETURNING 1 AS graven_ignored \\gset\n"))
 }
 
-/// Whether a unit is a transaction of the file's own.
+/// Whether a unit is a transaction of the file's own, or may be one: by itself, a unit cannot always be taken apart where its
+/// file has changed how strings are read. A ROLLBACK too many does no harm.
 fn is_block(sql: &str) -> bool {
-    split(sql).is_ok_and(|several| several.len() > 1)
+    split(sql).map_or(true, |several| several.len() > 1)
 }
 
 fn total(migration: &Migration) -> usize {

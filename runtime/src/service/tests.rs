@@ -151,7 +151,16 @@ async fn a_database_that_hangs_is_503_in_time_for_all_who_wait_and_is_asked_once
 
 #[tokio::test]
 async fn whoever_waits_takes_over_from_one_that_is_dropped() {
-    let (service, asked) = told(HealthState::Healthy, Duration::from_millis(50));
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counting = Arc::clone(&asked);
+    let service = HealthService::new(move || {
+        let number = counting.fetch_add(1, Ordering::Relaxed);
+        async move {
+            // The first one is not answered.
+            tokio::time::sleep(Duration::from_secs(if number < 1 { 3600 } else { 0 })).await;
+            Ok::<_, Infallible>(health(HealthState::Healthy))
+        }
+    });
     let first = tokio::spawn({
         let service = service.clone();
         async move { get(&service).await }
@@ -192,7 +201,7 @@ async fn who_had_hardly_asked_before_it_was_too_late_keeps_no_answer_for_others(
     }
     let second = ask_anew();
     // The second has waited for its turn for most of its time when the first goes away.
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    tokio::time::sleep(Duration::from_millis(1600)).await;
     first.abort();
     assert_eq!(second.await.unwrap().status(), 503);
     assert_eq!(get(&service).await.status(), 200, "the answer of the second was kept");

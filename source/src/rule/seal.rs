@@ -108,7 +108,8 @@ pub static INSERTED_BEFORE_SEAL: Rule = Rule {
     finds: "a new migration has a version below that of the last sealed one",
     why: "Databases that are at the sealed version already would have to apply it out of order, after migrations that a \
           new database runs later.",
-    remedy: "Give it the next free version, with the `git mv` that the message prints or with `graven renumber`.",
+    remedy: "Give it the next free version, with the `git mv` that the message prints or with `graven renumber`. What is \
+             not sealed keeps its order: what it would come after goes along.",
     good: Example::new(&[("0001_create_users.sql", USERS), ("0002_add_email.sql", EMAIL), ("seal.lock", USERS_SEALED)]),
     bad: Example::new(&[("0001_create_users.sql", USERS), ("0002_add_email.sql", EMAIL), ("seal.lock", EMAIL_SEALED)]),
 };

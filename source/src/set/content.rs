@@ -1,8 +1,8 @@
 //! A file's bytes become a text, or a problem that names the place where they cannot.
 
-use std::io;
 use std::num::NonZero;
 use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use super::names::Named;
@@ -25,47 +25,85 @@ pub(super) struct Content {
     pub(super) control: Control,
 }
 
-/// As many files as are worth a thread of their own.
-const FILES_A_THREAD: usize = 256;
+/// Fewer files are not worth a second thread.
+const MANY: usize = 256;
+
+/// As many files as a thread takes at a time, so that none of them waits for another that has the larger ones.
+const PORTION: usize = 32;
 
 /// As many threads as a compiler's other work leaves room for.
 const THREADS: usize = 8;
 
+/// A text of as many bytes is worth a thread of its own for its checksum.
+const LARGE: usize = 1 << 18;
+
 /// Reads migrations, on several threads where there are many: a procedural macro is mostly built without
 /// optimisation, and then ten thousand files take a second. `None` stands for one that is no text at all, of which a
-/// problem tells.
-pub(super) fn load_all(place: &Place, named: &[Named], problems: &mut Vec<Problem>) -> Vec<Option<Content>> {
-    let processors = thread::available_parallelism().map_or(1, NonZero::get);
-    let threads = named.len().div_ceil(FILES_A_THREAD).clamp(1, processors.min(THREADS));
-    if threads == 1 {
-        return named.iter().map(|named| load(place, named, problems)).collect();
-    }
-    let load_some = |some: &[Named]| {
-        let mut problems = Vec::new();
-        let contents: Vec<_> = some.iter().map(|named| load(place, named, &mut problems)).collect();
-        (contents, problems)
+/// problem tells. This thread does something else first, while the others are at it.
+pub(super) fn load_all<T>(
+    place: &Place,
+    named: &[Named],
+    problems: &mut Vec<Problem>,
+    first: impl FnOnce(&mut Vec<Problem>) -> T,
+) -> (Vec<Option<Content>>, T) {
+    let portions: Vec<&[Named]> = named.chunks(PORTION).collect();
+    let next = AtomicUsize::new(0);
+    let load_some = || {
+        let mut done = Vec::new();
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(some) = portions.get(at) else { return done };
+            let mut problems = Vec::new();
+            let contents: Vec<_> = some.iter().map(|named| load(place, named, &mut problems)).collect();
+            done.push((at, contents, problems));
+        }
     };
-    let loaded: Vec<_> = thread::scope(|scope| {
-        let spawn = |some| (some, thread::Builder::new().spawn_scoped(scope, move || load_some(some)));
-        let running: Vec<_> = named.chunks(named.len().div_ceil(threads)).map(spawn).collect();
-        let join = |(some, thread): (_, io::Result<thread::ScopedJoinHandle<'_, _>>)| match thread.map(|it| it.join()) {
-            Ok(Ok(loaded)) => loaded,
-            Ok(Err(panic)) => std::panic::resume_unwind(panic),
-            // The system has no thread to give: this one does the work.
-            Err(_) => load_some(some),
-        };
-        running.into_iter().map(join).collect()
+    let (first, mut done) = thread::scope(|scope| {
+        let spawn = |_| thread::Builder::new().spawn_scoped(scope, load_some);
+        // Where the system has no thread to give, the others do its work.
+        let running: Vec<_> = (1..threads(named.len())).map_while(|at| spawn(at).ok()).collect();
+        let first = first(problems);
+        let mut done = load_some();
+        for thread in running {
+            done.extend(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        }
+        (first, done)
     });
-    let (contents, found): (Vec<_>, Vec<_>) = loaded.into_iter().unzip();
-    problems.extend(found.into_iter().flatten());
-    contents.into_iter().flatten().collect()
+    done.sort_by_key(|(at, ..)| *at);
+    let mut contents = Vec::with_capacity(named.len());
+    for (_, some, found) in done {
+        contents.extend(some);
+        problems.extend(found);
+    }
+    (contents, first)
+}
+
+/// How many threads share so many files.
+fn threads(files: usize) -> usize {
+    if files < MANY { 1 } else { thread::available_parallelism().map_or(1, NonZero::get).min(THREADS) }
 }
 
 /// Reads a migration. `None` where it is no text at all, and then a problem says so.
 fn load(place: &Place, named: &Named, problems: &mut Vec<Problem>) -> Option<Content> {
     let Text { text, is_verbatim } = load_text(place, &named.file, problems)?;
-    let (directives, control) = sql::check(&place.path_of(&named.file), named.kind, &text, problems);
-    Some(Content { checksum: Checksum::of_text(&text), directives, control, text, is_verbatim })
+    let mut check = || sql::check(&place.path_of(&named.file), named.kind, &text, problems);
+    let (checksum, (directives, control)) =
+        if text.len() < LARGE { (Checksum::of_text(&text), check()) } else { checksum_beside(&text, check) };
+    Some(Content { checksum, directives, control, text, is_verbatim })
+}
+
+/// Takes a text's checksum on a thread of its own, and does something else meanwhile.
+fn checksum_beside<T>(text: &str, something: impl FnOnce() -> T) -> (Checksum, T) {
+    thread::scope(|scope| {
+        let running = thread::Builder::new().spawn_scoped(scope, || Checksum::of_text(text));
+        let done = something();
+        let checksum = match running.map(thread::ScopedJoinHandle::join) {
+            Ok(Ok(checksum)) => checksum,
+            // The system had no thread to give.
+            _ => Checksum::of_text(text),
+        };
+        (checksum, done)
+    })
 }
 
 /// A seal file as it was found.

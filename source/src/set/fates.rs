@@ -28,6 +28,8 @@ pub(super) enum Why<'a> {
     Inserted(Version),
     /// A sealed one has the version, and is to get it back.
     Displaced,
+    /// It could stay, but for one that comes before it and would come after it: what is not sealed keeps its order.
+    Overtaken,
 }
 
 /// A migration that needs another version.
@@ -36,6 +38,8 @@ pub(super) struct Leaving<'a> {
     pub(super) version: Version,
     pub(super) named: &'a Named,
     pub(super) why: Why<'a>,
+    /// The one that leaves before it, with nothing between them that stays.
+    pub(super) behind: Option<&'a Named>,
 }
 
 /// A sealed migration that is not there under its version and name.
@@ -51,8 +55,10 @@ pub(super) struct Astray<'a> {
 /// What becomes of the versioned migrations of a directory. Whatever is not named here stays as it is.
 #[derive(Debug, Default)]
 pub(super) struct Fates<'a> {
-    /// Ascending by version, and then by file name.
+    /// Ascending by version, and then by file name. None that is overtaken, which takes the versions to tell.
     pub(super) leaving: Vec<Leaving<'a>>,
+    /// Those that are not sealed and have a version that they may keep, ascending.
+    pub(super) staying: Vec<(Version, &'a Named)>,
     /// Ascending by version.
     pub(super) astray: Vec<Astray<'a>>,
     /// Two files of one version and one name: the one that is not meant, and the other.
@@ -69,7 +75,7 @@ pub(super) fn decide<'a>(migrations: &'a [Named], checksums: &[Option<Checksum>]
         .collect();
     found.sort_by(|one, other| (one.version, &one.named.file).cmp(&(other.version, &other.named.file)));
     let astray = seal.map(|seal| astray(&found, seal)).unwrap_or_default();
-    let mut fates = Fates { leaving: Vec::new(), astray, twins: Vec::new() };
+    let mut fates = Fates { astray, ..Fates::default() };
     let returning: HashSet<&str> = fates.returning().map(|(named, _)| named.file.as_str()).collect();
     let head = seal.and_then(Seal::sealed_head);
     for group in found.chunk_by(|one, other| one.version == other.version) {
@@ -109,6 +115,9 @@ impl<'a> Fates<'a> {
                 },
             },
         };
+        if let Some(keeper) = keeper.filter(|_| !is_sealed) {
+            self.staying.push((version, keeper));
+        }
         // As it is nearly always.
         if keeper.is_some() && group.len() == 1 {
             return;
@@ -120,7 +129,7 @@ impl<'a> Fates<'a> {
                 Some(twin) => self.twins.push((version, named, twin)),
                 None => {
                     by_name.insert(&named.name, named);
-                    self.leaving.push(Leaving { version, named, why });
+                    self.leaving.push(Leaving { version, named, why, behind: None });
                 }
             }
         }

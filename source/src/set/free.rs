@@ -28,16 +28,17 @@ impl Free {
     pub(super) fn next(&mut self) -> Option<String> {
         let version = self.next?;
         self.next = version.next();
-        Some(self.spell(version))
+        Some(self.spell(version, None))
     }
 
     /// The one that would be next.
     pub(super) fn peek(&self) -> Option<String> {
-        self.next.map(|version| self.spell(version))
+        self.next.map(|version| self.spell(version, None))
     }
 
-    fn spell(&self, version: Version) -> String {
-        format!("{:0width$}", version.value(), width = self.width)
+    /// A version with as many leading zeros as it takes for the width, or as those that are handed out have.
+    pub(super) fn spell(&self, version: Version, width: Option<usize>) -> String {
+        format!("{:0width$}", version.value(), width = width.unwrap_or(self.width))
     }
 }
 

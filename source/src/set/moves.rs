@@ -6,8 +6,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::fates::{self, Fates};
+use super::fates::{self, Fates, Leaving, Why};
 use super::free::Free;
+use super::line_up::{Floor, Line, Room, line_up};
 use super::misnamed;
 use super::names::{Listing, Named};
 use super::place::Place;
@@ -44,8 +45,13 @@ pub(super) struct Moves<'a> {
     names: HashMap<&'a str, String>,
     /// The versions of sealed migrations that are there under a name that fits no kind.
     pub(super) misnamed: HashSet<Version>,
-    reverses: HashMap<(Version, &'a str), &'a Named>,
+    reverses: Reverses<'a>,
+    /// By file, where it stands in what is leaving.
+    leaving: HashMap<&'a str, usize>,
 }
+
+/// Reverses by the version and the name of the migration that each takes back.
+type Reverses<'a> = HashMap<(Version, &'a str), &'a Named>;
 
 /// Names that are there or have been given.
 pub(super) struct Names<'a> {
@@ -65,6 +71,10 @@ impl<'a> Names<'a> {
         true
     }
 
+    fn are_free(&self, all: &Naming<'_>) -> bool {
+        all.iter().all(|(_, name)| self.is_free(name))
+    }
+
     /// Whether nothing has a name and it has not been given.
     pub(super) fn is_free(&self, name: &str) -> bool {
         !self.there.contains(name) && !self.given.contains(name)
@@ -74,7 +84,7 @@ impl<'a> Names<'a> {
 /// Gives out names. `checksums` are those of the listing's migrations, in the same order.
 pub(super) fn give_out<'a>(listing: &'a Listing, checksums: &[Option<Checksum>], basis: Basis<'a>) -> Moves<'a> {
     let seal = basis.seal();
-    let fates = fates::decide(&listing.migrations, checksums, seal);
+    let mut fates = fates::decide(&listing.migrations, checksums, seal);
     let mut reverses = HashMap::new();
     for named in listing.migrations.iter().filter(|named| named.kind == Kind::Reverse) {
         if let Some(version) = named.version {
@@ -86,7 +96,7 @@ pub(super) fn give_out<'a>(listing: &'a Listing, checksums: &[Option<Checksum>],
     let mut names = Names { there, given: HashSet::new(), of: HashMap::new() };
     for (named, line) in fates.returning() {
         let spelling = if named.version == Some(line.version) { &named.spelling } else { &line.spelling };
-        if !give_all(&mut names, &reverses, named, spelling, &line.name) {
+        if !give_all(&mut names, named_so(&reverses, named, spelling, &line.name)) {
             // A reverse is there already. Which of the two is meant, a person has to say.
             names.give(&named.file, format!("{spelling}_{}{}", line.name, named.ending()));
         }
@@ -96,30 +106,62 @@ pub(super) fn give_out<'a>(listing: &'a Listing, checksums: &[Option<Checksum>],
         Basis::Unknown => Free::none(),
         Basis::Seal(_) | Basis::Nothing => listing.free(seal, &claims.taken),
     };
-    for leaving in &fates.leaving {
-        // A reverse may lie at the next version already.
-        while let Some(spelling) = free.next() {
-            if give_all(&mut names, &reverses, leaving.named, &spelling, &leaving.named.name) {
-                break;
+    if !fates.leaving.is_empty() {
+        let taken = listing.taken(seal).chain(claims.taken.iter().copied()).map(|(version, _)| version).collect();
+        let lines = line_up(&fates, head(seal), &taken, |named, version, width| {
+            let spelling = free.spell(version, width);
+            names.are_free(&named_so(&reverses, named, &spelling, &named.name))
+        });
+        for line in lines.iter().filter(|_| !matches!(basis, Basis::Unknown)) {
+            for (leaving, spelling) in line.leaving.iter().zip(spellings(line, &mut free, &names, &reverses)) {
+                give_all(&mut names, named_so(&reverses, leaving.named, &spelling, &leaving.named.name));
             }
         }
+        fates.leaving = lines.into_iter().flat_map(|line| line.leaving).collect();
     }
     misnamed::name_the_rest(listing, &claims, &mut free, &mut names);
-    Moves { fates, free, names: names.of, misnamed: claims.sealed, reverses }
+    let leaving = fates.leaving.iter().enumerate().map(|(at, leaving)| (leaving.named.file.as_str(), at)).collect();
+    Moves { fates, free, names: names.of, misnamed: claims.sealed, reverses, leaving }
 }
 
-/// Gives a migration and its reverse the names of a version, unless something has one of them. `false` where something
-/// has.
-fn give_all<'a>(
-    names: &mut Names<'a>,
-    reverses: &HashMap<(Version, &'a str), &'a Named>,
-    named: &'a Named,
-    spelling: &str,
-    name: &str,
-) -> bool {
+/// The last sealed version, with the width of its spelling.
+fn head(seal: Option<&Seal>) -> Floor {
+    let head = seal?.sealed_head()?;
+    seal?.line(head, Kind::Versioned).map(|line| (head, line.spelling.len()))
+}
+
+/// The versions of a whole line, as they are to be spelt. None at all where they do not suffice: a part of it would come
+/// after the rest.
+fn spellings(line: &Line<'_>, free: &mut Free, names: &Names<'_>, reverses: &Reverses<'_>) -> Vec<String> {
+    match &line.room {
+        Room::Between(versions, width) => versions.iter().map(|version| free.spell(*version, *width)).collect(),
+        Room::Above => {
+            let next_of = |leaving: &Leaving<'_>| loop {
+                // A reverse may lie at the next version already.
+                let (spelling, named) = (free.next()?, leaving.named);
+                if names.are_free(&named_so(reverses, named, &spelling, &named.name)) {
+                    return Some(spelling);
+                }
+            };
+            line.leaving.iter().map(next_of).collect::<Option<_>>().unwrap_or_default()
+        }
+        Room::Unknown => Vec::new(),
+    }
+}
+
+/// Files, each with the name that it is to have.
+type Naming<'a> = Vec<(&'a str, String)>;
+
+/// The names that a migration and its reverse have under a version and a name.
+fn named_so<'a>(reverses: &Reverses<'a>, named: &'a Named, spelling: &str, name: &str) -> Naming<'a> {
     let reverse = named.version.and_then(|version| reverses.get(&(version, named.name.as_str())));
-    let name_of = |named: &Named| format!("{spelling}_{name}{}", named.ending());
-    reverse.is_none_or(|reverse| names.give(&reverse.file, name_of(reverse))) && names.give(&named.file, name_of(named))
+    let files = reverse.copied().into_iter().chain([named]);
+    files.map(|named| (named.file.as_str(), format!("{spelling}_{name}{}", named.ending()))).collect()
+}
+
+/// Gives all these names, or none where something has one of them: then `false`.
+fn give_all<'a>(names: &mut Names<'a>, all: Naming<'a>) -> bool {
+    names.are_free(&all) && all.into_iter().all(|(file, name)| names.give(file, name))
 }
 
 impl<'a> Moves<'a> {
@@ -136,10 +178,36 @@ impl<'a> Moves<'a> {
     }
 
     /// The commands that give a migration and its reverse their new names, one a line. `None` where there are none.
+    ///
+    /// What leaves behind it is among them, and comes first: whoever stops midway has all in its order still. So there
+    /// are none for what leaves behind another.
     pub(super) fn commands(&self, place: &Place, named: &Named) -> Option<String> {
-        let files = self.files(named);
+        let line = self.line_of(named);
+        let files: Vec<Renamed> = match line {
+            [] => self.files(named),
+            [first, ..] if first.behind.is_some() => Vec::new(),
+            line => line.iter().rev().flat_map(|leaving| self.files(leaving.named)).collect(),
+        };
         let commands: Vec<String> = files.iter().map(|file| place.git_mv(&file.from, &file.to)).collect();
         (!commands.is_empty()).then(|| commands.join("\n"))
+    }
+
+    /// A migration that leaves and those that leave behind it, with nothing between them that stays. Empty where it does
+    /// not leave.
+    pub(super) fn line_of(&self, named: &Named) -> &[Leaving<'a>] {
+        let at = self.leaving.get(named.file.as_str());
+        let rest = at.and_then(|at| self.fates.leaving.get(*at..)).unwrap_or_default();
+        let behind = rest.iter().skip(1).take_while(|leaving| leaving.behind.is_some()).count();
+        rest.get(..rest.len().min(behind + 1)).unwrap_or_default()
+    }
+
+    /// The first of those that a migration leaves behind, whose commands give this one its name as well.
+    pub(super) fn taken_along_by(&self, named: &Named) -> Option<&'a Named> {
+        self.name_of(&named.file)?;
+        let at = *self.leaving.get(named.file.as_str())?;
+        self.fates.leaving.get(at)?.behind?;
+        let first = self.fates.leaving.get(..at)?.iter().rfind(|leaving| leaving.behind.is_none());
+        first.map(|leaving| leaving.named)
     }
 
     /// The files that get another name with a migration: its own, and its reverse's.
@@ -157,7 +225,16 @@ impl<'a> Moves<'a> {
             let (spelling, _) = self.in_the_end(leaving.named);
             let files = self.files(leaving.named);
             let (version, name) = (leaving.version, leaving.named.name.clone());
-            (!files.is_empty()).then(|| Renumbering { version, name, spelling: spelling.to_owned(), files })
+            let behind = leaving.behind.map(|before| before.name.clone());
+            let is_overtaken = matches!(leaving.why, Why::Overtaken);
+            (!files.is_empty()).then(|| Renumbering {
+                version,
+                name,
+                spelling: spelling.to_owned(),
+                files,
+                behind,
+                is_overtaken,
+            })
         };
         self.fates.leaving.iter().filter_map(renumbering).collect()
     }

@@ -145,15 +145,20 @@ impl Listing {
         }
     }
 
-    /// The versions that no migration has, above all that do, that are sealed or announced, and that are `claimed`.
+    /// The versions that migrations have or that are sealed or announced, with the width of their spelling.
     ///
     /// A reverse takes none: it has the version of its migration or, left behind by a move that was cut off, the one
     /// where its migration is going.
-    pub(super) fn free(&self, seal: Option<&Seal>, claimed: &[(Version, usize)]) -> Free {
+    pub(super) fn taken(&self, seal: Option<&Seal>) -> impl Iterator<Item = (Version, usize)> {
         let taking = self.migrations.iter().filter(|named| named.kind != Kind::Reverse);
         let there = taking.filter_map(|named| Some((named.version?, named.spelling.len())));
         let sealed = seal.into_iter().flat_map(Seal::lines).map(|line| (line.version, line.spelling.len()));
-        let taken: Vec<_> = there.chain(sealed).collect();
+        there.chain(sealed)
+    }
+
+    /// The versions above all that are taken or `claimed`.
+    pub(super) fn free(&self, seal: Option<&Seal>, claimed: &[(Version, usize)]) -> Free {
+        let taken: Vec<_> = self.taken(seal).collect();
         // What has a wrong name is no model for how versions are spelt.
         let width = taken.iter().max().map(|(_, width)| *width);
         let claimed = claimed.iter().map(|(version, own)| (*version, width.unwrap_or(*own)));

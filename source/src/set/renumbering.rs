@@ -15,6 +15,11 @@ pub struct Renumbering {
     pub spelling: String,
     /// Its file and, where it has one, its reverse's.
     pub files: Vec<Renamed>,
+    /// The name of the migration before it that needs another version as well: the two go together, so that their order
+    /// stays. `None` where it is the first of those that go together.
+    pub behind: Option<String>,
+    /// Whether it might keep its version, if the one before it did not need another.
+    pub is_overtaken: bool,
 }
 
 /// A file that gets another name.
@@ -61,6 +66,8 @@ impl Set {
             name: migration.name.clone(),
             spelling: spelling.to_owned(),
             files: files.collect(),
+            behind: None,
+            is_overtaken: false,
         }
     }
 }

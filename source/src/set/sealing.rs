@@ -141,6 +141,16 @@ impl Check<'_> {
         }
         let file = self.place.path_of(&self.file_of(astray.line));
         let commands = self.commands(astray);
+        if let Some(first) = astray.displaced.iter().find_map(|named| self.moves.taken_along_by(named))
+            && commands.is_empty()
+        {
+            return problem
+                .help(format!(
+                    "do what is said of {}, with which goes what is in its place",
+                    self.place.path_of(&first.file)
+                ))
+                .help(format!("take it back: `{}`", restore(&file)));
+        }
         if commands.is_empty() {
             return problem
                 .help("give what is in its place a version that is free, and take the sealed one back from git");

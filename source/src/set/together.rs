@@ -31,6 +31,9 @@ pub(super) fn check(
     together.baselines(with_version(Kind::Versioned), with_version(Kind::Baseline), problems);
 }
 
+/// As many migrations as may go together before their commands are too long to come first.
+const FEW: usize = 4;
+
 struct Together<'a> {
     place: &'a Place,
     basis: Basis<'a>,
@@ -48,7 +51,8 @@ impl<'a> Together<'a> {
                     problems.push(self.renumbered(leaving, problem));
                 }
                 Why::Inserted(head) => problems.push(self.renumbered(leaving, self.inserted(leaving, head))),
-                Why::Displaced => {}
+                // Of what overtakes it, and takes it along, a problem tells.
+                Why::Displaced | Why::Overtaken => {}
             }
         }
         for (version, named, twin) in &self.moves.fates.twins {
@@ -76,10 +80,21 @@ impl<'a> Together<'a> {
 
     /// With the version that a migration should have.
     fn renumbered(&self, leaving: &Leaving<'_>, problem: Problem) -> Problem {
+        let together = self.moves.line_of(leaving.named).len();
+        let what = match together {
+            1 => "give it the next free version",
+            _ => "give it the next free version, and take along what comes after it, so that the order stays",
+        };
+        let by_itself = format!("let `graven renumber {}` do that", leaving.version);
         match self.moves.commands(self.place, leaving.named) {
-            Some(commands) => problem
-                .help(format!("give it the next free version:\n{commands}"))
-                .help(format!("let `graven renumber {}` do that", leaving.version)),
+            Some(commands) if together > FEW => problem
+                .help(format!("{what}: `graven renumber {}`", leaving.version))
+                .help(format!("do that by hand:\n{commands}")),
+            Some(commands) => problem.help(format!("{what}:\n{commands}")).help(by_itself),
+            None if let Some(first) = self.moves.taken_along_by(leaving.named) => {
+                let first = self.place.path_of(&first.file);
+                problem.help(format!("do what is said of {first}, which comes before it: this one goes along"))
+            }
             None if matches!(self.basis, Basis::Unknown) => {
                 problem.help("mend the seal file first, which says which of them keeps its version")
             }

@@ -2,9 +2,8 @@
 
 use std::fs;
 
-use graven_source::Kind;
-use graven_source::normalise;
 use graven_source::set::Sealing;
+use graven_source::{Checksum, Kind, normalise};
 
 use crate::package::Package;
 
@@ -44,6 +43,36 @@ fn each_kind_is_found_and_versions_are_compared_as_numbers() {
         assert_eq!(&migration.file[migration.name_range()], migration.name);
         assert_eq!(migration.sealing, Sealing::Unsealed);
         assert_eq!(set.by_version(migration.version).unwrap().file, migration.file);
+    }
+}
+
+#[test]
+fn many_files_come_out_in_order_whichever_thread_has_read_them() {
+    let is_wrong = |version: i64| version % 100 == 0;
+    let text = |version| if is_wrong(version) { "select '".to_owned() } else { format!("select {version};\n") };
+    let files: Vec<(String, String)> =
+        (1..=600).map(|version| (format!("{version:04}_m.sql"), text(version))).collect();
+    let mut files: Vec<(&str, &str)> = files.iter().map(|(file, text)| (file.as_str(), text.as_str())).collect();
+    files.push(("seal.lock", ""));
+    let loaded = Package::new(&files).load();
+    let found: Vec<_> = loaded.set.migrations.iter().map(|found| (found.version.value(), found.checksum)).collect();
+    let wanted: Vec<_> = (1..=600).map(|version| (version, Checksum::of_text(&text(version)))).collect();
+    assert_eq!(found, wanted);
+    let broken: Vec<_> = loaded.problems.iter().map(|problem| problem.place()).collect();
+    let wanted: Vec<_> =
+        (1..=600).filter(|it| is_wrong(*it)).map(|it| format!("migrations/{it:04}_m.sql:1:8")).collect();
+    assert_eq!(broken, wanted);
+}
+
+#[test]
+fn a_large_file_is_hashed_and_read_like_a_small_one() {
+    for lines in [1, 100_000] {
+        let sound = "select 1;\n".repeat(lines);
+        let package = Package::new(&[("1_a.sql", &sound), ("2_b.sql", &format!("{sound}'")), ("seal.lock", "")]);
+        let loaded = package.load();
+        assert_eq!(loaded.set.migrations[0].checksum, Checksum::of_text(&sound));
+        assert_eq!(loaded.set.migrations[1].checksum, Checksum::of_text(&format!("{sound}'")));
+        assert_eq!(package.broken(), [("unterminated", format!("migrations/2_b.sql:{}:1", lines + 1))]);
     }
 }
 
@@ -105,10 +134,10 @@ fn no_two_messages_of_one_build_give_away_the_same_free_version() {
     let help: Vec<_> = package.load().problems.into_iter().flat_map(|problem| problem.help).collect();
     let wanted = [
         "give it the next free version:\n\
-         git mv migrations/1_b.sql migrations/0009_b.sql\n\
-         git mv migrations/1_b.down.sql migrations/0009_b.down.sql",
+         git mv migrations/1_b.sql migrations/0002_b.sql\n\
+         git mv migrations/1_b.down.sql migrations/0002_b.down.sql",
         "let `graven renumber 1` do that",
-        "rename it:\ngit mv migrations/init.sql migrations/0010_init.sql",
+        "rename it:\ngit mv migrations/init.sql migrations/0009_init.sql",
     ];
     assert_eq!(help, wanted);
 }

@@ -9,6 +9,7 @@ mod growth;
 mod mending;
 mod messages;
 mod nasty;
+mod order;
 mod package;
 mod rules;
 mod seal;

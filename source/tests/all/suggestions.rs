@@ -45,9 +45,9 @@ const NAMES: [&str; 30] = [
     "10_z.down.sql",
 ];
 
-/// The commands of the first way out, as pairs of names.
-fn moves(problem: &Problem) -> Vec<(String, String)> {
-    let help = problem.help.first().map(String::as_str).unwrap_or_default();
+/// The commands of the first way out that has some, as pairs of names.
+pub(crate) fn moves(problem: &Problem) -> Vec<(String, String)> {
+    let help = problem.help.iter().find(|help| help.contains("git mv ")).map(String::as_str).unwrap_or_default();
     let commands = help.split(['\n', '`']).filter_map(|line| line.strip_prefix("git mv "));
     let name = |path: &str| path.strip_prefix("migrations/").expect(help).to_owned();
     commands.map(|pair| pair.split_once(' ').expect(help)).map(|(from, to)| (name(from), name(to))).collect()

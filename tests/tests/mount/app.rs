@@ -79,11 +79,26 @@ impl App {
         verbs.into_iter().filter(|verb| verb != "help").collect()
     }
 
+    pub(crate) fn url(&self) -> &str {
+        self.database().url()
+    }
+
     /// Runs a command line whose words hold no spaces.
     pub(crate) fn run(&self, line: &str) -> Ran {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_myapp"));
+        self.run_of(env!("CARGO_BIN_EXE_myapp"), line)
+    }
+
+    /// Likewise, of the application that has options of graven's names.
+    pub(crate) fn ferry(&self, line: &str) -> Ran {
+        self.run_of(env!("CARGO_BIN_EXE_ferry"), line)
+    }
+
+    fn run_of(&self, program: &str, line: &str) -> Ran {
+        let mut command = Command::new(program);
         command.args(line.split(' ')).stdin(Stdio::null());
-        for variable in ["DATABASE_URL", "MYAPP_DATABASE", "GRAVEN_LOCK_TIMEOUT", "GRAVEN_MODE", "COLUMNS"] {
+        let cleared =
+            ["DATABASE_URL", "MYAPP_DATABASE", "FERRY_DATABASE", "GRAVEN_LOCK_TIMEOUT", "GRAVEN_MODE", "COLUMNS"];
+        for variable in cleared {
             command.env_remove(variable);
         }
         let output = command.envs(self.environment.iter().cloned()).output().unwrap();

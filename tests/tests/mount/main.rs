@@ -108,6 +108,44 @@ fn without_a_database_it_says_how_to_name_one() {
     assert_eq!((ran.code, ran.json()["error"]["kind"].as_str()), (Some(2), Some("usage")));
 }
 
+/// Of the database that the environment names, nobody who types another one would want to hear.
+#[test]
+fn the_database_that_is_typed_is_meant_also_where_the_option_is_the_applications_own() {
+    let (app, other) = (App::new(), App::new());
+    let (here, there) = (app.url(), other.url());
+    for line in [format!("db apply --to x --database-url {there}"), format!("--database-url {there} db revert --all")] {
+        let ran = app.ferry(&line);
+        assert_eq!(ran.code, Some(0), "{line}\n{}", ran.page());
+        assert_eq!(other.value("SELECT to_regclass('graven_history') IS NULL"), "f");
+        assert_eq!(app.value("SELECT to_regclass('graven_history') IS NULL"), "t", "{line}");
+    }
+    // Graven's own goes before it.
+    let ran = app.ferry(&format!("db apply --graven-database-url {here} --database-url {there} --graven-to 1"));
+    assert_eq!(
+        (ran.code, app.value("SELECT count(*) FROM graven_history")),
+        (Some(0), "1".to_owned()),
+        "{}",
+        ran.page()
+    );
+    let ran = app.ferry(&format!("db status --database-url {here} --database-url {there}"));
+    assert_eq!(ran.code, Some(2), "{}", ran.page());
+    assert!(ran.stderr.contains("2 databases were named"), "{}", ran.page());
+    assert!(ran.stderr.contains("--graven-database-url URL"), "{}", ran.page());
+    // What the environment says to the application's option, too.
+    let url = there.to_owned();
+    let ran = app.with("FERRY_DATABASE", &url).ferry("db verify");
+    assert_eq!(ran.code, Some(8), "{}", ran.page());
+}
+
+#[test]
+fn an_option_that_stands_aside_is_called_by_its_name_in_hints_and_help() {
+    let app = App::without_database();
+    let ran = app.ferry("db status");
+    assert!(ran.stderr.contains("hint: give --graven-database-url postgres://"), "{}", ran.page());
+    let help = app.ferry("db apply --help").stdout;
+    assert!(help.contains("ferry db apply --graven-to 12 "), "{help}");
+}
+
 #[test]
 fn a_mode_of_the_environment_is_for_services() {
     let app = App::new().with("GRAVEN_MODE", "skip");

@@ -125,7 +125,8 @@ async fn a_run_that_fails_flushes_what_it_reports_as_applied() {
 #[tokio::test]
 async fn a_migration_that_is_tried_again_takes_those_after_it_along() {
     let (database, mut client) = fresh().await;
-    let migrations = ten(5, "-- graven: lock_timeout = 100ms\nLOCK TABLE t1 IN ACCESS EXCLUSIVE MODE");
+    let text = "-- graven: lock_timeout = 100ms\n-- graven: retries = 100\nLOCK TABLE t1 IN ACCESS EXCLUSIVE MODE";
+    let migrations = ten(5, text);
     // Somebody holds the table from the moment it is there for a while.
     let other = database.connect().await.unwrap();
     let holder = tokio::spawn(async move {
@@ -170,4 +171,33 @@ async fn a_thousand_migrations_and_a_large_one_go_through() {
     assert!(matches!(migrations.verify(&mut client).await, Ok(report) if report.applied.is_empty()));
     let gone = set(&files[..1_199]).migrator().strict().run(&mut client).await;
     assert!(matches!(gone, Err(Error::Conflicts { .. })));
+}
+
+#[tokio::test]
+async fn what_a_run_reports_is_on_disk_also_where_a_role_does_not_wait_for_it() {
+    let (database, _) = fresh().await;
+    database.execute(&format!("ALTER DATABASE {} SET synchronous_commit = off", database.name())).unwrap();
+    let mut client = database.connect().await.unwrap();
+    let notes = "CREATE TABLE notes (n serial, v bigint, s text);
+         CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$
+         BEGIN IF NEW.state = 'applied' THEN
+         INSERT INTO notes (v, s) VALUES (NEW.version, current_setting('synchronous_commit')); END IF;
+         RETURN NEW; END $$;
+         CREATE TRIGGER note AFTER UPDATE ON graven_history FOR EACH ROW EXECUTE FUNCTION note();";
+    let off = "-- graven: transaction = off\nSET synchronous_commit = off;\nSELECT 1;";
+    let files = [("1_a.sql", notes), ("2_b.sql", "SELECT 1"), ("3_c.sql", off), ("4_d.sql", "SELECT nothing")];
+    let noted = "SELECT v || ' ' || s FROM notes ORDER BY n";
+    set(&files[..2]).run(&mut client).await.unwrap();
+    assert_eq!(lines(&database, noted), ["1 off", "2 on"]);
+    set(&files[..3]).run(&mut client).await.unwrap();
+    assert_eq!(lines(&database, noted)[2..], ["3 on"]);
+    failed(
+        set(&[files[0], files[1], files[2], ("4_d.sql", "SELECT 1"), ("5_e.sql", "SELECT nothing")])
+            .run(&mut client)
+            .await,
+    );
+    // What had been applied before the failure is flushed.
+    assert_eq!(lines(&database, noted)[3..], ["4 off", "4 on"]);
+    let setting: String = client.query_one("SHOW synchronous_commit", &[]).await.unwrap().get(0);
+    assert_eq!(setting, "off");
 }

@@ -153,7 +153,8 @@ pub(crate) fn migrations(number: &str) -> Migrations {
 fn instance(number: usize, database: &Database) -> Instance {
     // What was there before is none of the migrations' business: the history lies in a schema of its own.
     let url = format!("{}?options=-c%20search_path%3Dhistory", database.url());
-    Instance::of(&format!("company {number}"), &url)
+    // A large index may take a slow machine a while, and all others wait for it.
+    Instance::of(&format!("company {number}"), &url).env("GRAVEN_LOCK_TIMEOUT", "3min")
 }
 
 /// Every index that is not valid, whoever made it.

@@ -209,7 +209,11 @@ async fn a_remedy_names_the_history_that_it_is_about() {
 #[tokio::test]
 async fn a_migration_that_another_instance_is_at_is_not_to_be_resolved() {
     let (database, mut client) = fresh().await;
-    let migrations = set(&[("0001_a.sql", "-- graven: transaction = off\nSELECT 1;\nSELECT pg_sleep(1);\nSELECT 2;")]);
+    database.execute("CREATE SCHEMA app; CREATE TABLE app.gate ()").unwrap();
+    let gate = database.connect().await.unwrap();
+    gate.batch_execute("BEGIN; LOCK TABLE app.gate").await.unwrap();
+    let text = "-- graven: transaction = off\nSELECT 1;\nSELECT FROM app.gate;\nSELECT 2;";
+    let migrations = set(&[("0001_a.sql", text)]);
     let mut other = database.connect().await.unwrap();
     let run = tokio::spawn(async move { migrations.run(&mut other).await });
     crate::common::until("the second statement runs", || {
@@ -221,6 +225,7 @@ async fn a_migration_that_another_instance_is_at_is_not_to_be_resolved() {
     assert_eq!(status.conflicts[0].remedy(), "wait until it is done");
     let error = migrations.verify(&mut client).await.unwrap_err();
     assert!(error.to_string().contains("another instance is at it"), "{error}");
+    gate.batch_execute("COMMIT").await.unwrap();
     run.await.unwrap().unwrap();
 }
 
@@ -232,7 +237,8 @@ async fn an_instance_that_stops_below_what_another_is_at_starts_at_once() {
     let sleep = "-- graven: transaction = off\nSELECT 1;\nSELECT pg_sleep(60);";
     let migrations = set(&[A, ("0002_b.sql", sleep)]);
     migrations.migrator().to(1).run(&mut client).await.unwrap();
-    database.execute("CREATE ROLE reader_of_starts LOGIN; GRANT SELECT ON graven_history TO reader_of_starts").unwrap();
+    let reader = database.role("reader").unwrap();
+    database.execute(&format!("GRANT SELECT ON graven_history TO {}", reader.name())).unwrap();
     let mut other = database.connect().await.unwrap();
     let run = tokio::spawn(async move { migrations.run(&mut other).await });
     crate::common::until("the second statement runs", || history(&database).contains(&in_doubt())).await;
@@ -242,7 +248,7 @@ async fn an_instance_that_stops_below_what_another_is_at_starts_at_once() {
     let report = below.run(&mut client).await.unwrap();
     assert_eq!((report.outcome, report.applied.len()), (Outcome::UpToDate, 0));
     below.verify(&mut client).await.unwrap();
-    client.batch_execute("SET ROLE reader_of_starts").await.unwrap();
+    client.batch_execute(&format!("SET ROLE {}", reader.name())).await.unwrap();
     assert_eq!(below.run(&mut client).await.unwrap().outcome, Outcome::UpToDate);
     client.batch_execute("RESET ROLE").await.unwrap();
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
@@ -256,7 +262,6 @@ async fn an_instance_that_stops_below_what_another_is_at_starts_at_once() {
         let Err(Error::Conflicts { conflicts, .. }) = &result else { panic!("{result:?}") };
         assert!(matches!(conflicts[..], [Conflict::Incomplete { done: 1, total: 2, .. }]), "{conflicts:?}");
     }
-    database.execute("DROP OWNED BY reader_of_starts; DROP ROLE reader_of_starts").unwrap();
 }
 
 fn in_doubt() -> String {

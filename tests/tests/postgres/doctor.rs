@@ -3,7 +3,7 @@
 use graven::{Diagnosis, Finding, Migrations, Severity};
 use graven_testkit::{Cluster, Database, Proxy};
 
-use crate::common::{Pooler, fresh, lines, set, value};
+use crate::common::{Pooler, fresh, lines, set, until, value};
 use crate::standby::pair;
 
 const A: (&str, &str) = ("0001_a.sql", "CREATE TABLE a (v int)");
@@ -204,6 +204,8 @@ async fn transactions_that_hold_things_up_are_named_with_what_ends_them() {
     let pid =
         finding.remedy.as_ref().unwrap().split("pg_terminate_backend(").nth(1).unwrap().split(')').next().unwrap();
     database.execute(&format!("SELECT pg_terminate_backend({pid})")).unwrap();
+    let left = format!("SELECT count(*) FROM pg_stat_activity WHERE pid = {pid}");
+    until("it has ended", || value(&database, &left) == "0").await;
     let finding = complaint(&diagnosis, "prepared-transaction");
     let rollback = finding.remedy.as_ref().unwrap().split('`').nth(3).unwrap();
     database.execute(rollback).unwrap();
@@ -268,9 +270,11 @@ async fn a_timeout_that_reaches_into_migrations_is_told_and_one_that_does_not_is
     assert_eq!(found.len(), 2, "{diagnosis:#?}");
     assert!(found[0].starts_with("idle_session_timeout is 1s (database)"), "{found:?}");
     if database.server_version() >= 17 {
-        database.execute(&format!("{alter} transaction_timeout = '1h'")).unwrap();
-        let diagnosis = doctor(set(&[A]), database.url()).await;
-        assert_eq!(diagnosis.complaints().filter(|it| it.id == "timeout").count(), 3, "{diagnosis:#?}");
+        for (timeout, told) in [("1h", 2), ("1s", 2), ("900ms", 3)] {
+            database.execute(&format!("{alter} transaction_timeout = '{timeout}'")).unwrap();
+            let diagnosis = doctor(set(&[A]), database.url()).await;
+            assert_eq!(diagnosis.complaints().filter(|it| it.id == "timeout").count(), told, "{diagnosis:#?}");
+        }
     }
 }
 

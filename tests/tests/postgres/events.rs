@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex};
 
 use graven::{Error, Event, Target};
-use graven_testkit::Database;
+use graven_testkit::{Database, Message, Proxy};
 
-use crate::common::{Ended, Instance, failed, fresh, named, set, until, value};
+use crate::common::{Ended, Instance, failed, fresh, named, set, until};
 
 /// The events of a run, as short as they can be compared.
 fn recorder() -> (Arc<Mutex<Vec<String>>>, impl FnMut(&Event<'_>) + Send + 'static) {
@@ -133,8 +133,7 @@ async fn who_waits_hears_of_the_holder_once_and_that_another_applied() {
     let (events, observer) = recorder();
     let mut migrator = migrations.migrator().observe(observer);
     let apply = async {
-        until("the other waits", || !events.lock().unwrap().is_empty()).await;
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        until("the other waits", || events.lock().unwrap().iter().any(|event| event.starts_with("waiting"))).await;
         migrations.run(&mut holder).await.unwrap()
     };
     let (second, first) = tokio::join!(migrator.run(&mut client), apply);
@@ -190,10 +189,14 @@ async fn the_log_says_who_holds_the_lock_and_that_another_applied() {
     let lock = "SET application_name = 'the holder'; \
                 SELECT pg_advisory_lock(hashtextextended('graven \"public\".\"graven_history\"', 0))";
     holder.batch_execute(lock).await.unwrap();
-    let instance = Instance::of("plain", database.url()).start();
-    let asking = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'graven' \
-                  AND query LIKE '%advisory%'";
-    until("the instance wants the lock", || value(&database, asking) == "1").await;
+    let proxy = Proxy::to(database.url()).unwrap();
+    let instance = Instance::of("plain", proxy.url()).start();
+    // Whoever tries a second time has been told before who holds the lock.
+    let tries = || {
+        let messages = proxy.traffic().messages;
+        messages.iter().filter_map(Message::sql).filter(|sql| sql.contains("pg_try_advisory_lock")).count()
+    };
+    until("the instance waits for the lock", || tries() >= 2).await;
     assert_eq!(named("plain").run(&mut holder).await.unwrap().applied.len(), 8);
     drop(holder);
     let Ended { result, log } = Ended::of(instance);

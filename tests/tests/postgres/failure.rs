@@ -190,8 +190,10 @@ async fn a_table_that_somebody_has_locked_is_tried_again_until_it_is_free() {
     holder.batch_execute("BEGIN; LOCK TABLE app.busy IN ACCESS SHARE MODE").await.unwrap();
     let attempts = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&attempts);
-    let files =
-        [("1_a.sql", "-- graven: lock_timeout = 50ms\nCREATE TABLE a ();\nALTER TABLE app.busy ADD COLUMN x int;")];
+    let files = [(
+        "1_a.sql",
+        "-- graven: lock_timeout = 50ms\n-- graven: retries = 100\nCREATE TABLE a ();\nALTER TABLE app.busy ADD COLUMN x int;",
+    )];
     let mut migrator = set(&files).migrator().observe(move |event| {
         if let Event::Retrying { attempt, error, .. } = event {
             seen.lock().unwrap().push((*attempt, error.sqlstate.clone()));
@@ -220,7 +222,7 @@ async fn a_table_that_stays_locked_fails_after_the_retries_with_nothing_done() {
     let began = std::time::Instant::now();
     let mut migrator = set(&files).migrator().table_lock_timeout(Duration::from_millis(50));
     let failed = failed(migrator.run(&mut client).await);
-    assert!(began.elapsed() < Duration::from_secs(3));
+    assert!(began.elapsed() < Duration::from_secs(10), "it did not wait for as long as is usual");
     assert_eq!((failed.attempts, failed.line), (2, Some(3)));
     assert!(failed.to_string().contains("after 2 attempts"), "{failed}");
     assert!(failed.hint().contains("lock_timeout"), "{}", failed.hint());
@@ -233,7 +235,7 @@ async fn a_table_that_stays_locked_fails_after_the_retries_with_nothing_done() {
 #[tokio::test]
 async fn a_statement_timeout_of_the_file_goes_before_the_option() {
     let (_database, mut client) = fresh().await;
-    let files = [("1_a.sql", "-- graven: statement_timeout = 30ms\nSELECT pg_sleep(10)")];
+    let files = [("1_a.sql", "-- graven: statement_timeout = 200ms\nSELECT pg_sleep(10)")];
     let mut migrator = set(&files).migrator().statement_timeout(Duration::from_secs(60));
     let failed = failed(migrator.run(&mut client).await);
     let Cause::Server(error) = &failed.cause else { panic!("{failed:?}") };
@@ -262,13 +264,20 @@ async fn a_serialization_failure_is_tried_again() {
 #[tokio::test]
 async fn a_deadlock_is_tried_again() {
     let (database, mut client) = fresh().await;
-    database.execute("CREATE SCHEMA app; CREATE TABLE app.one (); CREATE TABLE app.two ()").unwrap();
+    database
+        .execute("CREATE SCHEMA app; CREATE TABLE app.one (); CREATE TABLE app.two (); CREATE TABLE app.gate ()")
+        .unwrap();
+    let gate = database.connect().await.unwrap();
+    gate.batch_execute("BEGIN; LOCK TABLE app.gate").await.unwrap();
     let rival = database.connect().await.unwrap();
-    // Whoever waits longest for the other notices: that is to be the migration.
+    // Whoever waits longest for the other notices: that is to be the migration. It looks once for each wait, and comes to
+    // the second table when the rival waits already.
     rival.batch_execute("SET deadlock_timeout = '1min'; BEGIN; LOCK TABLE app.two").await.unwrap();
-    // It looks once for each wait, and by then the rival must wait as well.
-    client.batch_execute("SET deadlock_timeout = '2s'").await.unwrap();
-    let files = [("1_a.sql", "LOCK TABLE app.one;\nLOCK TABLE app.two;\nCREATE TABLE a ();")];
+    client.batch_execute("SET deadlock_timeout = '100ms'").await.unwrap();
+    let files = [(
+        "1_a.sql",
+        "-- graven: lock_timeout = 0\nLOCK TABLE app.one;\nLOCK TABLE app.gate;\nLOCK TABLE app.two;\nCREATE TABLE a ();",
+    )];
     let retried = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&retried);
     let mut migrator = set(&files).migrator().observe(move |event| {
@@ -276,12 +285,19 @@ async fn a_deadlock_is_tried_again() {
             seen.lock().unwrap().push(error.sqlstate.clone());
         }
     });
-    let waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'app.two'::regclass";
+    let waits = |table: &str| {
+        let sql = format!("SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'app.{table}'::regclass");
+        value(&database, &sql) == "1"
+    };
     let cross = async {
-        until("the migration waits", || value(&database, waits) == "1").await;
+        until("the migration is at the gate", || waits("gate")).await;
         rival.batch_execute("LOCK TABLE app.one; COMMIT").await.unwrap();
     };
-    let (report, ()) = tokio::join!(migrator.run(&mut client), cross);
+    let open = async {
+        until("the rival waits for the migration", || waits("one")).await;
+        gate.batch_execute("COMMIT").await.unwrap();
+    };
+    let (report, (), ()) = tokio::join!(migrator.run(&mut client), cross, open);
     assert_eq!(versions(&report.unwrap()), [1]);
     assert_eq!(*retried.lock().unwrap(), ["40P01"]);
 }

@@ -140,8 +140,9 @@ async fn whatever_differs_is_seen() {
             let intact = [size as usize, 0, 0, 0, 0, 0, 0];
             assert_ne!(by_look, intact, "{size}: {change}");
             let (round_trips, _) = start(database.url(), migrations).await;
-            // What is incomplete needs a look, and then who is at it.
-            assert!(round_trips == 1 || change.contains("started"), "{size}: {change}: {round_trips} round trips");
+            // What is incomplete needs a look, and then who is at it. Where there is no row, they may be hidden.
+            let asks_more = change.contains("started") || change == "DELETE FROM graven_history";
+            assert!(round_trips == 1 || asks_more, "{size}: {change}: {round_trips} round trips");
             database.execute("TRUNCATE graven_history; INSERT INTO graven_history SELECT * FROM kept").unwrap();
         }
         is_up_to_date_at_once(&database, migrations, "as it was before").await;
@@ -225,7 +226,7 @@ async fn a_history_further_along_the_search_path_does_not_count_as_applied() {
         let mut client = database.connect().await.unwrap();
         client.batch_execute("SET search_path = app, public").await.unwrap();
         let error = migrations.verify(&mut client).await.unwrap_err();
-        assert!(matches!(&error, Error::NotApplied { pending, .. } if pending.len() == size as usize), "{error:?}");
+        assert!(matches!(error, Error::HistoryElsewhere { .. }), "{error:?}");
         assert_eq!(migrations.health(&mut client).await.unwrap().pending, size as usize);
         let error = migrations.run(&mut client).await.unwrap_err();
         assert!(matches!(error, Error::HistoryElsewhere { .. }), "{error:?}");

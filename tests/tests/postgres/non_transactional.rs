@@ -49,14 +49,17 @@ async fn each_statement_commits_alone_and_a_block_of_the_files_own_as_one() {
 #[tokio::test]
 async fn progress_is_recorded_after_each_statement() {
     let (database, mut client) = fresh().await;
-    let files =
-        [("1_a.sql", "-- graven: transaction = off\nCREATE TABLE a ();\nCREATE TABLE b ();\nSELECT pg_sleep(0.3);\n")];
-    let migrations = set(&files);
+    database.execute("CREATE SCHEMA app; CREATE TABLE app.gate ()").unwrap();
+    let gate = database.connect().await.unwrap();
+    gate.batch_execute("BEGIN; LOCK TABLE app.gate").await.unwrap();
+    let text = "-- graven: transaction = off\nCREATE TABLE a ();\nCREATE TABLE b ();\nSELECT FROM app.gate;\n";
+    let migrations = set(&[("1_a.sql", text)]);
     let look = async {
-        let sleeping =
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'";
-        until("the third statement runs", || value(&database, sleeping) == "1").await;
-        history(&database)
+        let waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'app.gate'::regclass";
+        until("the third statement runs", || value(&database, waits) == "1").await;
+        let seen = history(&database);
+        gate.batch_execute("COMMIT").await.unwrap();
+        seen
     };
     let (report, seen) = tokio::join!(migrations.run(&mut client), look);
     report.unwrap();
@@ -240,7 +243,8 @@ async fn a_build_whose_connection_is_ended_is_begun_anew_by_the_next_run() {
 async fn a_build_that_gives_up_waiting_is_tried_again_from_a_clean_start() {
     let (database, mut client) = fresh().await;
     set(&[TABLE]).run(&mut client).await.unwrap();
-    let text = "-- graven: transaction = off\n-- graven: lock_timeout = 100ms\nSELECT 1;\nCREATE INDEX CONCURRENTLY t_v ON t (v);\n";
+    let text = "-- graven: transaction = off\n-- graven: lock_timeout = 100ms\n-- graven: retries = 100\nSELECT 1;\n\
+                CREATE INDEX CONCURRENTLY t_v ON t (v);\n";
     let migrations = set(&[TABLE, ("0002_index.sql", text)]);
     let old = old_snapshot(&database).await;
     let attempts = Arc::new(Mutex::new(Vec::new()));
@@ -373,7 +377,7 @@ async fn resolved_to_retry_the_run_repeats_the_statement() {
     migrations.migrator().resolve(&mut client, 1, Resolution::Retry).await.unwrap();
     assert_eq!(history(&database), ["1 a started 1/3"]);
     // It would sleep again: a timeout shows that it runs, and that its failure is known this time.
-    let mut migrator = migrations.migrator().statement_timeout(Duration::from_millis(50));
+    let mut migrator = migrations.migrator().statement_timeout(Duration::from_millis(300));
     assert_eq!(failed(migrator.run(&mut client).await).line, Some(3));
     assert_eq!(history(&database), ["1 a started 1/3"]);
 }

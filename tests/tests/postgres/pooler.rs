@@ -90,7 +90,7 @@ async fn a_run_that_is_killed_leaves_no_lock_and_the_next_one_goes_on_at_once() 
 
     let began = Instant::now();
     let report = migrations.run_url(&pooler.url(&database)).await.unwrap();
-    assert!(began.elapsed() < Duration::from_secs(10), "{report:?}");
+    assert!(began.elapsed() < Duration::from_secs(20), "{report:?}");
     assert_eq!(history(&database), ["1 a applied", "2 b applied"]);
     assert_eq!(locks(&database), [""; 0]);
 }

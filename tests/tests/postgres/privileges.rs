@@ -127,6 +127,48 @@ async fn a_migration_that_changes_what_belongs_to_another_says_so() {
     assert_eq!(history(&database), [""; 0]);
 }
 
+#[tokio::test]
+async fn a_migration_that_may_make_nothing_in_a_schema_is_told_the_grant() {
+    let (database, role) = strict().await;
+    database.execute("CREATE SCHEMA \"My Ops\"; CREATE SCHEMA ops; CREATE TABLE t (id int)").unwrap();
+    set(&[("1_s.sql", "")]).migrator().history("ops.h").into_existing().run_url(database.url()).await.unwrap();
+    database.execute(&format!("GRANT USAGE ON SCHEMA ops TO {0}; GRANT ALL ON ops.h TO {0}", role.name())).unwrap();
+    let migrations = set(&[("1_s.sql", ""), ("2_a.sql", A.1), ("3_ops.sql", "CREATE TABLE \"My Ops\".t ()")]);
+    let mut client = role.connect().await.unwrap();
+    for expected in [
+        format!("`GRANT CREATE ON SCHEMA public TO {}`", role.name()),
+        format!("`GRANT USAGE ON SCHEMA \"My Ops\" TO {}`", role.name()),
+        format!("`GRANT CREATE ON SCHEMA \"My Ops\" TO {}`", role.name()),
+    ] {
+        let error = migrations.migrator().history("ops.h").run(&mut client).await.unwrap_err();
+        assert!(error.hint().unwrap().starts_with(&expected), "{error:?}");
+        obey(&database, &error);
+    }
+    migrations.migrator().history("ops.h").run(&mut client).await.unwrap();
+    // Of another object, the schema has all that it needs.
+    let failed = failed(
+        set(&[
+            ("1_s.sql", ""),
+            ("2_a.sql", A.1),
+            ("3_ops.sql", "CREATE TABLE \"My Ops\".t ()"),
+            ("4_d.sql", "DELETE FROM t"),
+        ])
+        .migrator()
+        .history("ops.h")
+        .run(&mut client)
+        .await,
+    );
+    assert!(failed.hint().starts_with("run migrations with the role that owns"), "{}", failed.hint());
+}
+
+#[tokio::test]
+async fn no_role_is_not_taken_for_one() {
+    let (_database, mut client) = fresh().await;
+    let error = set(&[A]).migrator().role("none").run(&mut client).await.unwrap_err();
+    assert_eq!(error.to_string(), "cannot become the role \"none\"");
+    assert!(error.hint().unwrap().starts_with("`none` is no role"), "{error:?}");
+}
+
 /// Somebody who may do nothing but become the owner, and the owner, who may create in `public`.
 async fn member() -> (Database, Role, Role) {
     let (database, member) = strict().await;

@@ -77,7 +77,10 @@ async fn race_tasks(isolation: &str) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn where_locks_exclude_nobody_the_claims_still_apply_each_migration_once() {
     let migrations = named("plain");
-    for _ in 0..4 {
+    let (mut rounds, mut races) = (0, 0);
+    while rounds < 4 || races == 0 {
+        rounds += 1;
+        assert!(rounds < 20, "one is always done before another begins");
         let (database, _) = fresh().await;
         let proxy = without_locks(&database);
         let mut clients = Vec::new();
@@ -93,7 +96,6 @@ async fn where_locks_exclude_nobody_the_claims_still_apply_each_migration_once()
         each_was_applied_once(&database);
         let traffic = proxy.traffic();
         let asked = traffic.messages.iter().filter_map(Message::sql).filter(|sql| sql.contains("pg_try_advisory_lock"));
-        let asked = asked.count();
-        assert!(asked > 1, "only {asked} asked for a lock: that was no race");
+        races += usize::from(asked.count() > 1);
     }
 }

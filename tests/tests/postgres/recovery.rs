@@ -127,7 +127,7 @@ async fn a_rebuild_that_failed_leaves_no_index_behind_and_none_of_anothers_is_dr
     database.execute("INSERT INTO t VALUES (101, 1)").unwrap();
     database.execute("CREATE UNIQUE INDEX CONCURRENTLY other_ccnew ON t (v)").unwrap_err();
     let migrations = around("REINDEX TABLE CONCURRENTLY t;");
-    let mut migrator = migrations.migrator().statement_timeout(std::time::Duration::from_millis(200));
+    let mut migrator = migrations.migrator().statement_timeout(std::time::Duration::from_secs(1));
     let somebody = database.connect().await.unwrap();
     somebody.batch_execute(&format!("BEGIN; {WRITE}")).await.unwrap();
     // Dropping what is left has no such limit, and waits for the same transaction.
@@ -146,7 +146,7 @@ async fn a_rebuild_that_failed_leaves_no_index_behind_and_none_of_anothers_is_dr
         (invalid(&database), history(&database)),
         (vec!["other_ccnew".to_owned()], vec!["1 t applied".to_owned()])
     );
-    migrator.run(&mut client).await.unwrap();
+    migrations.run(&mut client).await.unwrap();
     assert_eq!(invalid(&database), ["other_ccnew"]);
 }
 
@@ -331,4 +331,28 @@ async fn a_run_whose_migration_another_has_taken_over_records_nothing_and_sends_
         assert_eq!(history(&database)[1], left, "{statements}");
         assert!(!exists(&database, "after") && exists(&database, "t_v"), "{statements}");
     }
+}
+
+#[tokio::test]
+async fn an_index_that_had_the_name_before_is_not_taken_for_the_one_that_was_cut_off() {
+    let (database, _) = fresh().await;
+    let migrations = around("CREATE UNIQUE INDEX CONCURRENTLY t_v ON t (id);");
+    let waits = "EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')";
+    cut_off(&database, migrations, "LOCK TABLE t", waits).await;
+    let oid = value(&database, "SELECT 't_v'::regclass::oid");
+    for _ in 0..2 {
+        let mut client = database.connect().await.unwrap();
+        let failed = failed(migrations.run(&mut client).await);
+        let Cause::Server(error) = &failed.cause else { panic!("{failed:?}") };
+        assert_eq!(error.sqlstate, "42P07", "{failed}");
+        assert_eq!(value(&database, "SELECT 't_v'::regclass::oid"), oid);
+    }
+    assert_eq!(history(&database), ["1 t applied"]);
+    // One that is invalid, and was before, is another's business as well.
+    database.execute("DROP INDEX t_v; INSERT INTO t VALUES (1, 1)").unwrap();
+    database.execute("CREATE UNIQUE INDEX CONCURRENTLY t_v ON t (id)").unwrap_err();
+    failed(migrations.run(&mut database.connect().await.unwrap()).await);
+    assert_eq!(invalid(&database), ["t_v"]);
+    database.execute("DROP INDEX t_v; DELETE FROM t WHERE ctid = (SELECT max(ctid) FROM t)").unwrap();
+    goes_on(&database, migrations).await;
 }

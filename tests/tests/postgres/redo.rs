@@ -52,7 +52,7 @@ async fn what_is_not_to_be_redone_is_refused_and_nothing_is_touched() {
     let before = value(&database, "SELECT string_agg(h::text || xmin, ' ') FROM graven_history h");
     let error = migrations.migrator().redo(&mut client, 2).await.unwrap_err();
     assert!(matches!(&error, Error::NotHighest { above, .. } if above.len() == 1), "{error:?}");
-    assert_eq!(error.to_string(), "migration 2 cannot be redone: 3 is applied after it");
+    assert_eq!(error.to_string(), "migration 2 cannot be redone: 3 is applied above it");
     assert!(error.hint().unwrap().contains("graven revert --to 2"), "{error:?}");
     let error = migrations.migrator().redo(&mut client, 3).await.unwrap_err();
     assert!(

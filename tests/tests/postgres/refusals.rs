@@ -1,9 +1,9 @@
 //! What a run refuses for where it is to run: the schema, the history that lies there, the role's rights, the caller's
 //! transaction.
 
-use graven::{Error, Outcome};
+use graven::{Error, Outcome, StampTo, Target};
 
-use crate::common::{exists, fresh, set, value, versions};
+use crate::common::{connect_in, exists, fresh, set, value, versions};
 
 const A: (&str, &str) = ("0001_a.sql", "CREATE TABLE a ()");
 const B: (&str, &str) = ("0002_b.sql", "CREATE TABLE b ()");
@@ -78,12 +78,71 @@ async fn without_a_schema_to_keep_the_history_in_nothing_is_created() {
     let (database, mut client) = fresh().await;
     client.batch_execute("SET search_path = nowhere").await.unwrap();
     let error = set(&[A]).run(&mut client).await.unwrap_err();
-    assert!(matches!(error, Error::NoSchema), "{error:?}");
+    assert_eq!(error.to_string(), "no schema in the search path exists: nowhere");
+    assert!(matches!(error, Error::NoSchema { .. }), "{error:?}");
     let error = set(&[A]).migrator().history("nowhere.history").run(&mut client).await.unwrap_err();
     let Error::SchemaAbsent { schema, .. } = &error else { panic!("{error:?}") };
     assert_eq!(schema, "nowhere");
     assert!(error.hint().unwrap().contains("CREATE SCHEMA nowhere"), "{error:?}");
     assert_eq!(value(&database, "SELECT count(*) FROM pg_namespace WHERE nspname = 'nowhere'"), "0");
+}
+
+#[tokio::test]
+async fn a_search_path_that_is_one_name_with_a_comma_is_no_matter_of_rights() {
+    let (database, mut client) = fresh().await;
+    let role = database.role("app").unwrap();
+    for client in [&mut client, &mut role.connect().await.unwrap()] {
+        client.batch_execute("SET search_path = 'app, public'").await.unwrap();
+        let error = set(&[A]).run(client).await.unwrap_err();
+        assert_eq!(error.to_string(), "no schema in the search path exists: \"app, public\"");
+        let hint = error.hint().unwrap();
+        assert!(hint.contains("`ALTER ROLE … SET search_path = app, public`, without them"), "{hint}");
+    }
+}
+
+/// A first schema that is temporary takes everything with it: tables and history, and the next start would run it all again.
+#[tokio::test]
+async fn a_search_path_that_begins_with_pg_temp_is_refused_by_whatever_looks() {
+    let (database, mut client) = fresh().await;
+    let migrations = set(&[A]);
+    let lock = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = \
+                (SELECT oid FROM pg_database WHERE datname = current_database())";
+    // `nowhere` does not exist: what comes after it is the first.
+    for path in ["pg_temp, public", "nowhere, pg_temp"] {
+        let mut client = connect_in(database.url(), &path.replace(", ", ",")).await;
+        let refusals = [
+            migrations.run(&mut client).await.map(drop),
+            migrations.migrator().into_existing().run(&mut client).await.map(drop),
+            migrations.migrator().history("public.graven_history").run(&mut client).await.map(drop),
+            migrations.verify(&mut client).await.map(drop),
+            migrations.status(&mut client).await.map(drop),
+            migrations.health(&mut client).await.map(drop),
+            migrations.migrator().stamp(&mut client, StampTo::Head).await.map(drop),
+            migrations.migrator().revert(&mut client, Target::All).await.map(drop),
+        ];
+        for refusal in refusals {
+            let error = refusal.unwrap_err();
+            assert!(matches!(error, Error::TemporarySchema { .. }), "{path}: {error:?}");
+            assert!(error.to_string().contains("is temporary: what migrations make there"), "{error:?}");
+            assert!(error.hint().unwrap().starts_with("put pg_temp last in the search path"), "{error:?}");
+        }
+        let diagnosis = migrations.migrator().doctor(&mut client).await;
+        let found = diagnosis.complaints().find(|finding| finding.id == "schema").unwrap();
+        assert!(found.what.contains("is temporary"), "{diagnosis:?}");
+        assert_eq!(value(&database, lock), "0");
+    }
+    assert!(!exists(&database, "public.graven_history") && !exists(&database, "public.a"));
+    // A history that is there already is not read in its stead, nor is a temporary one.
+    migrations.run(&mut client).await.unwrap();
+    let mut temporary = connect_in(database.url(), "pg_temp,public").await;
+    for sql in ["SELECT 1", "CREATE TEMPORARY TABLE graven_history AS TABLE public.graven_history"] {
+        temporary.batch_execute(sql).await.unwrap();
+        let error = migrations.run(&mut temporary).await.unwrap_err();
+        assert!(matches!(error, Error::TemporarySchema { .. }), "{sql}: {error:?}");
+    }
+    // Last, it is harmless.
+    let mut last = connect_in(database.url(), "public,pg_temp").await;
+    assert_eq!(migrations.run(&mut last).await.unwrap().outcome, Outcome::UpToDate);
 }
 
 #[tokio::test]

@@ -150,17 +150,98 @@ async fn an_older_binary_does_not_take_a_newer_text_back() {
     assert_eq!(first().health(&mut client).await.unwrap().state, HealthState::Degraded);
 }
 
+/// A set whose reverses take along what the repeatable made, and another that has nothing to do with it.
+fn cascading(more: &[(&str, &str)]) -> Migrations {
+    let files = [
+        ("0001_t.sql", "CREATE TABLE t (v int)"),
+        ("0001_t.down.sql", "DROP TABLE t CASCADE"),
+        ("0002_w.sql", "CREATE TABLE w (v int)"),
+        ("0002_w.down.sql", "-- graven: transaction = off\nDROP TABLE IF EXISTS w CASCADE;"),
+        ("pairs.repeatable.sql", "CREATE OR REPLACE VIEW pairs AS SELECT t.v AS a, w.v AS b FROM t, w"),
+        ("one.repeatable.sql", "CREATE OR REPLACE FUNCTION one() RETURNS int LANGUAGE sql AS 'SELECT 1'"),
+    ];
+    set(&[&files[..], more].concat())
+}
+
 #[tokio::test]
-async fn a_revert_and_a_redo_do_not_touch_them() {
+async fn after_a_revert_they_are_pending_again_since_a_reverse_may_have_taken_their_work_along() {
     let (database, mut client) = fresh().await;
-    let down = ("0002_b.down.sql", "DROP TABLE b");
-    let with_reverse = set(&[COUNTS, B, down, VIEWS]);
-    with_reverse.run(&mut client).await.unwrap();
-    with_reverse.migrator().redo(&mut client, 2).await.unwrap();
-    with_reverse.migrator().revert(&mut client, Target::Steps(1)).await.unwrap();
-    assert!(!exists(&database, "b"));
-    assert_eq!((counts(&database).len(), rows(&database).len()), (1, 1));
-    assert_eq!(applied(&with_reverse.run(&mut client).await.unwrap()), ["2 b"]);
+    let migrations = cascading(&[]);
+    for target in [Target::All, Target::Steps(1), Target::To(1)] {
+        migrations.run(&mut client).await.unwrap();
+        let report = migrations.migrator().revert(&mut client, target).await.unwrap();
+        assert_eq!(report.repeatables, ["one", "pairs"], "{target:?}");
+        assert_eq!(rows(&database), [""; 0]);
+        assert!(!exists(&database, "pairs"));
+        assert_eq!(migrations.health(&mut client).await.unwrap().pending, report.reverted.len() + 2);
+        assert!(
+            matches!(migrations.verify(&mut client).await, Err(Error::NotApplied { pending, .. }) if pending.len() > 2)
+        );
+        let applied = applied(&migrations.run(&mut client).await.unwrap());
+        assert_eq!(applied[applied.len() - 2..], ["repeatable one", "repeatable pairs"]);
+        assert!(exists(&database, "pairs"));
+    }
+    // What is only in the history stays there, and where nothing is reverted, nothing changes.
+    let fewer = set(&[("0001_t.sql", "CREATE TABLE t (v int)"), ("0002_w.sql", "CREATE TABLE w (v int)")]);
+    fewer.migrator().revert(&mut client, Target::To(2)).await.unwrap();
+    migrations.migrator().revert(&mut client, Target::To(2)).await.unwrap();
+    assert_eq!(rows(&database).len(), 2);
+}
+
+#[tokio::test]
+async fn a_redo_applies_them_after_it_or_leaves_them_to_the_run_that_something_else_waits_for() {
+    let (database, mut client) = fresh().await;
+    let migrations = cascading(&[]);
+    migrations.run(&mut client).await.unwrap();
+    let redone = migrations.migrator().redo(&mut client, 2).await.unwrap();
+    let names: Vec<String> = redone.repeatables.iter().map(ToString::to_string).collect();
+    assert_eq!((names, redone.pending), (vec!["repeatable one".to_owned(), "repeatable pairs".to_owned()], Vec::new()));
+    assert!(exists(&database, "pairs") && exists(&database, "w"));
+    assert_eq!(migrations.run(&mut client).await.unwrap().outcome, Outcome::UpToDate);
+
+    let more = cascading(&[("0003_more.sql", "CREATE TABLE more ()")]);
+    let redone = more.migrator().redo(&mut client, 2).await.unwrap();
+    assert_eq!((redone.repeatables.len(), redone.pending), (0, vec!["one".to_owned(), "pairs".to_owned()]));
+    assert_eq!(applied(&more.run(&mut client).await.unwrap()), ["3 more", "repeatable one", "repeatable pairs"]);
+    assert!(exists(&database, "pairs"));
+}
+
+#[tokio::test]
+async fn where_one_fails_after_a_redo_the_error_says_what_was_done() {
+    let (database, mut client) = fresh().await;
+    cascading(&[]).run(&mut client).await.unwrap();
+    let without = ("0002_w.sql", "CREATE TABLE other (v int)");
+    let files = [
+        ("0001_t.sql", "CREATE TABLE t (v int)"),
+        without,
+        ("0002_w.down.sql", "DROP TABLE w CASCADE"),
+        ("pairs.repeatable.sql", "CREATE OR REPLACE VIEW pairs AS SELECT t.v AS a, w.v AS b FROM t, w"),
+    ];
+    let error = set(&files).migrator().redo(&mut client, 2).await.unwrap_err();
+    assert_eq!((error.reverted().len(), error.applied().len()), (1, 1), "{error:?}");
+    let failure = failed(Err(error));
+    assert_eq!((failure.kind, failure.name.as_str()), (Kind::Repeatable, "pairs"));
+    assert_eq!(rows(&database), ["one.repeatable, one, repeatable, applied, -"]);
+    assert_eq!(value(&database, "SELECT count(*) FROM graven_history WHERE version = 2"), "1");
+    let locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = \
+                 (SELECT oid FROM pg_database WHERE datname = current_database())";
+    assert_eq!(value(&database, locks), "0");
+}
+
+#[tokio::test]
+async fn a_reverse_that_a_repeatables_work_is_in_the_way_of_is_told_what_to_do() {
+    let (database, mut client) = fresh().await;
+    let down = ("0001_counts.down.sql", "DROP TABLE counts");
+    let view = ("views.repeatable.sql", "CREATE OR REPLACE VIEW w AS SELECT v FROM counts");
+    let migrations = set(&[COUNTS, down, view]);
+    migrations.run(&mut client).await.unwrap();
+    let error = migrations.migrator().revert(&mut client, Target::All).await.unwrap_err();
+    assert!(error.hint().unwrap().contains("what a repeatable made as well"), "{error:?}");
+    assert_eq!((rows(&database).len(), exists(&database, "w")), (1, true));
+    let drops = ("0001_counts.down.sql", "DROP VIEW IF EXISTS w;\nDROP TABLE counts");
+    let mended = set(&[COUNTS, drops, view]);
+    mended.migrator().revert(&mut client, Target::All).await.unwrap();
+    assert_eq!(applied(&mended.run(&mut client).await.unwrap()), ["1 counts", "repeatable views"]);
 }
 
 #[tokio::test]

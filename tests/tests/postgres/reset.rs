@@ -178,6 +178,26 @@ async fn what_others_use_is_refused_with_their_names() {
 }
 
 #[tokio::test]
+async fn a_database_in_which_nothing_could_be_applied_is_refused() {
+    let database = used().await;
+    let name = database.name();
+    let set = |setting: &str| database.execute(&format!("ALTER DATABASE {name} SET {setting}"));
+    set("default_transaction_read_only = on").unwrap();
+    let said = reset(database.url(), &[]).unwrap_err();
+    assert!(said.contains("transactions in it are read-only: default_transaction_read_only is on"), "{said}");
+    assert!(said.contains(&format!("`ALTER DATABASE {name} SET default_transaction_read_only = off`")), "{said}");
+    assert!(is_untouched(&database));
+    database
+        .execute(&format!("BEGIN READ WRITE; ALTER DATABASE {name} RESET default_transaction_read_only; COMMIT"))
+        .unwrap();
+    set("search_path = pg_temp, public").unwrap();
+    let said = reset(database.url(), &[]).unwrap_err();
+    assert!(said.contains("its history cannot be read: schema pg_temp_"), "{said}");
+    assert!(is_untouched(&database));
+    assert_eq!(beside(&database), [""; 0]);
+}
+
+#[tokio::test]
 async fn sessions_are_ended_where_that_was_said() {
     let database = used().await;
     let client = database.connect().await.unwrap();

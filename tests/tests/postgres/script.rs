@@ -177,7 +177,8 @@ async fn a_conflict_stops_it_before_it_changes_anything() {
         "ERROR:  graven: these migrations and the history disagree; nothing was applied",
         "1 a is modified: applied as sha256:",
         "2 b is orphaned",
-        "3 c is out of order: it is pending, and 6 is applied already",
+        "3 c is out of order: it is pending, and 6 is applied already; if no later migration depends on it, make the script \
+         with --out-of-order",
         "6 f is incomplete: whether statement 2 of 2 has run is for a person to say (graven resolve 6)",
     ] {
         assert!(said.contains(wanted), "{wanted}: {said}");
@@ -226,6 +227,54 @@ async fn settings_of_psql_and_of_the_session_do_not_change_what_it_does() {
     assert_eq!(migrations.run(&mut client).await.unwrap().outcome, Outcome::UpToDate);
     let names = "SELECT w FROM t WHERE id = 1";
     assert_eq!(lines(&database, names).len(), 1);
+}
+
+/// What psql passes over it reads all the same, and it must not read a string the other way than the server did.
+#[tokio::test]
+async fn a_file_that_changes_how_strings_are_read_may_be_run_again_and_does_not_hide_what_follows() {
+    let Some(psql) = psql() else { return };
+    let (database, mut client) = fresh().await;
+    let off = "SET standard_conforming_strings = off;";
+    let (strings, bare, block, last) = (
+        format!("{off}\nCREATE TABLE t (v text DEFAULT 'a\\'b');\nINSERT INTO t VALUES ('\\\\if x \\'; y');"),
+        format!("-- graven: transaction = off\n{off}\nINSERT INTO t VALUES ('c\\'; \\\\endif');"),
+        format!(
+            "-- graven: transaction = off\n{off}\nBEGIN;\nINSERT INTO t VALUES ('d\\'');\nINSERT INTO t VALUES ('e');\nCOMMIT;"
+        ),
+        "CREATE TABLE last ()",
+    );
+    let files = [("1_t.sql", &*strings), ("2_bare.sql", &*bare), ("3_block.sql", &*block), ("4_last.sql", last)];
+    set(&files[..1]).run(&mut client).await.unwrap();
+    let migrations = set(&files);
+    for _ in 0..2 {
+        run(&psql, &database, &script(&migrations)).succeeded();
+        assert_eq!(
+            lines(&database, "SELECT v FROM t ORDER BY v COLLATE \"C\""),
+            ["\\if x '; y", "c'; \\endif", "d'", "e"]
+        );
+        assert!(exists(&database, "last"));
+        assert_eq!(migrations.run(&mut client).await.unwrap().outcome, Outcome::UpToDate);
+    }
+    let (database, _client) = fresh().await;
+    for _ in 0..2 {
+        run(&psql, &database, &script(&migrations)).succeeded();
+        assert_eq!(rows(&database).len(), 4);
+    }
+}
+
+#[tokio::test]
+async fn a_search_path_that_begins_with_pg_temp_is_refused() {
+    let Some(psql) = psql() else { return };
+    let (database, _client) = fresh().await;
+    let migrations = set(FILES);
+    let sql = format!("SET search_path = pg_temp, public;\n{}", script(&migrations));
+    let said = run(&psql, &database, &sql).stopped();
+    assert!(said.contains("graven: the search path begins with a temporary schema"), "{said}");
+    assert!(said.contains("put pg_temp last in the search path"), "{said}");
+    let elsewhere = migrations.migrator().history("public.h").script(ScriptRange::all()).unwrap();
+    let said = run(&psql, &database, &format!("SET search_path = pg_temp, public;\n{}", elsewhere.sql)).stopped();
+    assert!(said.contains("graven: the search path begins with a temporary schema"), "{said}");
+    assert!(!exists(&database, "public.h") && !exists(&database, "public.t"));
 }
 
 #[tokio::test]
@@ -378,4 +427,16 @@ fn the_file_says_what_it_is_and_how_to_run_it() {
     assert_eq!(json["migrations"][6]["version"], 7);
     assert_eq!(json["migrations"][6]["sealed"], false);
     assert_eq!(json["sql"], script.sql);
+}
+
+#[tokio::test]
+async fn a_file_that_empties_the_history_is_rolled_back_by_psql_as_well() {
+    let Some(psql) = psql() else { return };
+    let (database, _client) = fresh().await;
+    let migrations =
+        set(&[("1_a.sql", "CREATE TABLE a ()"), ("2_b.sql", "CREATE TABLE b (); TRUNCATE graven_history")]);
+    let said = run(&psql, &database, &script(&migrations)).stopped();
+    assert!(said.contains("graven: the migration has taken its own row in the history away"), "{said}");
+    assert!(exists(&database, "a") && !exists(&database, "b"));
+    assert_eq!(value(&database, "SELECT string_agg(id, ' ') FROM graven_history"), "1");
 }

@@ -50,16 +50,18 @@ async fn many_probes_are_one_connection_and_one_message_a_while() {
     let proxy = Proxy::to(database.url()).unwrap();
     let fresh_for = Duration::from_millis(200);
     let app = mounted(HealthService::of_url(set(&ONE).migrator(), proxy.url()).fresh_for(fresh_for));
+    let began = Instant::now();
     for _ in 0..2 {
         for _ in 0..50 {
             assert_eq!(ask(&app).await.0, 200);
         }
         tokio::time::sleep(fresh_for).await;
     }
+    let most = 1 + began.elapsed().as_millis() / fresh_for.as_millis();
     let traffic = proxy.traffic();
     let asked = traffic.messages.iter().filter_map(Message::sql).count();
     // Fifty may have taken longer than an answer is fresh, on a machine that is busy.
-    assert!((2..=10).contains(&asked), "{asked}: {traffic:#?}");
+    assert!((2..=most).contains(&(asked as u128)), "{asked} of {most}: {traffic:#?}");
     assert_eq!(traffic.connections, 1, "{traffic:#?}");
 }
 
@@ -117,7 +119,7 @@ async fn a_probe_that_gives_up_leaves_no_backend_at_work_and_the_next_one_asks_a
     let url = format!("{}?application_name=probe", database.url());
     let patience = Duration::from_millis(100);
     let service = HealthService::of_url(set(&ONE).migrator(), url).timeout(patience).fresh_for(Duration::ZERO);
-    let app = mounted(service);
+    let app = mounted(service.clone());
     // As long as this is open, a question about the history waits in the server, which does not see that nobody listens.
     let holder = database.connect().await.unwrap();
     holder.batch_execute("BEGIN; LOCK TABLE graven_history IN ACCESS EXCLUSIVE MODE").await.unwrap();
@@ -126,19 +128,13 @@ async fn a_probe_that_gives_up_leaves_no_backend_at_work_and_the_next_one_asks_a
     for _ in 0..3 {
         let began = Instant::now();
         let (status, body) = ask(&app).await;
-        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+        assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
         assert_eq!((status.as_u16(), &body["state"]), (503, &json!("unknown")));
         assert_eq!(body["error"], "the database did not answer within 100ms");
     }
-    let began = Instant::now();
     until("what it asked is cancelled", || value(&database, of_probes) == "0").await;
-    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     holder.batch_execute("ROLLBACK").await.unwrap();
-    // On a machine that is busy, an answer may take longer than this probe is ready to wait.
-    for attempt in 0.. {
-        if ask(&app).await.0 == 200 {
-            break;
-        }
-        assert!(attempt < 50, "it does not recover");
-    }
+    // On a machine that is busy, an answer may take longer than the first ones were ready to wait.
+    let patient = mounted(service.timeout(Duration::from_secs(60)));
+    assert_eq!(ask(&patient).await.0, 200);
 }

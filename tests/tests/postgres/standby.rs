@@ -40,7 +40,7 @@ async fn a_standby_passes_when_everything_is_applied_and_says_so_at_once_when_no
     let error = set(&[A, B]).run_url(&url).await.unwrap_err();
     let Error::Standby { pending, .. } = &error else { panic!("{error:?}") };
     assert_eq!(pending.len(), 2);
-    assert!(began.elapsed() < Duration::from_secs(5), "it is not to wait for a lock");
+    assert!(began.elapsed() < Duration::from_secs(20), "it is not to wait for a lock");
     assert!(error.to_string().contains("2 migrations are pending, and this server is a read-only standby"), "{error}");
     assert!(error.hint().unwrap().contains("target_session_attrs=read-write"), "{error:?}");
 

@@ -194,3 +194,37 @@ async fn a_role_that_is_refused_when_a_run_resumes_leaves_no_doubt_behind() {
         .unwrap();
     assert_eq!(versions(&migrations.run(&mut client).await.unwrap()), [1]);
 }
+
+#[tokio::test]
+async fn a_file_without_a_transaction_that_resets_everything_is_not_cut_short_by_the_roles_own_timeouts() {
+    let (database, _) = fresh().await;
+    let name = database.name();
+    database.execute(&format!("ALTER DATABASE {name} SET statement_timeout = '200ms'")).unwrap();
+    if database.server_version() >= 17 {
+        database.execute(&format!("ALTER DATABASE {name} SET transaction_timeout = '200ms'")).unwrap();
+    }
+    let mut client = database.connect().await.unwrap();
+    let off = |text: &str| format!("-- graven: transaction = off\n{text}");
+    let texts = ["SELECT pg_sleep(0.5)", "RESET ALL", "DISCARD ALL"].map(off);
+    let [plain, reset, discard] = texts.each_ref().map(|text| format!("{text};\nSELECT pg_sleep(0.5);\n"));
+    let set_before = off("SET search_path = app;\nDISCARD ALL;\nCREATE TABLE a ();\nSELECT pg_sleep(0.5);\n");
+    let files = [
+        ("1_plain.sql", plain.as_str()),
+        ("2_reset.sql", &reset),
+        ("3_discard.sql", &discard),
+        ("4_a.sql", &set_before),
+        ("4_a.down.sql", &off("RESET ALL;\nDROP TABLE IF EXISTS a;\nSELECT pg_sleep(0.5);\n")),
+    ];
+    database.execute("CREATE SCHEMA app").unwrap();
+    let migrations = set(&files);
+    assert_eq!(versions(&migrations.run(&mut client).await.unwrap()), [1, 2, 3, 4]);
+    // A DISCARD ALL undoes what the file has set before it.
+    assert!(exists(&database, "public.a") && !exists(&database, "app.a"));
+    migrations.migrator().revert(&mut client, graven::Target::Steps(1)).await.unwrap();
+    let timeout: String = client.query_one("SHOW statement_timeout", &[]).await.unwrap().get(0);
+    assert_eq!(timeout, "200ms");
+    if database.server_version() >= 17 {
+        let timeout: String = client.query_one("SHOW transaction_timeout", &[]).await.unwrap().get(0);
+        assert_eq!(timeout, "200ms");
+    }
+}

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::writer::Wish;
 use crate::command::check::scratch::Place;
 
 #[derive(Args, Debug)]
@@ -16,7 +17,8 @@ Examples:
   graven baseline all --dry-run          print it, and write nothing
 
 All migrations up to the version are run one by one on a server that is started for it and removed
-again, and pg_dump writes down what they made. Then a second database begins with the baseline,
+again, and pg_dump writes down what they made; where there is none that is as new as the server,
+queries of PostgreSQL's catalogs do. Then a second database begins with the baseline,
 and the two are compared as `graven check --baseline` compares them: the schema, the rows of all
 tables, and the next numbers of sequences. Only if they are the same the file is written.
 
@@ -27,8 +29,9 @@ where it has none, or some rows have values of their own in it, the command refu
 `--freeze` takes the values of this run. What came of a default is guessed: a time, if it is one of
 the run itself; anything else, if two runs share no value, or if the default gives the same now.
 
-pg_dump is looked for beside the server's programs, in PATH and where packages put it; it must be
-as new as the server.
+pg_dump is looked for beside the server's programs, in PATH and where packages put it. The queries
+need none, and know all but rare kinds of objects, such as base types or languages: these they
+name, and nothing is written. The file says at its head which of both wrote it.
 
 It exits with 6 where the migrations are not sealed or the proof fails, and with 3 where a migration
 fails.")]
@@ -52,6 +55,10 @@ pub(crate) struct Baseline {
     /// Print the file, and do not write it
     #[arg(long)]
     pub(crate) dry_run: bool,
+
+    /// Who writes the schema down [default: auto]
+    #[arg(long, value_name = "WRITER", value_enum, default_value_t, hide_default_value = true)]
+    pub(crate) schema_by: Wish,
 
     /// The pg_dump to use
     #[arg(long, value_name = "PATH")]

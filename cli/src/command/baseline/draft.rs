@@ -7,8 +7,8 @@ use graven_source::set::{Migration, Set};
 use super::arguments::Baseline;
 use super::around::{Around, Before};
 use super::clean::clean;
-use super::pg_dump::PgDump;
 use super::seeds::{self, Chosen, Runs, Varying};
+use super::writer::Writer;
 use super::{range, rows};
 use crate::command::check::baseline::Baseline as Comparison;
 use crate::command::check::ground::{Ground, cannot_read};
@@ -47,7 +47,7 @@ pub(super) struct Proved {
     pub(super) left: Vec<String>,
     pub(super) frozen: Vec<String>,
     pub(super) server: String,
-    pub(super) pg_dump: String,
+    pub(super) writer: Writer,
 }
 
 impl Draft<'_> {
@@ -58,7 +58,7 @@ impl Draft<'_> {
         let one_by_one = embed(self.covered.clone());
         let mut first = self.ground(one_by_one).await?;
         let server = Server::of(&first).await?;
-        let pg_dump = PgDump::find(self.arguments.pg_dump.as_deref(), first.programs(), server.major)?;
+        let writer = Writer::choose(self.arguments, &first, server.major)?;
         let before = Before::read(&first.client, self.arguments.place()).await;
         let before = before.map_err(|error| cannot_read("roles", &error, CATALOGS))?;
         let mut migrator = one_by_one.migrator().ignore_environment().observe(live.observer());
@@ -81,11 +81,11 @@ impl Draft<'_> {
         let chosen = seeds::choose(&tables, &mut runs, varying).await?;
         let around = Around::read(&mut first.client, &before, &history).await;
         let around = around.map_err(|error| cannot_read("roles", &error, CATALOGS))?;
-        let made = self.text(&mut first, &pg_dump, &server, &chosen, &around).await?;
+        let made = self.text(&mut first, &writer, &server, &chosen, &around).await?;
         drop(again);
         live.doing("proving it on a fresh database");
-        let with = self.checked(&made)?;
-        self.prove(&with, first).await?;
+        let with = self.checked(&made, &writer)?;
+        self.prove(&with, first, &writer).await?;
         let Chosen { left, frozen, .. } = chosen;
         Ok(Proved {
             name: self.name.to_owned(),
@@ -99,7 +99,7 @@ impl Draft<'_> {
             left,
             frozen,
             server: server.release,
-            pg_dump: pg_dump.release,
+            writer,
         })
     }
 
@@ -142,24 +142,24 @@ impl Draft<'_> {
     async fn text(
         self,
         first: &mut Ground,
-        pg_dump: &PgDump,
+        writer: &Writer,
         server: &Server,
         chosen: &Chosen<'_>,
         around: &Around,
     ) -> Result<String, Failure> {
-        let dump = pg_dump.run(first.url(), &first.history).await?;
+        let dump = writer.dump(first).await?;
         let cleaned = clean([&dump.before_rows, &dump.after_rows], &server.me);
         let [before_rows, after_rows] = cleaned.map_err(|error| {
             Failure::Failed(
-                format!("what pg_dump {} writes cannot be read: {error}", pg_dump.release),
-                "name another one with `--pg-dump PATH`".to_owned(),
+                format!("what is written by {} cannot be read: {error}", writer.called()),
+                "name another pg_dump with `--pg-dump PATH`".to_owned(),
             )
         })?;
         let inserts = rows::inserts(&mut first.client, &chosen.seeds).await;
         let inserts = inserts.map_err(|error| cannot_read("rows", &error, CATALOGS))?;
         let sequences = rows::sequences(&mut first.client).await;
         let sequences = sequences.map_err(|error| cannot_read("sequences", &error, CATALOGS))?;
-        let head = self.head(pg_dump, server, chosen);
+        let head = self.head(writer, server, chosen);
         // A body may name what is made after it.
         let bodies = if before_rows.contains("\nCREATE FUNCTION ") || before_rows.contains("\nCREATE PROCEDURE ") {
             "\nSET LOCAL check_function_bodies = off;\n"
@@ -171,14 +171,14 @@ impl Draft<'_> {
     }
 
     /// The comment at its head. Nothing in it is another one the next time.
-    fn head(self, pg_dump: &PgDump, server: &Server, chosen: &Chosen<'_>) -> String {
+    fn head(self, writer: &Writer, server: &Server, chosen: &Chosen<'_>) -> String {
         let (version, name) = (self.last.version, self.name);
         let mut head = format!(
             "-- Baseline {version}: what a fresh database gets in place of {}.\n\
-             -- Written by `graven baseline {name}` with pg_dump {} on PostgreSQL {}, and proved there: schema, rows\n\
+             -- Written by `graven baseline {name}` with {} on PostgreSQL {}, and proved there: schema, rows\n\
              -- and the next numbers of sequences are those of all migrations one by one.\n",
             range(self.covered),
-            pg_dump.release,
+            writer.called(),
             server.release,
         );
         for (what, columns) in
@@ -193,24 +193,24 @@ impl Draft<'_> {
     }
 
     /// What it stands for with the baseline itself, which has to pass every rule.
-    fn checked(self, text: &str) -> Result<Set, Failure> {
+    fn checked(self, text: &str, writer: &Writer) -> Result<Set, Failure> {
         let (with, problems) = self.covered.with_baseline(self.last.version, self.name, text);
-        if problems.is_empty() { Ok(with) } else { Err(self.not_written(problems, text)) }
+        if problems.is_empty() { Ok(with) } else { Err(self.not_written(problems, text, writer)) }
     }
 
     /// That it makes what they make, and that what comes after it goes the same way from there.
-    async fn prove(self, with: &Set, first: Ground) -> Result<(), Failure> {
-        self.compare(with, Some(first)).await?;
+    async fn prove(self, with: &Set, first: Ground, writer: &Writer) -> Result<(), Failure> {
+        self.compare(with, Some(first), writer).await?;
         let goes_on = self.set.migrations.len() > self.covered.migrations.len() || !self.set.repeatables.is_empty();
         if goes_on {
             let mut whole = self.set.clone();
             whole.baselines.clone_from(&with.baselines);
-            self.compare(&whole, None).await?;
+            self.compare(&whole, None, writer).await?;
         }
         Ok(())
     }
 
-    async fn compare(self, set: &Set, one_by_one: Option<Ground>) -> Result<(), Failure> {
+    async fn compare(self, set: &Set, one_by_one: Option<Ground>, writer: &Writer) -> Result<(), Failure> {
         let Some(baseline) = set.baselines.last() else { return Ok(()) };
         let embedded = embed(set.clone());
         let place = self.arguments.place();
@@ -219,11 +219,11 @@ impl Draft<'_> {
         if findings.is_empty() {
             return Ok(());
         }
-        Err(self.not_written(findings.into_iter().map(|finding| finding.problem).collect(), &baseline.text))
+        Err(self.not_written(findings.into_iter().map(|finding| finding.problem).collect(), &baseline.text, writer))
     }
 
     /// Why it is not written. Who asked to see it sees it all the same.
-    fn not_written(self, problems: Vec<Problem>, text: &str) -> Failure {
+    fn not_written(self, problems: Vec<Problem>, text: &str, writer: &Writer) -> Failure {
         let note = if self.arguments.dry_run {
             if !self.output.is_json() {
                 // What cannot be printed is not what is wrong here.
@@ -233,7 +233,14 @@ impl Draft<'_> {
         } else {
             "the file was not written; `--dry-run` prints it, to be finished by hand"
         };
-        Failure::Problems(problems.into_iter().map(|problem| problem.note(note)).collect())
+        let noted = problems.into_iter().map(|problem| {
+            let problem = problem.note(note);
+            match writer.other() {
+                Some(other) => problem.note(other),
+                None => problem,
+            }
+        });
+        Failure::Problems(noted.collect())
     }
 }
 

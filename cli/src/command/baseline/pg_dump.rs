@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use crate::failure::Failure;
 
 use super::url::without_password;
+use super::writer::Dump;
 
 /// What would lead pg_dump elsewhere than the URL does, or change what it sees there.
 const AWAY: [&str; 8] =
@@ -18,13 +19,6 @@ pub(super) struct PgDump {
     major: u32,
     /// As it says: `15.14`.
     pub(super) release: String,
-}
-
-/// What makes a schema: before rows are in its tables, and after.
-#[derive(Debug)]
-pub(super) struct Dump {
-    pub(super) before_rows: String,
-    pub(super) after_rows: String,
 }
 
 impl PgDump {
@@ -137,7 +131,7 @@ fn none(newest: Option<&PgDump>, server: u32) -> Failure {
         format!(
             "install the client programs of PostgreSQL {server} (`apt-get install postgresql-client-{server}`, \
              `dnf install postgresql{server}`, `brew install postgresql@{server}`), name one with `--pg-dump PATH`, \
-             or choose an older throwaway server with GRAVEN_PG_VERSION"
+             let catalog queries do it (`--schema-by catalog`), or choose an older throwaway server with GRAVEN_PG_VERSION"
         ),
     )
 }

@@ -175,14 +175,18 @@ pub(super) async fn by_default_in_run(
     default: &str,
     end: Option<&str>,
 ) -> Option<i64> {
-    // The connection was made for the run. What a column rounds away is less than a second.
+    // The connection was made for the run. What a column rounds away is less than a second, but for a date: of that, whole
+    // days are compared, since it stays the same however long ago the run ended on that day.
     let sql = format!(
         "SELECT count(*) FROM ONLY {table} AS it, \
            (SELECT ({default})::timestamp AS given, clock_timestamp() AS at, \
               coalesce($1::text::timestamptz, clock_timestamp()) + interval '1 s' AS until, \
               (SELECT backend_start - interval '1 s' FROM pg_stat_activity WHERE pid = pg_backend_pid()) AS since) AS now \
-         WHERE CASE WHEN isfinite(it.{column}::timestamp) AND isfinite(now.given) \
-           THEN now.given - it.{column}::timestamp BETWEEN now.at - now.until AND now.at - now.since ELSE false END"
+         WHERE CASE WHEN NOT isfinite(it.{column}::timestamp) OR NOT isfinite(now.given) THEN false \
+           WHEN pg_typeof(it.{column}) = 'date'::regtype THEN now.given - it.{column}::timestamp \
+             BETWEEN date_trunc('day', now.at::timestamp) - date_trunc('day', now.until::timestamp) \
+             AND date_trunc('day', now.at::timestamp) - date_trunc('day', now.since::timestamp) \
+           ELSE now.given - it.{column}::timestamp BETWEEN now.at - now.until AND now.at - now.since END"
     );
     counted(client, &sql, &[&end]).await
 }

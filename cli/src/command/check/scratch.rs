@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 
 use graven::Error;
+use tokio_postgres::error::{Severity, SqlState};
 use tokio_postgres::{Client, SimpleQueryMessage};
 
 use crate::failure::Failure;
@@ -106,18 +107,41 @@ impl Scratch {
         // The name is made of letters, digits and `_`.
         let create = format!("CREATE DATABASE {name} TEMPLATE template0");
         // From here on it may be there, whatever the answer.
-        let made = Made { name: name.clone(), url: url.to_owned(), output };
-        client.batch_execute(&create).await.map_err(|error| cannot_make(&error))?;
+        let mut made = Made { name: Some(name.clone()), url: url.to_owned(), output };
+        if let Err(error) = client.batch_execute(&create).await {
+            if is_refused(&error) {
+                made.name = None;
+            }
+            return Err(match is_read_only_by_a_setting(&client, &error).await {
+                true => Failure::Failed(failed(&error), WRITABLE.to_owned()),
+                false => cannot_make(&error),
+            });
+        }
         Ok(Self { url: with_database(url, &name), held: Held::Server { _made: made } })
     }
 }
 
 const USE_ANOTHER: &str = "name another server, or leave the URL away: then it is a throwaway one";
 
+/// What to do where the session is read-only without need.
+const WRITABLE: &str = "the URL, the role or its database sets `default_transaction_read_only`: leave that away, or name another \
+                        role or server; without a URL it is a throwaway server";
+
+/// Whether the server says that it did not do it. After FATAL, or without an answer, it may have.
+fn is_refused(error: &tokio_postgres::Error) -> bool {
+    error.as_db_error().is_some_and(|error| error.parsed_severity() == Some(Severity::Error))
+}
+
+async fn is_read_only_by_a_setting(client: &Client, error: &tokio_postgres::Error) -> bool {
+    error.code() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION)
+        && rows(client, "SELECT pg_catalog.pg_is_in_recovery()").await.is_ok_and(|rows| rows == ["f"])
+}
+
 /// A database on a server that is not ours.
 #[derive(Debug)]
 struct Made {
-    name: String,
+    /// `None` where it was not made after all.
+    name: Option<String>,
     /// Of the database that was named, by way of which this one was made.
     url: String,
     output: Output,
@@ -125,14 +149,15 @@ struct Made {
 
 impl Drop for Made {
     fn drop(&mut self) {
-        let (name, url) = (self.name.clone(), self.url.clone());
+        let Some(name) = self.name.take() else { return };
+        let url = self.url.clone();
+        let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
         // A thread with a runtime of its own, since this may happen on any path out of another one.
         let dropping = std::thread::spawn(move || -> Result<(), String> {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.map_err(|error| error.to_string())?.block_on(async {
                 let client = graven::connect(&url).await.map_err(|error| error.to_string())?;
                 // Whoever is in it, this command is.
-                let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
                 client.batch_execute(&drop).await.map_err(|error| said(&error))
             })
         });
@@ -141,7 +166,6 @@ impl Drop for Made {
             Ok(Err(failed)) => failed,
             Err(_) => "the thread that was to drop it is gone".to_owned(),
         };
-        let name = &self.name;
         self.output.warning(format!(
             "the scratch database {name} is left on the server: {failed}; `DROP DATABASE {name}` removes it"
         ));
@@ -173,7 +197,11 @@ fn cannot_make(error: &tokio_postgres::Error) -> Failure {
         Some("25006") => "this is a standby, which makes no databases: name its primary",
         _ => USE_ANOTHER,
     };
-    Failure::Failed(format!("cannot make a scratch database: {}", said(error)), hint.to_owned())
+    Failure::Failed(failed(error), hint.to_owned())
+}
+
+fn failed(error: &tokio_postgres::Error) -> String {
+    format!("cannot make a scratch database: {}", said(error))
 }
 
 /// What the server said, or the driver.
@@ -216,7 +244,7 @@ fn with_database(url: &str, name: &str) -> String {
 /// Whether an error of a run says that the connection is gone, so that nothing more can be tried on it.
 pub(crate) fn is_lost(error: &Error) -> bool {
     match error {
-        Error::MigrationFailed(failed) => !matches!(failed.cause, graven::Cause::Server(_)),
+        Error::MigrationFailed(failed) => !matches!(failed.cause, graven::Cause::Server(_) | graven::Cause::RowGone),
         Error::Stopped { source, .. } => is_lost(source),
         _ => false,
     }

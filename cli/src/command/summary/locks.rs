@@ -13,7 +13,7 @@ pub(crate) struct Held {
 }
 
 /// The tables that a change has made so far: whoever locks one of them keeps nobody waiting.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Made(Vec<QualifiedName>);
 
 impl Made {

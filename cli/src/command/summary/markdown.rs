@@ -12,6 +12,7 @@ use super::changes::{Change, Changed};
 use super::locks::Held;
 use super::{Told, statements};
 use crate::command::plural;
+use crate::output::plain;
 
 /// The most bytes of a page, which are at least as many as its characters. The heading and the last lines come on top.
 const PAGE: usize = 58_000;
@@ -157,7 +158,7 @@ fn shortened(statement: &str) -> String {
     if statement.lines().count() > LINES {
         lines.push("-- …".into());
     }
-    lines.join("\n")
+    plain(&lines.join("\n")).into_owned()
 }
 
 /// As much of a text as goes into so many bytes, with `…` where there was more.
@@ -215,6 +216,7 @@ mod tests {
         assert_eq!(shortened(&long).lines().count(), 13);
         assert!(shortened(&long).ends_with("-- …"));
         assert_eq!(shortened("select\n1"), "select\n1");
+        assert_eq!(shortened("select '\u{1b}[31m'"), "select '␛[31m'");
     }
 
     #[test]

@@ -98,7 +98,7 @@ fn details(error: &Error, words: &Words) -> Value {
             }),
         }),
         Error::NotApplied { pending, .. } | Error::Standby { pending, .. } => json!({ "pending": pending }),
-        Error::LockTimeout { waited, holder, .. } => json!({
+        Error::LockTimeout { waited, holder, .. } | Error::HistoryLocked { waited, holder, .. } => json!({
             "waited_seconds": waited.as_secs_f64(),
             "holder": holder.as_ref().map(ToString::to_string),
         }),
@@ -132,7 +132,7 @@ fn kind(error: &Error) -> &'static str {
         Error::EmptyRange { .. } => "empty-range",
         Error::NotEmpty { .. } => "not-empty",
         Error::NotApplied { .. } => "not-applied",
-        Error::LockTimeout { .. } => "lock-timeout",
+        Error::LockTimeout { .. } | Error::HistoryLocked { .. } => "lock-timeout",
         Error::Connect { .. } => "cannot-connect",
         Error::Url { .. } | Error::HistoryName { .. } => "usage",
         _ => "failed",

@@ -5,6 +5,7 @@ use clap::Args;
 use crate::cli::database::{Database, Lock, version};
 use crate::cli::exit::{self, Exit};
 use crate::cli::failure::Failure;
+use crate::cli::limits::Limits;
 use crate::cli::progress::{self, Tools};
 use crate::cli::verb::Scene;
 use crate::cli::words::plural;
@@ -39,6 +40,9 @@ pub struct Apply {
     #[command(flatten)]
     lock: Lock,
 
+    #[command(flatten)]
+    limits: Limits,
+
     /// Begin a history in a schema that already holds tables
     #[arg(id = "graven.into_existing", long = "into-existing")]
     into_existing: bool,
@@ -72,7 +76,7 @@ impl Apply {
             all_are_sealed(scene.set)?;
         }
         let url = self.database.url(scene)?;
-        let mut migrator = self.lock.said_to(self.database.migrator(scene));
+        let mut migrator = self.limits.said_to(self.lock.said_to(self.database.migrator(scene)));
         if self.into_existing {
             migrator = migrator.into_existing();
         }

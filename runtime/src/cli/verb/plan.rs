@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::cli::database::{Database, version};
 use crate::cli::exit::{self, Exit};
 use crate::cli::failure::{self, Failure};
+use crate::cli::limits::Limits;
 use crate::cli::output::{BAD, BOLD, DIM, WARNING};
 use crate::cli::verb::Scene;
 use crate::cli::words::{Words, plural};
@@ -35,6 +36,9 @@ pub struct Plan {
     #[command(flatten)]
     database: Database,
 
+    #[command(flatten)]
+    limits: Limits,
+
     /// As if to begin a history in a schema that already holds tables
     #[arg(id = "graven.into_existing", long = "into-existing")]
     into_existing: bool,
@@ -51,7 +55,7 @@ pub struct Plan {
 impl Plan {
     pub(super) async fn run(&self, scene: &Scene<'_>) -> Result<Exit, Failure> {
         let url = self.database.url(scene)?;
-        let mut migrator = self.database.migrator(scene);
+        let mut migrator = self.limits.said_to(self.database.migrator(scene));
         if self.into_existing {
             migrator = migrator.into_existing();
         }

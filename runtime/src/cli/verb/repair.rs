@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::cli::database::{Database, Lock, version};
 use crate::cli::exit::{self, Exit};
 use crate::cli::failure::{self, Failure};
-use crate::cli::output::{BAD, BOLD, DIM, GOOD, WARNING};
+use crate::cli::output::{BAD, BOLD, DIM, GOOD, WARNING, plain};
 use crate::cli::progress::{self, Tools};
 use crate::cli::verb::Scene;
 use crate::cli::words::plural;
@@ -17,7 +17,7 @@ use crate::{Error, RepairReport, Repairable};
 #[group(skip)]
 #[command(after_help = "\
 Examples:
-  graven repair                    show what differs, and change nothing (exit code 4 if anything does)
+  graven repair                    show what differs, and change nothing (exit code 4 if any)
   graven repair 3 5                accept the differences of these versions
   graven repair --all              accept all
 
@@ -144,7 +144,7 @@ fn coloured(diff: &str) -> String {
         Some(b'-') => format!("  {BAD}{line}{BAD:#}\n"),
         _ => format!("  {line}\n"),
     };
-    diff.lines().map(line).collect()
+    plain(diff).lines().map(line).collect()
 }
 
 fn summary(scene: &Scene<'_>, report: &RepairReport) -> String {

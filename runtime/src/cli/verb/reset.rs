@@ -26,7 +26,7 @@ touched (exit code 4), unless
   - it is none of the server's own databases, no template, and smaller than 10 GiB
   - its history knows some of these migrations, or it holds no table
   - no migration was applied to it from another machine, as its history tells
-  - nothing streams from the server, and no pooler stands between
+  - nothing streams from the server, no pooler stands between, and it is not set to be read-only
   - nobody else is connected to it, or --force was said
   - the role owns it and may create databases
 

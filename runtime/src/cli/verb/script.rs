@@ -9,6 +9,7 @@ use crate::ScriptRange;
 use crate::cli::database::{Database, Lock, version};
 use crate::cli::exit::{self, Exit};
 use crate::cli::failure::Failure;
+use crate::cli::limits::Limits;
 use crate::cli::verb::Scene;
 use crate::cli::words::plural;
 
@@ -45,16 +46,26 @@ pub struct Script {
     #[command(flatten)]
     lock: Lock,
 
+    #[command(flatten)]
+    limits: Limits,
+
     /// Let it begin a history in a schema that already holds tables
     #[arg(id = "graven.into_existing", long = "into-existing")]
     into_existing: bool,
+
+    /// Let it apply a pending migration although one with a higher version is applied already
+    #[arg(id = "graven.out_of_order", long = "out-of-order")]
+    out_of_order: bool,
 }
 
 impl Script {
     pub(super) fn run(&self, scene: &Scene<'_>) -> Result<Exit, Failure> {
-        let mut migrator = self.lock.said_to(self.database.migrator(scene));
+        let mut migrator = self.limits.said_to(self.lock.said_to(self.database.migrator(scene)));
         if self.into_existing {
             migrator = migrator.into_existing();
+        }
+        if self.out_of_order {
+            migrator = migrator.allow_out_of_order();
         }
         let mut range = ScriptRange::all();
         if let Some(version) = self.from {

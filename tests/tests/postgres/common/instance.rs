@@ -69,6 +69,11 @@ pub(crate) fn named(name: &str) -> Migrations {
     if let Some(case) = name.strip_prefix("company ") {
         return crate::company::migrations(case);
     }
+    if name == "rows" {
+        let rows = "SELECT generate_series(1, 1000000), repeat('x', 40);";
+        let off = format!("-- graven: transaction = off\n{rows}");
+        return set(&[("1_rows.sql", rows), ("2_rows.sql", &off)]);
+    }
     let count = |version: i32| format!("INSERT INTO counts VALUES ({version}, pg_backend_pid());");
     let create = format!("CREATE TABLE counts (version int, pid int);\n{}", count(1));
     let mut files = vec![("0001_counts.sql".to_owned(), create)];
@@ -98,4 +103,7 @@ async fn instance() {
     tracing_subscriber::fmt().with_ansi(false).with_writer(std::io::stderr).init();
     let Report { outcome, applied, .. } = named(&name).run_url(&url).await.unwrap();
     println!("instance: {outcome:?} {}", applied.len());
+    // The most memory that it has had, where the system tells.
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    status.lines().filter(|line| line.starts_with("VmHWM:")).for_each(|line| eprintln!("{line}"));
 }

@@ -1,7 +1,7 @@
 //! A real pooler, pgbouncer, between the tests and a server of their own.
 
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -24,8 +24,14 @@ impl Pooler {
             eprintln!("NOT TESTED: there is no pgbouncer here (`apt-get install pgbouncer`)");
             return None;
         };
+        // Somebody else may take a port a moment after it was free.
+        (0..10).find_map(|_| Self::start(&program, database, mode, size)).or_else(|| panic!("pgbouncer does not start"))
+    }
+
+    /// `None` where it does not answer at the port that was chosen.
+    fn start(program: &Path, database: &Database, mode: &str, size: usize) -> Option<Self> {
         let files = TempDir::new().unwrap();
-        let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let server: tokio_postgres::Config = database.url().parse().unwrap();
         let password = std::str::from_utf8(server.get_password().unwrap()).unwrap();
         let text = format!(
@@ -43,8 +49,7 @@ impl Pooler {
         let mut command = Command::new(program);
         command.arg(&configuration).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let mut pooler = Self { child: command.spawn().unwrap(), port, files };
-        pooler.wait();
-        Some(pooler)
+        pooler.answers().then_some(pooler)
     }
 
     /// The URL of a database, through the pooler.
@@ -52,15 +57,19 @@ impl Pooler {
         format!("postgres://postgres@127.0.0.1:{}/{}", self.port, database.name())
     }
 
-    fn wait(&mut self) {
-        for _ in 0..500 {
-            if TcpStream::connect(("127.0.0.1", self.port)).is_ok() {
-                return;
+    fn answers(&mut self) -> bool {
+        for _ in 0..2000 {
+            if self.child.try_wait().unwrap().is_some() {
+                println!("pgbouncer has ended: {}", self.log());
+                return false;
             }
-            assert!(self.child.try_wait().unwrap().is_none(), "pgbouncer has ended: {}", self.log());
+            if TcpStream::connect(("127.0.0.1", self.port)).is_ok() {
+                return true;
+            }
             std::thread::sleep(Duration::from_millis(10));
         }
-        panic!("pgbouncer does not answer: {}", self.log());
+        println!("pgbouncer does not answer: {}", self.log());
+        false
     }
 
     fn log(&self) -> String {
@@ -73,6 +82,13 @@ impl Drop for Pooler {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A port below those that the system gives to outgoing connections and to whoever asks for any, and below those of
+/// the testkit's servers.
+fn free_port() -> u16 {
+    let mut ports = std::iter::repeat_with(|| fastrand::u16(10_000..20_000));
+    ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()
 }
 
 /// Debian puts it where the path of an ordinary user does not lead.

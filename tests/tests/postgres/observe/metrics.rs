@@ -167,21 +167,24 @@ fn the_gauge_of_states_means_the_same_after_each_verb() {
         check("an up-to-date run", [5, 0, 0, 0, 0, 0, 0]).await;
         database.execute("DELETE FROM graven_history WHERE version = 4").unwrap();
         migrator.revert(&mut client, Target::Steps(1)).await.unwrap();
-        check("revert", [3, 2, 0, 0, 0, 0, 0]).await;
+        // The repeatable is pending with it.
+        check("revert", [2, 3, 0, 0, 0, 0, 0]).await;
         migrator.stamp(&mut client, StampTo::Version(3)).await.unwrap();
-        check("stamp", [4, 1, 0, 0, 0, 0, 0]).await;
+        check("stamp", [3, 2, 0, 0, 0, 0, 0]).await;
         database.execute("UPDATE graven_history SET checksum = sha256('other') WHERE version = 3").unwrap();
         migrator.run(&mut client).await.unwrap_err();
-        check("a run with a conflict", [3, 1, 0, 1, 0, 0, 0]).await;
+        check("a run with a conflict", [2, 2, 0, 1, 0, 0, 0]).await;
         migrator.repair(&mut client, Repair::All).await.unwrap();
-        check("repair", [4, 1, 0, 0, 0, 0, 0]).await;
+        check("repair", [3, 2, 0, 0, 0, 0, 0]).await;
         database.execute("CREATE TABLE c ()").unwrap();
         migrator.redo(&mut client, 3).await.unwrap();
-        check("redo", [4, 1, 0, 0, 0, 0, 0]).await;
+        check("redo", [3, 2, 0, 0, 0, 0, 0]).await;
         database.execute("CREATE TABLE later ()").unwrap();
+        migrator.run(&mut client).await.unwrap();
+        check("a run again", [5, 0, 0, 0, 0, 0, 0]).await;
         database.execute("UPDATE graven_history SET checksum = sha256('other') WHERE version IS NULL").unwrap();
         migrator.health(&mut client).await.unwrap();
-        check("health", [3, 2, 0, 0, 0, 0, 0]).await;
+        check("health", [4, 1, 0, 0, 0, 0, 0]).await;
         migrator.run(&mut client).await.unwrap();
         check("the last run", [5, 0, 0, 0, 0, 0, 0]).await;
         // What is resolved may have been edited since it was begun.

@@ -187,7 +187,10 @@ async fn psql_killed_midway_a_second_go_or_a_run_ends_what_it_began() {
 /// Kills psql, and its server process with it, once that waits for something.
 async fn kill_in(psql: &Path, database: &Database, script: &str, wait: &str) {
     let mut running = start(psql, database.url(), script, &[]);
-    let waiting = format!("SELECT pid FROM pg_stat_activity WHERE application_name = 'psql' AND wait_event = '{wait}'");
+    let waiting = format!(
+        "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'psql' \
+         AND wait_event = '{wait}'"
+    );
     until("psql is at it", || !lines(database, &waiting).is_empty()).await;
     running.0.kill().unwrap();
     running.0.wait().unwrap();

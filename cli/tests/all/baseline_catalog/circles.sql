@@ -1,0 +1,22 @@
+-- a function of a table's row, which a check and a default of the table call
+create table ring (a int primary key, b int);
+create function of_row(ring) returns int language sql immutable as 'select ($1).a';
+create function one() returns int language plpgsql immutable as 'begin return 1; end';
+create function has(int) returns boolean language plpgsql immutable as 'begin return $1 > 0; end';
+alter table ring add constraint rows_ok check (has(b)), add constraint row_ok check (of_row(ring.*) > 0), alter b set default one();
+create table gen (a int, b int generated always as (one() + a) stored);
+create domain positive as int constraint is_has check (has(value)) not null;
+create table dom (a positive default 3);
+create table nv (a int); insert into nv values (-1); alter table nv add constraint nv_ok check (a > 0) not valid;
+create view grouped as select c.a, c.b from ring c group by c.a;
+create view on_grouped as select * from grouped;
+create materialized view m1 as select a from on_grouped; create materialized view m0 as select * from m1;
+create materialized view m_empty as select 1 as a with no data;
+create index on m0 (a);
+create function of_view() returns setof on_grouped language sql as 'select * from public.on_grouped';
+create table of_table (r ring, rs ring[]);
+create function atomic(a int) returns bigint language sql begin atomic select count(*) from dom; end;
+create view late with (security_barrier) as select atomic(1) as a; alter view late alter a set default 5;
+create view checked as select * from nv where a > 0 with local check option;
+create recursive view r (n) as values (1) union all select n + 1 from r where n < 3;
+create view renamed as select a as b from nv; alter view renamed rename b to "B c"; alter table nv rename a to "A";

@@ -1,0 +1,14 @@
+create table v (a int, b int generated always as (a * 2) virtual, c int generated always as (a * 3) stored, constraint a_there not null a, constraint pos check (a > 0) not enforced);
+create table fk (a int references t not enforced, b int, constraint bnn not null b no inherit);
+create table nv (a int, b int); insert into nv (b) values (1); alter table nv add constraint nv_a not null a not valid; 
+create table par (a int constraint par_a not null, b int not null); create table chi (c int) inherits (par);
+create table chi2 (a int constraint own_a not null, b int) inherits (par);
+create table chi3 (constraint c3 not null b) inherits (par);
+create table pp (a int constraint pp_a not null, b int primary key) partition by range (b);
+create table pp1 partition of pp for values from (0) to (10); create table pp2 (a int not null, b int not null);
+alter table pp attach partition pp2 for values from (10) to (20);
+create extension btree_gist; create table temporal (id int, during tstzrange, primary key (id, during without overlaps));
+create table temporal_fk (id int, during tstzrange, foreign key (id, period during) references temporal (id, period during));
+create publication gen for table v with (publish_generated_columns = stored);
+alter default privileges grant select on large objects to n_a;
+create table serial_like (id serial primary key, x text not null default 'y'); alter table serial_like rename x to z;

@@ -1,0 +1,230 @@
+//! Who is named where a migration gives up waiting: nobody who is innocent, and whoever held the lock; and that a lock on the
+//! history itself stops nobody for ever.
+
+use std::time::{Duration, Instant};
+
+use graven::{Error, MigrationFailed, Migrations, Outcome};
+use graven_testkit::{Cluster, Database};
+use tokio_postgres::Client;
+
+use crate::common::{failed, fresh, set, until, value};
+
+/// A session with an open transaction, in which it has done this.
+async fn at_work(database: &Database, name: &str, work: &str) -> Client {
+    let client = database.connect().await.unwrap();
+    client.batch_execute(&format!("SET application_name = '{name}'; BEGIN; {work}")).await.unwrap();
+    client
+}
+
+/// Applies one file on a client of the test's own, which gives up waiting.
+async fn gives_up(database: &Database, sql: &str) -> Box<MigrationFailed> {
+    let sql = format!("-- graven: lock_timeout = 200ms\n-- graven: retries = 0\n{sql}");
+    let mut client = database.connect().await.unwrap();
+    failed(set(&[("1_m.sql", &sql)]).migrator().into_existing().run(&mut client).await)
+}
+
+/// The same on a connection of graven's own.
+async fn gives_up_by_url(database: &Database, sql: &str) -> Box<MigrationFailed> {
+    let sql = format!("-- graven: lock_timeout = 3s\n-- graven: retries = 0\n{sql}");
+    failed(set(&[("1_m.sql", &sql)]).migrator().into_existing().run_url(database.url()).await)
+}
+
+fn names(failed: &MigrationFailed) -> Vec<&str> {
+    failed.in_the_way.iter().map(graven::Holder::name).collect()
+}
+
+const ORD: &str = "CREATE TABLE ord (id int, x int); CREATE TABLE e (id int); INSERT INTO ord VALUES (1, 1)";
+
+#[tokio::test]
+async fn who_only_reads_is_not_in_the_way_of_an_index_and_who_writes_is() {
+    let (database, _) = fresh().await;
+    database.execute(ORD).unwrap();
+    let mut open = Vec::new();
+    for at in 1..=3 {
+        open.push(at_work(&database, &format!("reader{at}"), "SELECT FROM ord; SELECT FROM e").await);
+    }
+    // One letter of the file is its name, and nothing more.
+    open.push(at_work(&database, "of e", "LOCK TABLE e IN EXCLUSIVE MODE").await);
+    open.push(at_work(&database, "WRITER", "INSERT INTO ord VALUES (2, 2)").await);
+    for failed in [
+        gives_up(&database, "CREATE INDEX ord_x ON ord (x);").await,
+        gives_up(&database, "DO $$ BEGIN EXECUTE 'CREATE INDEX ord_x ON public.' || 'ord (x)'; END $$;").await,
+        gives_up_by_url(&database, "CREATE INDEX ord_x ON ord (x);").await,
+    ] {
+        assert_eq!(names(&failed), ["WRITER"], "{failed:?}");
+        assert_eq!(failed.in_the_way[0].holds.as_deref(), Some("ROW EXCLUSIVE on ord"));
+        let page = Error::MigrationFailed(failed).explain();
+        assert!(page.contains(", holding ROW EXCLUSIVE on ord, since "), "{page}");
+    }
+}
+
+#[tokio::test]
+async fn who_holds_a_partition_or_a_table_of_a_schema_that_is_dropped_is_named() {
+    let (database, _) = fresh().await;
+    database
+        .execute(
+            "CREATE TABLE p (x int) PARTITION BY LIST (x); CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1); \
+             CREATE SCHEMA \"Old\"; CREATE TABLE \"Old\".t ()",
+        )
+        .unwrap();
+    let _partition = at_work(&database, "of p1", "SELECT FROM p1").await;
+    let _table = at_work(&database, "of t", "SELECT FROM \"Old\".t").await;
+    let failed = gives_up(&database, "ALTER TABLE p ADD COLUMN y int;").await;
+    assert_eq!((names(&failed), failed.in_the_way[0].holds.as_deref()), (vec!["of p1"], Some("ACCESS SHARE on p1")));
+    let failed = gives_up(&database, "DROP SCHEMA IF EXISTS \"Old\" CASCADE;").await;
+    assert_eq!(
+        (names(&failed), failed.in_the_way[0].holds.as_deref()),
+        (vec!["of t"], Some("ACCESS SHARE on \"Old\".t"))
+    );
+}
+
+#[tokio::test]
+async fn a_prepared_transaction_is_named_by_its_identifier() {
+    let cluster = Cluster::builder().setting("max_prepared_transactions", "2").start().unwrap();
+    let database = cluster.database().unwrap();
+    database.execute(ORD).unwrap();
+    let client = database.connect().await.unwrap();
+    client.batch_execute("BEGIN; INSERT INTO ord VALUES (3, 3); PREPARE TRANSACTION 'it''s lost'").await.unwrap();
+    for failed in [
+        gives_up(&database, "CREATE INDEX ord_x ON ord (x);").await,
+        gives_up_by_url(&database, "CREATE INDEX ord_x ON ord (x);").await,
+    ] {
+        let [holder] = failed.in_the_way.as_slice() else { panic!("{failed:?}") };
+        assert_eq!((holder.pid, holder.prepared.as_deref()), (0, Some("it's lost")));
+        assert_eq!(
+            holder.to_string(),
+            "the prepared transaction 'it''s lost', holding ROW EXCLUSIVE on ord, for which `ROLLBACK PREPARED` or \
+             `COMMIT PREPARED` is the end"
+        );
+    }
+    client.batch_execute("ROLLBACK PREPARED 'it''s lost'").await.unwrap();
+}
+
+#[tokio::test]
+async fn an_old_snapshot_is_in_the_way_of_what_is_built_concurrently() {
+    let (database, _) = fresh().await;
+    database.execute(ORD).unwrap();
+    let _reader = at_work(&database, "reader", "SELECT FROM ord").await;
+    let _report = at_work(&database, "report", "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SELECT FROM e").await;
+    let sql = "-- graven: transaction = off\nCREATE INDEX CONCURRENTLY ord_x ON ord (x);";
+    let failed = gives_up(&database, sql).await;
+    assert_eq!(names(&failed), ["report"], "{failed:?}");
+    assert_eq!(failed.in_the_way[0].holds.as_deref(), Some("an old snapshot"));
+}
+
+/// Which of those that use the table holds the row, only the server can tell, and only while somebody waits.
+#[tokio::test]
+async fn who_holds_a_row_is_named_where_graven_connects_by_itself() {
+    let (database, _) = fresh().await;
+    database.execute(ORD).unwrap();
+    let _other = at_work(&database, "other", "INSERT INTO ord VALUES (7, 7)").await;
+    let _row = at_work(&database, "of the row", "UPDATE ord SET x = 2 WHERE id = 1").await;
+    let failed = gives_up_by_url(&database, "UPDATE ord SET x = 3 WHERE id = 1;").await;
+    assert_eq!(names(&failed), ["of the row"], "{failed:?}");
+    let failed = gives_up(&database, "UPDATE ord SET x = 3 WHERE id = 1;").await;
+    assert_eq!(names(&failed), [""; 0], "{failed:?}");
+}
+
+#[tokio::test]
+async fn a_run_that_waits_for_nobody_makes_one_connection() {
+    let (database, _) = fresh().await;
+    let proxy = graven_testkit::Proxy::to(database.url()).unwrap();
+    set(&[("1_a.sql", "CREATE TABLE a ()")]).run_url(proxy.url()).await.unwrap();
+    assert_eq!(proxy.traffic().connections, 1);
+}
+
+const A: (&str, &str) = ("1_a.sql", "CREATE TABLE a ()");
+const B: (&str, &str) = ("2_b.sql", "CREATE TABLE b ()");
+
+async fn applied() -> (Database, Migrations, Client) {
+    let (database, mut client) = fresh().await;
+    let migrations = set(&[A]);
+    migrations.run(&mut client).await.unwrap();
+    (database, migrations, client)
+}
+
+#[tokio::test]
+async fn a_lock_on_the_history_itself_ends_each_verb_in_time_and_its_holder_is_named() {
+    let (database, migrations, mut client) = applied().await;
+    let holder = at_work(&database, "the dba", "LOCK TABLE graven_history").await;
+    for verb in ["run", "more", "verify", "status"] {
+        let began = Instant::now();
+        let mut migrator = migrations.migrator().lock_timeout(Duration::from_millis(300));
+        let error = match verb {
+            "run" => migrator.run(&mut client).await.map(drop),
+            "more" => set(&[A, B]).migrator().lock_timeout(Duration::from_millis(300)).run(&mut client).await.map(drop),
+            "verify" => migrator.verify(&mut client).await.map(drop),
+            _ => migrator.status(&mut client).await.map(drop),
+        };
+        let error = error.unwrap_err();
+        assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+        let Error::HistoryLocked { history, holder: Some(holder), .. } = &error else { panic!("{error:?}") };
+        assert_eq!((history.as_str(), holder.name()), ("graven_history", "the dba"));
+        assert_eq!(holder.holds.as_deref(), Some("ACCESS EXCLUSIVE on graven_history"));
+        assert!(error.hint().unwrap().contains("pg_terminate_backend("), "{error:?}");
+    }
+    // Who waits long enough goes on, with the deadline of its own set back.
+    let waits = tokio::spawn(async move {
+        let report = migrations.run(&mut client).await.unwrap();
+        let row = client.query_one("SHOW lock_timeout", &[]).await.unwrap();
+        (report.outcome, row.get::<_, String>(0))
+    });
+    let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'graven_history'::regclass";
+    until("it waits", || value(&database, waiting) == "1").await;
+    holder.batch_execute("COMMIT").await.unwrap();
+    assert_eq!(waits.await.unwrap(), (Outcome::UpToDate, "0".to_owned()));
+}
+
+#[tokio::test]
+async fn a_look_leaves_the_lock_timeout_of_a_transaction_of_the_callers_own_alone() {
+    let (_database, migrations, mut client) = applied().await;
+    for _ in 0..2 {
+        client.batch_execute("BEGIN; SET LOCAL lock_timeout = '7s'").await.unwrap();
+        let error = migrations.run(&mut client).await.unwrap_err();
+        assert!(matches!(error, Error::InTransaction), "{error:?}");
+        let error = migrations.status(&mut client).await.unwrap_err();
+        assert!(matches!(error, Error::InTransaction), "{error:?}");
+        let row = client.query_one("SHOW lock_timeout", &[]).await.unwrap();
+        assert_eq!(row.get::<_, &str>(0), "7s");
+        client.batch_execute("ROLLBACK").await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_history_whose_rows_are_hidden_or_that_lies_elsewhere_is_not_taken_for_an_empty_one() {
+    let (database, migrations, mut client) = applied().await;
+    database.execute("CREATE SCHEMA app").unwrap();
+    client.batch_execute("SET search_path = app, public").await.unwrap();
+    let error = migrations.verify(&mut client).await.unwrap_err();
+    assert!(matches!(&error, Error::HistoryElsewhere { found, .. } if found == "public.graven_history"), "{error:?}");
+
+    let role = database.role("app").unwrap();
+    database
+        .execute(&format!(
+            "GRANT CREATE ON SCHEMA public TO {0}; GRANT ALL ON graven_history TO {0}; \
+             ALTER TABLE graven_history ENABLE ROW LEVEL SECURITY",
+            role.name()
+        ))
+        .unwrap();
+    let mut client = role.connect().await.unwrap();
+    for verb in ["run", "verify", "status", "more"] {
+        let error = match verb {
+            "run" => migrations.run(&mut client).await.map(drop),
+            "verify" => migrations.verify(&mut client).await.map(drop),
+            "status" => migrations.status(&mut client).await.map(drop),
+            _ => set(&[A, B]).run(&mut client).await.map(drop),
+        };
+        let error = error.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "row-level security hides all rows of the history table public.graven_history from role {}",
+                role.name()
+            )
+        );
+    }
+    let error = migrations.verify(&mut client).await.unwrap_err();
+    database.execute(error.hint().unwrap().split('`').nth(1).unwrap()).unwrap();
+    assert_eq!(migrations.verify(&mut client).await.unwrap().total, 1);
+    assert_eq!(set(&[A, B]).run(&mut client).await.unwrap().applied.len(), 1);
+}
