@@ -72,8 +72,6 @@ impl Onlooker {
             tokio::time::sleep(if looks < SOON_TIMES { SOON } else { LATER }).await;
             looks += 1;
             match self.look(process).await {
-                // It has gone on, and may wait for somebody else later.
-                Some(found) if found.is_empty() => {}
                 Some(found) => self.seen = found,
                 None => self.blind = true,
             }

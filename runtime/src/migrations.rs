@@ -189,6 +189,10 @@ impl Migrations {
     /// # Errors
     ///
     /// As for [`run`](Self::run), and where no connection can be made. No error shows the URL's password.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime with its I/O and timers enabled (`enable_all`).
     #[cfg(feature = "tokio-postgres")]
     pub async fn run_url(&self, url: &str) -> Result<Report, Error> {
         self.migrator().run_url(url).await

@@ -178,6 +178,10 @@ impl Migrator {
     /// # Errors
     ///
     /// As for [`run`](Self::run), and where no connection can be made.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime with its I/O and timers enabled (`enable_all`).
     #[cfg(feature = "tokio-postgres")]
     pub async fn run_url(&mut self, url: &str) -> Result<Report, Error> {
         if self.options()?.with_environment()?.mode == Mode::Skip {

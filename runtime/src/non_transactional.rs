@@ -109,7 +109,7 @@ impl Applying<'_> {
         run.session.expect("setting the timeouts", &timeouts).await?;
         for unit in session_units(migration, done) {
             run.session.expect("setting again what the migration had set", unit.sql(migration)).await?;
-            if Undoes::of(unit.sql(migration)) == Undoes::Settings {
+            if Undoes::of_unit(migration, *unit) == Undoes::Settings {
                 run.session.expect("setting the timeouts", &timeouts).await?;
             }
         }
@@ -291,7 +291,7 @@ fn doubt_about(migration: &'static Migration, done: usize) -> Doubt {
 /// Those of the first units that change the session only, and whose doing no DISCARD ALL has undone since.
 fn session_units(migration: &'static Migration, first: usize) -> impl Iterator<Item = &'static Unit> {
     let units = migration.details().units;
-    let undone = units.iter().take(first).rposition(|unit| Undoes::of(unit.sql(migration)) == Undoes::Session);
+    let undone = units.iter().take(first).rposition(|unit| Undoes::of_unit(migration, *unit) == Undoes::Session);
     let from = undone.map_or(0, |at| at + 1);
     units.iter().take(first).skip(from).filter(|unit| unit.effect == Effect::Session)
 }
@@ -299,7 +299,7 @@ fn session_units(migration: &'static Migration, first: usize) -> impl Iterator<I
 /// Whether one of the first units has made another session of it.
 fn changes_the_session(migration: &'static Migration, first: usize) -> bool {
     let mut units = migration.details().units.iter().take(first);
-    units.any(|unit| unit.effect == Effect::Session || Undoes::of(unit.sql(migration)) == Undoes::Session)
+    units.any(|unit| unit.effect == Effect::Session || Undoes::of_unit(migration, *unit) == Undoes::Session)
 }
 
 /// Whether a migration relies on what it sets for its session.

@@ -73,6 +73,7 @@ impl<C: Connection> Run<'_, '_, C> {
             if locked == Locked::Yes {
                 let outcome = self.record(&table, &now, version, resolution).await;
                 let released = lock::release(&mut self.session, &table).await;
+                self.session.owes_nothing();
                 // Where no lock excludes anybody, another run may have gone on in between: then look again.
                 if let Some(resolved) = outcome? {
                     return released.map(|()| resolved);

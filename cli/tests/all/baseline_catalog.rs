@@ -58,6 +58,11 @@ fn kinds_of_objects_that_newer_releases_know_are_written_and_proved() {
 fn what_the_queries_do_not_write_is_named_and_nothing_is_written() {
     for (migration, named) in [
         ("create type unfinished;\n", "type public.unfinished (a shell)"),
+        (
+            "revoke execute on function pg_sleep(float8) from public;\n",
+            "the rights on function pg_catalog.pg_sleep(double precision), which no migration makes",
+        ),
+        ("revoke usage on language plpgsql from public;\n", "the rights on language plpgsql, which no migration makes"),
         ("create language other handler plpgsql_call_handler;\n", "language other"),
         (
             "create foreign data wrapper w; create server s foreign data wrapper w;\n\

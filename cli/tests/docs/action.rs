@@ -314,9 +314,12 @@ fn the_recipe_for_gitlab_comments_once_and_renews_its_comment() {
     let notes = "https://gitlab.example.com/api/v4/projects/5/merge_requests/7/notes";
     let other = r#"{"id":11,"type":null,"body":"see \"id\":5 {graven: migrations}","author":{"id":1,"name":"Ada"}}"#;
     let ours = r#"{"id":12,"type":null,"body":"\u003c!-- graven: migrations --\u003e\n### {","author":{"id":2}}"#;
+    let neighbour = ours.replace("12", "13").replace("migrations --", "migrations-billing --");
+    let person = r#"{"id":14,"type":null,"body":"graven: migrations 3 and 4 look fine","author":{"id":1}}"#;
     for (there, method, to) in [
         ("[]".to_owned(), "POST", notes.to_owned()),
         (format!("[{other}]"), "POST", notes.to_owned()),
+        (format!("[{ours},{neighbour},{person}]"), "PUT", format!("{notes}/12")),
         (format!("[{other},{ours},{other}]"), "PUT", format!("{notes}/12")),
         (format!("[{other},{}]", ours.replace("\\u003c", "<")), "PUT", format!("{notes}/12")),
     ] {

@@ -14,7 +14,8 @@ const LIMITS: &str = "Limits, where a file has none of its own";
 #[derive(Args, Clone, Debug)]
 #[group(skip)]
 pub(crate) struct Limits {
-    /// How long a statement may wait for a table that somebody else has locked: 5s, 200ms; 0 waits for ever [default: 5s]
+    /// How long a statement of a transactional file may wait for a table that somebody else has locked: 5s, 200ms; 0 waits
+    /// for ever, as a file with `transaction = off` does [default: 5s]
     #[arg(id = "graven.table_lock_timeout", long = "table-lock-timeout", value_name = "DURATION")]
     #[arg(value_parser = parse_duration, help_heading = LIMITS)]
     table_lock: Option<Duration>,

@@ -1,8 +1,8 @@
 //! What to do about each error.
 
-use super::{Error, Membership, ServerError};
+use super::{Error, Holder, Membership, ServerError};
 use crate::options::in_shell;
-use crate::sql::plain;
+use crate::sql::{literal, plain};
 
 impl Error {
     /// What to do about it, where there is more to say than the error itself says.
@@ -91,7 +91,11 @@ impl Error {
                  `ALTER TABLE {history} DISABLE ROW LEVEL SECURITY`",
                 plain(role)
             )),
-            Self::HistoryLocked { holder, .. } => Some(match holder {
+            Self::HistoryLocked { holder, .. } => Some(match holder.as_deref() {
+                Some(Holder { prepared: Some(prepared), .. }) => format!(
+                    "`ROLLBACK PREPARED {0}` or `COMMIT PREPARED {0}` ends it, once you know which of both is right",
+                    literal(prepared)
+                ),
                 Some(holder) => format!(
                     "migrations lock no more of it than their own rows: look at what that session does; \
                      `SELECT pg_terminate_backend({})` ends it",

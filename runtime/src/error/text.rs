@@ -61,7 +61,11 @@ pub(super) fn pending_and(pending: usize) -> String {
 }
 
 pub(super) fn held_by(holder: Option<&Holder>) -> String {
-    holder.map(|holder| format!(" (pid {}, {})", holder.pid, holder.name())).unwrap_or_default()
+    match holder {
+        Some(Holder { prepared: Some(prepared), .. }) => format!(" (by the prepared transaction {prepared})"),
+        Some(holder) => format!(" (pid {}, {})", holder.pid, holder.name()),
+        None => String::new(),
+    }
 }
 
 pub(crate) fn count(number: usize, one: &str, several: &str) -> String {

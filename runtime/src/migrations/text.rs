@@ -39,6 +39,11 @@ impl Text {
         }
     }
 
+    /// The bytes from there on, which costs nothing.
+    pub(crate) fn bytes_from(self, start: usize) -> &'static [u8] {
+        self.0.get(start..).unwrap_or_default()
+    }
+
     /// A part of it, at no cost for the rest.
     pub(crate) fn part(self, part: Range<usize>) -> Option<&'static str> {
         self.0.get(part).map(|part| Self(part).whole())

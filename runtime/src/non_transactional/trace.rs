@@ -56,12 +56,17 @@ pub(crate) enum Undoes {
 }
 
 impl Undoes {
+    /// What a unit undoes.
+    pub(crate) fn of_unit(migration: &'static Migration, unit: Unit) -> Self {
+        // Most begin otherwise, a file may have thousands, and each is asked about after each: their texts are not read.
+        match migration.sql.bytes_from(unit.start as usize).first() {
+            Some(b'r' | b'R' | b'd' | b'D' | b'-' | b'/') => Self::of(unit.sql(migration)),
+            _ => Self::Nothing,
+        }
+    }
+
     /// What a statement undoes, as its first words say.
     pub(crate) fn of(sql: &'static str) -> Self {
-        // Most begin otherwise, and a file may have thousands.
-        if !sql.starts_with(['r', 'R', 'd', 'D', '-', '/']) {
-            return Self::Nothing;
-        }
         let words = Words::new(sql);
         if words.clone().eat_all(&["reset", "all"]) {
             Self::Settings

@@ -161,7 +161,8 @@ impl Draft<'_> {
         let sequences = sequences.map_err(|error| cannot_read("sequences", &error, CATALOGS))?;
         let head = self.head(writer, server, chosen);
         // A body may name what is made after it.
-        let bodies = if before_rows.contains("\nCREATE FUNCTION ") || before_rows.contains("\nCREATE PROCEDURE ") {
+        let makes = |what| before_rows.contains(what) || after_rows.contains(what);
+        let bodies = if makes("\nCREATE FUNCTION ") || makes("\nCREATE PROCEDURE ") {
             "\nSET LOCAL check_function_bodies = off;\n"
         } else {
             ""

@@ -29,7 +29,7 @@ alter publication pub owner to rich_owner;
 grant select, insert on ring to rich_reader; grant all on ri to rich_reader with grant option; revoke all on nv from current_user;
 grant select on nv to current_user; grant select (a), update (b) on ring to public; grant usage on sequence sq to rich_reader;
 grant execute on function one() to rich_reader; revoke all on function one() from public; revoke usage on type vec from public;
-grant usage on type vec to rich_reader; grant usage on foreign data wrapper postgres_fdw to rich_reader;
+grant usage on type vec to rich_reader;
 grant usage on foreign server srv to rich_reader; grant execute on procedure proc to rich_reader;
 grant execute on function star() to rich_reader;
 set role rich_reader; grant select on ri to rich_owner; reset role;

@@ -92,7 +92,7 @@ impl Wholes {
 ///
 /// # Errors
 ///
-/// If some of them need each other. It holds them.
+/// If some of them need each other. It holds these, and what stands between them.
 pub(super) fn ordered(mut nodes: Vec<Node>, edges: &[Edge]) -> Result<Vec<Node>, Vec<Node>> {
     let wholes = Wholes::of(&nodes, edges);
     let mut pairs = BTreeSet::new();
@@ -134,11 +134,33 @@ pub(super) fn ordered(mut nodes: Vec<Node>, edges: &[Edge]) -> Result<Vec<Node>,
     let position: HashMap<usize, usize> = order.iter().enumerate().map(|(position, at)| (*at, position)).collect();
     let mut numbered: Vec<(Option<usize>, Node)> =
         nodes.into_iter().enumerate().map(|(at, node)| (position.get(&at).copied(), node)).collect();
-    if numbered.iter().any(|(position, _)| position.is_none()) {
-        return Err(numbered.into_iter().filter(|(position, _)| position.is_none()).map(|(_, node)| node).collect());
+    let stuck: BTreeSet<usize> = (0..numbered.len()).filter(|at| !position.contains_key(at)).collect();
+    if !stuck.is_empty() {
+        let guilty = that_need_each_other(stuck, &waiting);
+        let mut circle: Vec<(usize, Node)> = numbered
+            .into_iter()
+            .enumerate()
+            .filter(|(at, _)| guilty.contains(at))
+            .map(|(at, (_, node))| (place(at), node))
+            .collect();
+        circle.sort_by_key(|(place, _)| *place);
+        return Err(circle.into_iter().map(|(_, node)| node).collect());
     }
     numbered.sort_by_key(|(position, node)| (node.section, *position));
     Ok(numbered.into_iter().map(|(_, node)| node).collect())
+}
+
+/// Of those that nothing could be made before, the ones that are needed by one of them: the others only hang on a circle.
+fn that_need_each_other(mut stuck: BTreeSet<usize>, waiting: &[Vec<usize>]) -> BTreeSet<usize> {
+    loop {
+        let is_needed =
+            |at: &usize| waiting.get(*at).is_some_and(|waiting| waiting.iter().any(|by| stuck.contains(by)));
+        let needed: BTreeSet<usize> = stuck.iter().copied().filter(is_needed).collect();
+        if needed.len() == stuck.len() {
+            return stuck;
+        }
+        stuck = needed;
+    }
 }
 
 /// Of each node, which one it would be if none needed another one.
@@ -232,6 +254,10 @@ mod tests {
     fn those_that_need_each_other_are_named() {
         let nodes = ["a", "b", "c"].map(|name| node(name, 1, Section::BeforeRows)).to_vec();
         let edges = [edge("a", "b", Tie::Needs), edge("b", "a", Tie::Needs)];
+        assert_eq!(names(&ordered(nodes, &edges).expect_err("a circle")), ["a", "b"]);
+        let nodes = ["d", "c", "b", "a"].map(|name| node(name, 1, Section::BeforeRows)).to_vec();
+        let on_top = [edge("c", "a", Tie::Needs), edge("d", "c", Tie::Needs)];
+        let edges = [&edges[..], &on_top].concat();
         assert_eq!(names(&ordered(nodes, &edges).expect_err("a circle")), ["a", "b"]);
     }
 }

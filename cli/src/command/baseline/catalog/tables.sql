@@ -10,11 +10,11 @@ columns AS (
     k.conname AS not_null_name, k.connoinherit AS not_null_here, k.conislocal OR r.relispartition AS not_null_local,
     k.convalidated AS not_null_valid, r.relname || '_' || a.attname || '_not_null' AS usual_name,
     pg_get_expr(d.adbin, d.adrelid) AS expression, d.oid AS default_oid,
-    EXISTS (SELECT FROM parents p JOIN pg_attribute b ON b.attrelid = p.inhparent
+    NOT (a.attislocal OR r.relispartition) AND EXISTS (SELECT FROM parents p JOIN pg_attribute b ON b.attrelid = p.inhparent
       WHERE p.inhrelid = a.attrelid AND b.attname = a.attname AND b.attnotnull) AS parent_not_null,
     (SELECT min(pg_get_expr(f.adbin, f.adrelid)) FROM parents p JOIN pg_attribute b ON b.attrelid = p.inhparent
       JOIN pg_attrdef f ON f.adrelid = b.attrelid AND f.adnum = b.attnum
-      WHERE p.inhrelid = a.attrelid AND b.attname = a.attname) AS parent_expression
+      WHERE NOT (a.attislocal OR r.relispartition) AND p.inhrelid = a.attrelid AND b.attname = a.attname) AS parent_expression
   FROM relations r JOIN pg_attribute a ON a.attrelid = r.oid JOIN pg_type y ON y.oid = a.atttypid
     LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
     -- Constraints of this kind are there since PostgreSQL 18.
