@@ -155,7 +155,7 @@ impl Root {
 fn tracked<'a>(set: &Set, files: impl Iterator<Item = &'a str>) -> TokenStream {
     let mut tokens = String::from("const _: () = {");
     for file in files {
-        push_include(&mut tokens, &set.location.join(file));
+        push_include(&mut tokens, "bytes", &set.location.join(file));
         tokens.push(';');
     }
     tokens.push_str("};");

@@ -153,7 +153,12 @@ impl<'a> Table<'a> {
             quote! { { static SPECIAL: &[#runtime::__private::Details] = &[#(#special),*]; SPECIAL } }
         };
         let found = || self.rows.iter().map(|(found, _)| *found);
-        let texts = array(found(), |tokens, found| push_text(tokens, location, found));
+        let form = Form::of(found());
+        let texts = array(found(), |tokens, found| push_text(tokens, form, location, found));
+        let texts = match form {
+            Form::Strings => quote! { #runtime::__private::Texts::Strings(&#texts) },
+            Form::Bytes => quote! { #runtime::__private::Texts::Bytes(&#texts) },
+        };
         let files = array(found(), |tokens, found| push_string(tokens, &found.file));
         let versions = array(found(), |tokens, found| tokens.push_str(&found.version.to_string()));
         let numbers = array(found(), |tokens, found| tokens.push_str(&numbers(found).to_string()));
@@ -165,7 +170,7 @@ impl<'a> Table<'a> {
         let checksums = Literal::byte_string(&checksums);
         quote! {
             #runtime::__private::table(
-                &#texts, &#files, &#versions, &#numbers, #checksums, &#which, #plain, #special, #reversed
+                #texts, &#files, &#versions, &#numbers, #checksums, &#which, #plain, #special, #reversed
             )
         }
     }
@@ -192,13 +197,32 @@ fn array<T>(items: impl Iterator<Item = T>, push: impl Fn(&mut String, T)) -> To
     parsed(&tokens)
 }
 
+/// As what the compiler is to take the texts of a set.
+#[derive(Clone, Copy)]
+enum Form {
+    /// Each has the same type, which is less to do where there are thousands.
+    Strings,
+    /// Of a string the compiler makes a literal, escapes it, and takes it apart again: 90 instructions a byte.
+    Bytes,
+}
+
+/// From how many bytes on a text is better taken as bytes.
+const LARGE: usize = 1 << 18;
+
+impl Form {
+    fn of<'f>(mut found: impl Iterator<Item = &'f Migration>) -> Self {
+        if found.any(|found| found.text.len() >= LARGE) { Self::Bytes } else { Self::Strings }
+    }
+}
+
 /// The text of a migration: what the compiler includes, or a literal for what git or an editor wrote with other line ends,
 /// since the compiler takes a file as it is.
-fn push_text(tokens: &mut String, location: &Path, found: &Migration) {
-    if included(found) {
-        push_include(tokens, &location.join(&found.file));
-    } else {
-        tokens.push_str(&Literal::byte_string(found.text.as_bytes()).to_string());
+fn push_text(tokens: &mut String, form: Form, location: &Path, found: &Migration) {
+    match (included(found), form) {
+        (true, Form::Strings) => push_include(tokens, "str", &location.join(&found.file)),
+        (true, Form::Bytes) => push_include(tokens, "bytes", &location.join(&found.file)),
+        (false, Form::Strings) => push_string(tokens, &found.text),
+        (false, Form::Bytes) => tokens.push_str(&Literal::byte_string(found.text.as_bytes()).to_string()),
     }
 }
 
@@ -207,12 +231,13 @@ pub(crate) fn included(migration: &Migration) -> bool {
     migration.is_verbatim
 }
 
-/// Adds `include_bytes!` of a file: with `include_str!` the compiler would make a literal of it, escape that, and take it apart
-/// again. The path is that of this machine: `concat!(env!(…), …)` would be two
+/// Adds `include_str!` or `include_bytes!` of a file. The path is that of this machine: `concat!(env!(…), …)` would be two
 /// more macros to expand for each file.
-pub(crate) fn push_include(tokens: &mut String, path: &Path) {
+pub(crate) fn push_include(tokens: &mut String, what: &str, path: &Path) {
     // The package's own path is UTF-8, or else nothing would be read; so are the names of migrations.
-    tokens.push_str("::core::include_bytes!(");
+    tokens.push_str("::core::include_");
+    tokens.push_str(what);
+    tokens.push_str("!(");
     push_string(tokens, &path.to_string_lossy());
     tokens.push(')');
 }

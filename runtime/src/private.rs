@@ -64,6 +64,15 @@ const END: u32 = 43;
 const PLACE: u64 = 0x7ff;
 const SEALED: u32 = 54;
 
+/// The texts of migrations, as the compiler has included them.
+#[derive(Clone, Copy, Debug)]
+pub enum Texts<'t, const N: usize> {
+    /// All of them small.
+    Strings(&'t [&'static str; N]),
+    /// One of them large.
+    Bytes(&'t [&'static [u8]; N]),
+}
+
 /// The migrations of a set, or its reverses. `checksums` holds 32 bytes for each. `which` says whose details are whose: 0
 /// is `plain`, 1 the first one of `special`, and so on, those of `reversed` after them; if it is empty, all are plain.
 ///
@@ -77,7 +86,7 @@ const SEALED: u32 = 54;
 #[allow(clippy::too_many_arguments)]
 #[must_use]
 pub const fn table<const N: usize>(
-    texts: &[&'static [u8]; N],
+    texts: Texts<'_, N>,
     files: &[&'static str; N],
     versions: &[i64; N],
     numbers: &[u64; N],
@@ -93,7 +102,11 @@ pub const fn table<const N: usize>(
     let mut table = [const { EMPTY }; N];
     let mut at = 0;
     while at < N {
-        let (text, numbers) = (texts[at], numbers[at]);
+        let text = match texts {
+            Texts::Strings(texts) => Text::of(texts[at]),
+            Texts::Bytes(texts) => Text::of_bytes(texts[at]),
+        };
+        let numbers = numbers[at];
         assert!(
             text.len() as u64 == numbers & LENGTH,
             "a migration was written to while it was being compiled: build again"
@@ -101,7 +114,7 @@ pub const fn table<const N: usize>(
         table[at] = Migration {
             version: version_of(versions[at]),
             file: files[at],
-            sql: Text::of_bytes(text),
+            sql: text,
             name: ((numbers >> START & PLACE) as u16, (numbers >> END & PLACE) as u16),
             sealing: if numbers >> SEALED & 1 == 1 { Sealing::Sealed } else { Sealing::Unsealed },
             checksum: checksums[at],
@@ -249,7 +262,7 @@ pub const fn unit(start: u32, end: u32, effect: Effect) -> Unit {
 
 #[cfg(test)]
 mod tests {
-    use super::{DEFAULT, Details, END, Migration, REVERSE, SEALED, START, Sealing, details, table, unit};
+    use super::{DEFAULT, Details, END, Migration, REVERSE, SEALED, START, Sealing, Texts, details, table, unit};
     use crate::migrations::{Effect, Transaction};
 
     /// What the macro writes for a migration `1_m.sql` whose SQL is so long.
@@ -263,26 +276,49 @@ mod tests {
         let special: &'static [Details] = vec![details(Transaction::Off, None, None, None, &[], &[], units)].leak();
         let reversed: &'static [Details] =
             vec![Details::DEFAULT, Details { retries: Some(9), ..Details::DEFAULT }].leak();
-        let texts = [b"a;\n".as_slice(), b"", b"b"];
+        let texts = ["a;\n", "", "b"];
         let files = ["1_m.sql", "2_n.sql", "3_o.sql"];
         let numbers = [numbers(3, 1), numbers(0, 0), numbers(1, 1)];
         let checksums = [[7; 32], [8; 32], [9; 32]].concat();
         let versions = [1, i64::MAX, 3];
-        let [first, second, third] =
-            table(&texts, &files, &versions, &numbers, &checksums, &[0, 1, 3], Some(&REVERSE), special, reversed);
+        let [first, second, third] = table(
+            Texts::Strings(&texts),
+            &files,
+            &versions,
+            &numbers,
+            &checksums,
+            &[0, 1, 3],
+            Some(&REVERSE),
+            special,
+            reversed,
+        );
+        let bytes = texts.map(str::as_bytes);
+        let of_bytes: [Migration; 3] = table(
+            Texts::Bytes(&bytes),
+            &files,
+            &versions,
+            &numbers,
+            &checksums,
+            &[0, 1, 3],
+            Some(&REVERSE),
+            special,
+            reversed,
+        );
+        assert_eq!([&first, &second, &third], of_bytes.each_ref());
         let parts = |it: &Migration| (it.version().value(), it.file(), it.name(), it.sql(), it.sealing());
         assert_eq!(parts(&first), (1, "1_m.sql", "m", "a;\n", Sealing::Sealed));
         assert_eq!(parts(&second), (i64::MAX, "2_n.sql", "n", "", Sealing::Unsealed));
         assert_eq!(parts(&third), (3, "3_o.sql", "o", "b", Sealing::Sealed));
         assert_eq!([&first, &second, &third].map(|it| it.checksum().as_bytes()[31]), [7, 8, 9]);
         assert_eq!((first.details(), second.details(), third.details()), (&REVERSE, &special[0], &reversed[1]));
-        let plain = table(&texts, &files, &versions, &numbers, &checksums, &[], None, &[], &[]);
+        let plain = table(Texts::Strings(&texts), &files, &versions, &numbers, &checksums, &[], None, &[], &[]);
         assert!(plain.iter().all(|it| *it.details() == DEFAULT));
     }
 
     #[test]
     #[should_panic = "a migration was written to while it was being compiled: build again"]
     fn a_text_of_another_length_than_was_read_is_refused() {
-        let _: [Migration; 1] = table(&[b"bb"], &["1_m.sql"], &[1], &[numbers(1, 1)], &[0; 32], &[], None, &[], &[]);
+        let _: [Migration; 1] =
+            table(Texts::Strings(&["bb"]), &["1_m.sql"], &[1], &[numbers(1, 1)], &[0; 32], &[], None, &[], &[]);
     }
 }

@@ -1,8 +1,8 @@
 //! A migration's text, as the compiler has included it.
 //!
-//! The macro has seen that the file is UTF-8. The compiler takes it in as bytes: of a string it would make a literal,
-//! escape that, and take it apart again, at several times the cost of all else that it does with a migration. So the bytes
-//! become a string here, when one asks for it.
+//! The macro has seen that the file is UTF-8. The compiler takes a large one in as bytes: of a string it would make a
+//! literal, escape that, and take it apart again, at several times the cost of all else that it does with a migration. So
+//! the bytes become a string here, when one asks for it.
 
 use std::fmt;
 use std::ops::Range;
