@@ -281,29 +281,11 @@ mod tests {
         let numbers = [numbers(3, 1), numbers(0, 0), numbers(1, 1)];
         let checksums = [[7; 32], [8; 32], [9; 32]].concat();
         let versions = [1, i64::MAX, 3];
-        let [first, second, third] = table(
-            Texts::Strings(&texts),
-            &files,
-            &versions,
-            &numbers,
-            &checksums,
-            &[0, 1, 3],
-            Some(&REVERSE),
-            special,
-            reversed,
-        );
-        let bytes = texts.map(str::as_bytes);
-        let of_bytes: [Migration; 3] = table(
-            Texts::Bytes(&bytes),
-            &files,
-            &versions,
-            &numbers,
-            &checksums,
-            &[0, 1, 3],
-            Some(&REVERSE),
-            special,
-            reversed,
-        );
+        let made = |texts| -> [Migration; 3] {
+            table(texts, &files, &versions, &numbers, &checksums, &[0, 1, 3], Some(&REVERSE), special, reversed)
+        };
+        let [first, second, third] = made(Texts::Strings(&texts));
+        let of_bytes = made(Texts::Bytes(&texts.map(str::as_bytes)));
         assert_eq!([&first, &second, &third], of_bytes.each_ref());
         let parts = |it: &Migration| (it.version().value(), it.file(), it.name(), it.sql(), it.sealing());
         assert_eq!(parts(&first), (1, "1_m.sql", "m", "a;\n", Sealing::Sealed));
