@@ -12,12 +12,13 @@ use crate::history::{self, Claimant, Table};
 use crate::lock;
 use crate::migrations::{Migration, Transaction};
 use crate::options::Options;
+use crate::own_row::OwnRow;
 use crate::plan::{Start, Step};
 use crate::retry::Retries;
 use crate::run::Run;
-use crate::sent::{COMMENT, Pieces, goes_in_pieces, name_for_dba};
+use crate::sent::{COMMENT, Pieces, Sent, goes_in_pieces, name_for_dba};
 use crate::sql::milliseconds;
-use crate::state::SessionState;
+use crate::state::{Reaches, SessionState};
 
 /// What came of some steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -196,10 +197,11 @@ impl Applying<'_> {
         'tries: loop {
             let began = std::time::Instant::now();
             let Pieces { opening, sent } = Pieces::of(migration);
+            let head = self.head_with(migration, &opening, claim);
             let last = sent.len().saturating_sub(1);
             for (at, mut sent) in sent.into_iter().enumerate() {
                 if at == 0 {
-                    sent.precede(&self.head_with(migration, &opening, claim), opening.len() + HEAD_STATEMENTS);
+                    head.precede(&mut sent);
                 }
                 if at == last {
                     sent.follow(tail);
@@ -214,7 +216,7 @@ impl Applying<'_> {
                 if at > 0 || completed > 0 {
                     let _ = run.session.send("ROLLBACK").await;
                 }
-                if at == 0 && completed == claim_position(&opening) {
+                if at == 0 && completed == head.claim {
                     return self.claim_failed(failure).map(|_| None);
                 }
                 let place = sent.locate(migration, &failure, completed);
@@ -227,7 +229,7 @@ impl Applying<'_> {
     }
 
     /// What stands before the SQL of a transactional migration.
-    pub(crate) fn head(self, step: &Step, opening: &[&str]) -> String {
+    pub(crate) fn head(self, step: &Step, opening: &[&str]) -> Head {
         self.head_with(step.migration, opening, &self.claim(step))
     }
 
@@ -244,39 +246,51 @@ impl Applying<'_> {
         }
     }
 
-    fn head_with(self, migration: &Migration, opening: &[&str], claim: &str) -> String {
-        let opening: String =
-            opening.iter().map(|statement| format!("{}\n;\n", statement.trim_end_matches(';'))).collect();
-        let lock_timeout = migration.details().lock_timeout.or(self.options.table_lock_timeout).unwrap_or_default();
-        let statement_timeout =
-            migration.details().statement_timeout.or(self.options.statement_timeout).unwrap_or_default();
-        format!(
-            "{name}BEGIN;\n{opening}{no_limit};\n{};\n{claim};\nSET LOCAL lock_timeout = {};\nSET LOCAL statement_timeout = {};\n",
-            self.patience("SET LOCAL"),
-            milliseconds(lock_timeout),
-            milliseconds(statement_timeout),
-            no_limit = no_transaction_timeout(Reaches::Transaction),
-            name = name_for_dba(migration),
-        )
+    fn head_with(self, migration: &Migration, opening: &[&str], claim: &str) -> Head {
+        let details = migration.details();
+        let lock_timeout = details.lock_timeout.or(self.options.table_lock_timeout).unwrap_or_default();
+        let statement_timeout = details.statement_timeout.or(self.options.statement_timeout).unwrap_or_default();
+        let mut head = Head { text: name_for_dba(migration), statements: 0, claim: 0 };
+        head.push("BEGIN");
+        for statement in opening {
+            head.push(&format!("{}\n", statement.trim_end_matches(';')));
+        }
+        self.state.no_transaction_timeout(Reaches::Transaction).into_iter().for_each(|lift| head.push(lift));
+        self.patience().iter().for_each(|limit| head.push(limit));
+        head.claim = head.statements;
+        head.push(claim);
+        head.push(&format!("SET LOCAL lock_timeout = {}", milliseconds(lock_timeout)));
+        // It is off by then.
+        if !statement_timeout.is_zero() {
+            head.push(&format!("SET LOCAL statement_timeout = {}", milliseconds(statement_timeout)));
+        }
+        head
     }
 
     /// What sets the timeouts of a file without a transaction for its session.
     pub(crate) fn session_timeouts(self, migration: &Migration) -> String {
         let details = migration.details();
-        format!(
-            "SET lock_timeout = {};\nSET statement_timeout = {};\n{}",
+        let mut timeouts = format!(
+            "SET lock_timeout = {};\nSET statement_timeout = {}",
             milliseconds(details.lock_timeout.unwrap_or_default()),
             milliseconds(details.statement_timeout.or(self.options.statement_timeout).unwrap_or_default()),
-            no_transaction_timeout(Reaches::Session),
-        )
+        );
+        if let Some(lift) = self.state.no_transaction_timeout(Reaches::Session) {
+            timeouts.push_str(";\n");
+            timeouts.push_str(lift);
+        }
+        timeouts
     }
 
     /// The timeouts for a claim, in two statements. It may have to wait for another run's transaction, which is no table
     /// lock that blocks a service; and a role's own limit is meant for queries.
-    pub(crate) fn patience(self, set: &str) -> String {
+    pub(crate) fn patience(self) -> [String; 2] {
         // Zero would be no limit.
         let lock_timeout = self.options.lock_timeout.max(Duration::from_millis(1));
-        format!("{set} statement_timeout = 0;\n{set} lock_timeout = {}", milliseconds(lock_timeout))
+        [
+            "SET LOCAL statement_timeout = 0".to_owned(),
+            format!("SET LOCAL lock_timeout = {}", milliseconds(lock_timeout)),
+        ]
     }
 
     /// What stands after it. The newline ends a comment on the last line, the semicolon a statement without one.
@@ -285,7 +299,7 @@ impl Applying<'_> {
         // each with its row, and the last one flushes them all (PostgreSQL manual, 30.4).
         let is_last = std::ptr::eq(migration, self.last);
         let commit = if is_last { history::ON_DISK } else { "SET LOCAL synchronous_commit = off" };
-        let finish = history::finish(self.table, history::id(migration), self.claimant);
+        let finish = history::finish(self.table, history::id(migration), self.claimant, OwnRow::of(migration.sql()));
         self.tail_with(&format!("{commit};\n{finish};\n"))
     }
 
@@ -312,31 +326,25 @@ impl Applying<'_> {
     }
 }
 
-/// How far a setting reaches.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Reaches {
-    Transaction,
-    Session,
+/// What stands before the SQL of a transactional migration.
+pub(crate) struct Head {
+    text: String,
+    statements: usize,
+    /// How many of its statements have completed where the claim fails.
+    pub(crate) claim: usize,
 }
 
-/// A role's own limit to the length of a transaction, which PostgreSQL 17 brought, is meant for services. It holds for a
-/// statement without a transaction as well, a concurrent build above all.
-pub(crate) fn no_transaction_timeout(reaches: Reaches) -> String {
-    let is_local = matches!(reaches, Reaches::Transaction);
-    format!(
-        "SELECT pg_catalog.set_config('transaction_timeout', '0', {is_local}) \
-         WHERE pg_catalog.current_setting('server_version_num')::int >= 170000"
-    )
-}
+impl Head {
+    fn push(&mut self, statement: &str) {
+        self.statements += 1;
+        self.text.push_str(statement);
+        self.text.push_str(";\n");
+    }
 
-/// How many statements [`Applying::head`] has.
-pub(crate) const HEAD_STATEMENTS: usize = 7;
-/// How many of them have completed where the claim fails.
-const CLAIM: usize = 4;
-
-/// How many statements have completed where the claim fails.
-pub(crate) fn claim_position(opening: &[&str]) -> usize {
-    opening.len() + CLAIM
+    /// Puts it there.
+    pub(crate) fn precede(&self, sent: &mut Sent) {
+        sent.precede(&self.text, self.statements);
+    }
 }
 
 /// What a baseline of that version stands for.

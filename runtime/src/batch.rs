@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::apply::{Applying, HEAD_STATEMENTS, claim_position};
+use crate::apply::Applying;
 use crate::connection::{Reply, Row};
 use crate::history::FINISHED;
 use crate::lock;
@@ -127,8 +127,9 @@ impl Part {
         let migration = step.migration;
         let Pieces { opening, sent } = Pieces::of(migration);
         let mut sent = sent.into_iter().next()?;
-        sent.precede(&applying.head(step, &opening), opening.len() + HEAD_STATEMENTS);
+        let head = applying.head(step, &opening);
+        head.precede(&mut sent);
         sent.follow(&applying.tail(migration));
-        Some(Self { migration, sent, claim: claim_position(&opening) })
+        Some(Self { migration, sent, claim: head.claim })
     }
 }

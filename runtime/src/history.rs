@@ -12,7 +12,7 @@ use graven_source::{Checksum, Version};
 
 pub(crate) use self::accept::accept;
 pub(crate) use self::glance::{Asking, glance};
-pub(crate) use self::read::{Schema, become_role, look, same_elsewhere, state};
+pub(crate) use self::read::{Schema, become_role, first, look, same_elsewhere, state};
 pub(crate) use self::write::{
     Claimant, FINISHED, NOT_THERE, ON_DISK, claim, claim_again, claim_covered, claim_started, complete,
     complete_by_word, complete_on_disk, create, finish, finish_unheard, flush, id, is_row_gone, is_there, progress,
@@ -155,6 +155,47 @@ impl Server {
             unusable: row.optional(18).map(str::to_owned),
             search_path: row.optional(19).map(str::to_owned),
             hides_rows: row.is_true(20),
+        }
+    }
+}
+
+/// What the answer to [`first`] says.
+#[derive(Debug)]
+pub(crate) enum First {
+    /// There is no history, nor anything else, and all the rights to begin one.
+    Empty(Box<Server>),
+    /// Something has the name of the history by now.
+    Table,
+    /// It takes [`state`] to say.
+    Unclear,
+}
+
+impl First {
+    pub(crate) fn parse(row: &Row) -> Self {
+        let (table, elsewhere) = (row.optional(3), row.optional(4));
+        if table.is_some() {
+            return Self::Table;
+        }
+        let server = Server {
+            in_recovery: row.is_true(0),
+            in_transaction: row.is_true(1),
+            schema: row.optional(2).map(str::to_owned),
+            schema_exists: true,
+            may_create: row.is_true(5),
+            may_use: row.is_true(6),
+            user: row.text(7).to_owned(),
+            run: row.text(8).to_owned(),
+            application: row.text(9).to_owned(),
+            current_schema: row.text(10).to_owned(),
+            database: row.text(12).to_owned(),
+            process: row.number(13),
+            ..Server::default()
+        };
+        let is_usual = server.may_create && server.may_use && !server.in_transaction;
+        let is_empty = elsewhere.is_none() && row.text(11) == "f" && !server.current_schema.is_empty();
+        match is_usual && is_empty && server.temporary_schema().is_none() {
+            true => Self::Empty(Box::new(server)),
+            false => Self::Unclear,
         }
     }
 }

@@ -63,6 +63,7 @@ mod non_transactional;
 pub mod observe;
 mod obstacle;
 mod options;
+mod own_row;
 mod plan;
 mod plan_revert;
 mod planned;

@@ -2,7 +2,7 @@
 
 use crate::connection::{Connection, Failure, Reply};
 use crate::error::{Error, Membership};
-use crate::history::{self, Detail, FORMAT, Record, Schema, Server, Table, Wanted};
+use crate::history::{self, Detail, FORMAT, First, Record, Schema, Server, Table, Wanted};
 use crate::session::Session;
 
 pub(crate) const DOING: &str = "looking at the migration history";
@@ -81,13 +81,12 @@ pub(crate) async fn try_lock_and_look<C: Connection>(
     let attempt = crate::lock::attempt(table, session.process());
     session.owes_lock(crate::lock::give_back(table));
     // Asking a table that is not there for its rows would write an error into the server's log at each try.
-    let sql = if seen.server.table_exists {
-        format!("{attempt};\n{}", history::look(question.wanted, question.namespace, question.detail))
-    } else {
-        format!("{attempt};\n{}", history::state(question.wanted, Schema::Known))
+    let asked = match seen.server.table_exists {
+        true => history::look(question.wanted, question.namespace, question.detail),
+        false => history::first(question.wanted),
     };
     let role = question.role.map(|role| format!("{};\n", history::become_role(role)));
-    let mut reply = session.send(&format!("{}{sql}", role.as_deref().unwrap_or_default())).await;
+    let mut reply = session.send(&format!("{}{attempt};\n{asked}", role.as_deref().unwrap_or_default())).await;
     if role.is_some() && !reply.completed.is_empty() {
         reply.completed.remove(0);
     }
@@ -98,21 +97,33 @@ pub(crate) async fn try_lock_and_look<C: Connection>(
             Locked::No
         }
     };
-    let now = understand(question, reply, 1);
+    let now = match seen.server.table_exists || reply.failure.is_some() {
+        true => understand(question, reply, 1),
+        false => at_first(session, question, reply).await,
+    };
     if let Ok(now) = &now {
         session.reached(now.server.process);
     }
-    let now = match now {
-        // It was only asked whether the table is there, and it has come to be.
-        Ok(now) if now.server.table_exists && !seen.server.table_exists => look(session, question).await,
-        other => other,
-    };
     if now.is_err() && locked == Locked::Yes {
         // The error is what the caller must hear of; a connection that is lost has given the lock back.
         let _ = crate::lock::release(session, table).await;
         session.owes_nothing();
     }
     Ok((locked, now?))
+}
+
+/// Reads the reply to [`history::first`], behind that to an attempt at the lock, and asks on where it was not enough.
+async fn at_first<C: Connection>(
+    session: &mut Session<'_, C>,
+    question: Question<'_>,
+    reply: Reply,
+) -> Result<Look, Error> {
+    let now = reply.completed.get(1).and_then(|rows| rows.first()).map_or(First::Unclear, First::parse);
+    match now {
+        First::Empty(server) => Ok(Look { server: *server, ..Look::default() }),
+        First::Table => look(session, question).await,
+        First::Unclear => ask(session, question, history::state(question.wanted, Schema::Known)).await,
+    }
 }
 
 /// The error where a role cannot be taken.

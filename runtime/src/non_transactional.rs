@@ -3,7 +3,7 @@
 mod recovery;
 mod trace;
 
-use crate::apply::{Applying, Outcome, Reaches, no_transaction_timeout};
+use crate::apply::{Applying, Outcome};
 use crate::conflict::first_line;
 use crate::connection::{Connection, Failure};
 use crate::error::Error;
@@ -17,6 +17,7 @@ use crate::retry::Retries;
 use crate::run::Run;
 use crate::sent::Sent;
 use crate::session::Reach;
+use crate::state::Reaches;
 
 use self::recovery::{EarlierTry, Going};
 pub(crate) use self::trace::{IfNotExists, NewIndex, Trace, Undoes};
@@ -68,8 +69,10 @@ impl Applying<'_> {
             }
         };
         // The statements of one message are one implicit transaction (PostgreSQL manual, 55.2.2.1): LOCAL is to it.
-        let no_limit = no_transaction_timeout(Reaches::Transaction);
-        let reply = run.session.send(&format!("{no_limit};\n{};\n{claim}", self.patience("SET LOCAL"))).await;
+        let mut statements: Vec<&str> = self.state.no_transaction_timeout(Reaches::Transaction).into_iter().collect();
+        let patience = self.patience();
+        statements.extend(patience.iter().map(String::as_str).chain([claim.as_str()]));
+        let reply = run.session.send(&statements.join(";\n")).await;
         if let Some(failure) = reply.failure {
             return self.claim_failed(failure).map(|_| Begun::Elsewhere);
         }

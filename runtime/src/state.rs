@@ -13,6 +13,23 @@ pub(crate) struct SessionState {
     restore: String,
     /// What is put back only at the end of the run.
     last: Option<String>,
+    limit: TransactionLimit,
+}
+
+/// Whether a session limits the length of a transaction: a setting that PostgreSQL 17 brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum TransactionLimit {
+    /// It does, or would after a `RESET ALL` of a file's own.
+    Set,
+    /// It does not, or the server knows no such setting.
+    None,
+}
+
+/// How far a setting reaches.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Reaches {
+    Transaction,
+    Session,
 }
 
 /// graven reads SQL as the standard says, and as PostgreSQL does unless a role or database says otherwise: `\` is an
@@ -27,17 +44,21 @@ impl SessionState {
         become_role: Option<&str>,
         create: Option<&str>,
     ) -> Result<Self, Error> {
-        // `role` and `session_authorization` are not listed in pg_settings. The role comes last: settings that only a
-        // superuser may change must be put back before a lesser role is.
-        let ask = "SELECT s.name, s.setting FROM pg_catalog.pg_settings s WHERE s.source = 'session';\n\
+        // The function behind the view pg_settings: the view is one more that a session which has just begun must load.
+        // `role` and `session_authorization` are not listed. The role comes last: settings that only a superuser may change
+        // must be put back before a lesser role is.
+        let ask = "SELECT s.name, s.setting FROM pg_catalog.pg_show_all_settings() s \
+                   WHERE pg_catalog.texteq(s.source, 'session');\n\
                    SELECT session_user, pg_catalog.current_setting('role'), \
-                   pg_catalog.current_setting('standard_conforming_strings')";
+                   pg_catalog.current_setting('standard_conforming_strings'), \
+                   pg_catalog.current_setting('transaction_timeout', true)";
         let message: Vec<&str> = become_role.into_iter().chain([ask]).chain(create).collect();
         let doing = if create.is_some() { "creating the history table" } else { "reading the session's settings" };
         let results = session.expect(doing, &message.join(";\n")).await?;
         let results = results.get(usize::from(become_role.is_some())..).unwrap_or_default();
         let mut statements = Vec::new();
         let mut last = None;
+        let mut limit = TransactionLimit::None;
         if let [settings, roles, ..] = results {
             let roles = roles.first();
             let user = roles.map_or("", |row| row.text(0));
@@ -47,22 +68,36 @@ impl SessionState {
             for row in settings {
                 statements.push(set_config(row.text(0), row.text(1)));
             }
-            statements.push(set_config("role", role));
+            statements.push(format!("SET ROLE {}", literal(role)));
+            let is_named = settings.iter().any(|row| row.text(0) == "transaction_timeout");
+            if roles.and_then(|row| row.optional(3)).is_some_and(|limit| limit != "0" || is_named) {
+                limit = TransactionLimit::Set;
+            }
             if roles.is_some_and(|row| row.text(2) == "off") {
                 last = Some(set_config("standard_conforming_strings", "off"));
             }
             session.owes_settings(statements.iter().cloned().chain(last.clone()).collect::<Vec<_>>().join(";\n"));
             if last.is_some() {
                 session.expect("setting standard_conforming_strings", STANDARD_STRINGS).await?;
+                statements.push(STANDARD_STRINGS.to_owned());
             }
         }
-        statements.push(STANDARD_STRINGS.to_owned());
-        Ok(Self { restore: statements.join(";\n"), last })
+        Ok(Self { restore: statements.join(";\n"), last, limit })
     }
 
     /// The statements that put the session back between two migrations, joined by semicolons.
     pub(crate) fn restore(&self) -> &str {
         &self.restore
+    }
+
+    /// The statement that lifts the limit to the length of a transaction, which is meant for services; where there is one.
+    /// It holds for a statement without a transaction as well, a concurrent build above all.
+    pub(crate) fn no_transaction_timeout(&self, reaches: Reaches) -> Option<&'static str> {
+        match (self.limit, reaches) {
+            (TransactionLimit::None, _) => None,
+            (TransactionLimit::Set, Reaches::Transaction) => Some("SET LOCAL transaction_timeout = 0"),
+            (TransactionLimit::Set, Reaches::Session) => Some("SET transaction_timeout = 0"),
+        }
     }
 
     /// Puts back what only the run itself needed.

@@ -90,6 +90,35 @@ pub(crate) fn state(wanted: &Wanted, schema: Schema) -> String {
     ask(wanted, &absent, "NULL")
 }
 
+/// The least that must be known where no history was seen: enough for a first run into a schema that is empty, which is what
+/// nearly every first run is. Anything else, [`state`] has to say.
+///
+/// A session that has just begun pays most for what it meets for the first time: see [`super::glance`].
+pub(crate) fn first(wanted: &Wanted) -> String {
+    let (schema, elsewhere) = match &wanted.schema {
+        Some(schema) => (literal(schema), "NULL".to_owned()),
+        None => {
+            ("current_schema".to_owned(), format!("pg_catalog.to_regclass({})", literal(&identifier(&wanted.name))))
+        }
+    };
+    // Where there is no schema, these are NULL and no error.
+    let quoted = |schema: &str| format!("pg_catalog.quote_ident({schema}::text)");
+    let oid = |schema: &str| format!("pg_catalog.to_regnamespace({})::oid", quoted(schema));
+    format!(
+        "SELECT pg_catalog.pg_is_in_recovery(), \
+         pg_catalog.timestamptz_ne(CURRENT_TIMESTAMP, pg_catalog.statement_timestamp()), {schema}, \
+         pg_catalog.to_regclass(pg_catalog.textcat({}, {})), {elsewhere}, \
+         pg_catalog.has_schema_privilege({oid}, 'CREATE'), pg_catalog.has_schema_privilege({oid}, 'USAGE'), \
+         current_user, pg_catalog.gen_random_uuid(), pg_catalog.current_setting('application_name'), \
+         current_schema, EXISTS (SELECT FROM pg_catalog.pg_class r WHERE pg_catalog.oideq(r.relnamespace, {first})), \
+         current_catalog, pg_catalog.pg_backend_pid()",
+        quoted(&schema),
+        literal(&format!(".{}", identifier(&wanted.name))),
+        oid = oid(&schema),
+        first = oid("current_schema"),
+    )
+}
+
 /// What is asked of the server at every look.
 ///
 /// An operator is found by the types of its operands alone where an exact match is in `pg_catalog`: what is compared here

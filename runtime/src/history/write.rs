@@ -6,6 +6,7 @@ use graven_source::{Checksum, Kind, Version};
 
 use super::{Doubt, FORMAT, Table};
 use crate::migrations::{Migration, Repeatable};
+use crate::own_row::OwnRow;
 use crate::server_error::ServerError;
 use crate::sql::{bytes, literal};
 
@@ -180,25 +181,36 @@ pub(crate) const NOT_THERE: &str = "22P02";
 pub(crate) const FINISHED: &str = "graven finished ";
 
 /// Sets the duration of a migration that was claimed in this transaction, and has the server say so. Fails where the row is
-/// not there any more, so that nothing commits which no history knows of: see [`is_row_gone`].
-pub(crate) fn finish(table: &Table, id: impl Display, claimant: &Claimant) -> String {
+/// not there any more, so that nothing commits which no history knows of: see [`is_row_gone`]. Where the row stays, there is
+/// nothing to look for, which is a third of what this costs.
+pub(crate) fn finish(table: &Table, id: impl Display, claimant: &Claimant, row: OwnRow) -> String {
     let mark = literal(&format!("{FINISHED}{}", claimant.run));
-    finishing(table, id, &format!("{mark} AS finished, EXTRACT(epoch FROM pg_catalog.max(duration))::float8::text, "))
+    match row {
+        OwnRow::Stays => format!("{} RETURNING {mark}, {SECONDS}", finished(table, id)),
+        OwnRow::MayGo => finishing(table, id, &mark),
+    }
 }
 
 /// The same for who needs no word of it.
 pub(crate) fn finish_unheard(table: &Table, id: impl Display) -> String {
-    finishing(table, id, "")
+    finishing(table, id, "NULL")
 }
 
-fn finishing(table: &Table, id: impl Display, said: &str) -> String {
+fn finishing(table: &Table, id: impl Display, mark: &str) -> String {
     format!(
-        "WITH done AS ({} RETURNING duration) \
-         SELECT {said}CASE WHEN pg_catalog.count(*) = 1 THEN '1' ELSE {} END::pg_catalog.int4 AS rows FROM done",
-        update(table, id, "duration = pg_catalog.clock_timestamp() - applied_at"),
+        "WITH done AS ({} RETURNING {SECONDS}::pg_catalog.text AS seconds) \
+         SELECT {mark} AS finished, COALESCE((SELECT d.seconds FROM done d), {})::pg_catalog.float8 AS seconds",
+        finished(table, id),
         literal(ROW_GONE),
     )
 }
+
+fn finished(table: &Table, id: impl Display) -> String {
+    // By functions instead of operators, since a session that has just begun looks each of those up among all of its name.
+    update(table, id, "duration = pg_catalog.timestamptz_mi(pg_catalog.clock_timestamp(), applied_at)")
+}
+
+const SECONDS: &str = "pg_catalog.date_part('epoch', duration)";
 
 /// What [`finish`] puts where a number belongs. The server repeats it in its error, whose other words may be translated.
 const ROW_GONE: &str = "graven: the migration has taken its own row in the history away";

@@ -196,6 +196,19 @@ async fn a_role_that_is_refused_when_a_run_resumes_leaves_no_doubt_behind() {
 }
 
 #[tokio::test]
+async fn a_limit_to_transactions_that_a_session_has_lifted_for_itself_does_not_come_back_with_reset_all() {
+    let (database, _) = fresh().await;
+    // Before PostgreSQL 17 it is the other timeout alone.
+    let limit = if database.server_version() >= 17 { "transaction_timeout" } else { "statement_timeout" };
+    database.execute(&format!("ALTER DATABASE {} SET {limit} = '200ms'", database.name())).unwrap();
+    let mut client = database.connect().await.unwrap();
+    client.batch_execute(&format!("SET {limit} = 0")).await.unwrap();
+    let text = "-- graven: transaction = off\nRESET ALL;\nSELECT pg_sleep(0.5);\nCREATE TABLE a ();\n";
+    assert_eq!(versions(&set(&[("1_a.sql", text)]).run(&mut client).await.unwrap()), [1]);
+    assert_eq!(client.query_one(&format!("SHOW {limit}"), &[]).await.unwrap().get::<_, String>(0), "0");
+}
+
+#[tokio::test]
 async fn a_file_without_a_transaction_that_resets_everything_is_not_cut_short_by_the_roles_own_timeouts() {
     let (database, _) = fresh().await;
     let name = database.name();
