@@ -68,6 +68,8 @@ impl Directory {
     pub(crate) fn load_to_write(&self) -> (Loaded, Option<Mended>) {
         let loaded = self.load();
         match mended(&loaded.set) {
+            // What to do then is said where the conflict is.
+            Some(mended) if mended.left_behind(|line| is_here(&loaded.set, line)).next().is_some() => (loaded, None),
             Some(mended) => {
                 let as_if = Set::load_as_if(&self.here, &self.path, Paths::Any, mended.seal.clone());
                 // What no head vouches for has to be what `graven seal` would have written.
@@ -176,11 +178,21 @@ fn mended(set: &Set) -> Option<Mended> {
     Seal::mend(&graven_source::normalise(String::from_utf8(text).ok()?)).ok()
 }
 
+/// Whether the migration of a line is there, whatever its text.
+fn is_here(set: &Set, line: &SealLine) -> bool {
+    of_kind(set, line.kind)
+        .iter()
+        .any(|found| (found.version, found.name.as_str()) == (line.version, line.name.as_str()))
+}
+
+fn of_kind(set: &Set, kind: Kind) -> &[Migration] {
+    if kind == Kind::Baseline { &set.baselines } else { &set.migrations }
+}
+
 /// Whether a line says of its migration what is there.
 fn fits(set: &Set, line: &SealLine) -> bool {
     let Some(checksum) = line.checksum() else { return true };
-    let of_kind = if line.kind == Kind::Baseline { &set.baselines } else { &set.migrations };
-    of_kind.iter().any(|found| {
+    of_kind(set, line.kind).iter().any(|found| {
         (found.version, found.name.as_str(), found.checksum) == (line.version, line.name.as_str(), checksum)
     })
 }

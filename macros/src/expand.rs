@@ -1,5 +1,6 @@
 //! A checked set becomes constant tokens.
 
+use std::fs::File;
 use std::iter;
 use std::path::{Path, PathBuf};
 
@@ -69,7 +70,7 @@ fn expression(input: &Input) -> Expansion {
     track::directory(&loaded.set.location);
     let problems = loaded.problems;
     if !problems.is_empty() {
-        let tracked = tracked(&loaded.set, loaded.set.files.iter().map(String::as_str));
+        let tracked = tracked(&loaded.set, readable(&loaded.set));
         return nothing(&compile_error(&problems, input.span), &tracked);
     }
     let tracked = tracked(&loaded.set, not_included(&loaded.set));
@@ -97,6 +98,11 @@ fn expression(input: &Input) -> Expansion {
         ), #digest)
     };
     let set = with_other_kinds(runtime, &loaded.set, set);
+    // For the tests that compile a crate somewhere else, what cargo runs is no other copy of it.
+    let set = match root.variable {
+        OVERRIDE => set,
+        _ => quote! { #runtime::__private::with_package(#set, ::core::option_env!("CARGO_PKG_NAME")) },
+    };
     let value = quote! {
         {
             #tracked
@@ -122,6 +128,8 @@ fn stub(runtime: &TokenStream, errors: &TokenStream, tracked: &TokenStream) -> T
 
 /// The folder that paths are relative to.
 struct Root {
+    /// The environment variable that says it.
+    variable: &'static str,
     path: PathBuf,
     /// How the expansion says it.
     tokens: TokenStream,
@@ -131,16 +139,31 @@ impl Root {
     /// Asks the environment at each call: rust-analyzer serves many crates from one process.
     fn find() -> Result<Self, String> {
         let variable = if std::env::var_os(OVERRIDE).is_some() { OVERRIDE } else { "CARGO_MANIFEST_DIR" };
-        let Some(path) = std::env::var_os(variable).map(PathBuf::from) else {
-            return Err("CARGO_MANIFEST_DIR is not set: build with cargo, or set it to the package's folder".to_owned());
+        let said = match std::env::var_os(variable).map(PathBuf::from) {
+            Some(said) if said.as_os_str().is_empty() => {
+                return Err(format!("{variable} is empty: build with cargo, or set it to the package's folder"));
+            }
+            Some(said) => said,
+            None => {
+                return Err(format!("{variable} is not set: build with cargo, or set it to the package's folder"));
+            }
         };
-        if path.to_str().is_none() {
+        // The compiler takes the path of what it includes as relative to the source file that names it.
+        let path = std::path::absolute(&said)
+            .map_err(|error| format!("the folder of the package is not known, {}: {error}", said.display()))?;
+        let Some(text) = path.to_str() else {
             return Err(format!(
                 "the path of the package is not UTF-8, and rustc cannot track its files: {}",
                 path.display()
             ));
-        }
-        Ok(Self { path, tokens: quote! { ::core::env!(#variable) } })
+        };
+        // At run time a relative path would mean another folder.
+        let tokens = if said.is_absolute() {
+            quote! { ::core::env!(#variable) }
+        } else {
+            quote! { #text }
+        };
+        Ok(Self { variable, path, tokens })
     }
 
     /// A path below it, as a constant expression.
@@ -162,6 +185,13 @@ fn tracked<'a>(set: &Set, files: impl Iterator<Item = &'a str>) -> TokenStream {
     parsed(&tokens)
 }
 
+/// The files that the compiler can read as well. What it could not read it would say before all that is said here, once for
+/// each file; and a build that has failed is repeated in any case.
+fn readable(set: &Set) -> impl Iterator<Item = &str> {
+    let is_readable = |path: &Path| path.is_file() && File::open(path).is_ok();
+    set.files.iter().map(String::as_str).filter(move |file| is_readable(&set.location.join(file)))
+}
+
 /// The files that were read and whose text is not included.
 fn not_included(set: &Set) -> impl Iterator<Item = &str> {
     let migrations = set.migrations.iter().chain(&set.reverses).chain(&set.baselines);
@@ -173,7 +203,8 @@ fn not_included(set: &Set) -> impl Iterator<Item = &str> {
 /// A build without debug assertions refuses what is not sealed, unless it was told to allow it.
 ///
 /// What it says is for another macro to find out, which is not expanded in any other build: it holds the lines of a whole
-/// seal file.
+/// seal file. The path goes to it by a third one, that every build expands: an editor shows as inactive what its author has
+/// written below a `cfg`.
 fn release_check(input: &Input, set: &Set) -> Option<TokenStream> {
     let is_unsealed = |migration: &Migration| migration.sealing == Sealing::Unsealed;
     if input.unsealed == Unsealed::Allow || !set.migrations.iter().chain(&set.baselines).any(is_unsealed) {
@@ -183,8 +214,11 @@ fn release_check(input: &Input, set: &Set) -> Option<TokenStream> {
     let mut path = Literal::string(path);
     path.set_span(*span);
     Some(quote! {
+        #[cfg(debug_assertions)]
+        macro_rules! in_a_release { ($path:tt) => {}; }
         #[cfg(not(debug_assertions))]
-        #runtime::__private::refuse_unsealed! { #path }
+        macro_rules! in_a_release { ($path:tt) => { #runtime::__private::refuse_unsealed! { $path } }; }
+        in_a_release! { #path }
     })
 }
 
@@ -193,4 +227,29 @@ pub(crate) fn refuse_unsealed(path: &LitStr) -> TokenStream {
     let Ok(root) = Root::find() else { return TokenStream::new() };
     let set = Set::load(&root.path, Path::new(&path.value()), Paths::Relative).set;
     unsealed_release(&set).map_or_else(TokenStream::new, |problem| compile_error(&[problem], path.span()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use graven_source::set::{Paths, Set};
+
+    use super::readable;
+
+    /// Its own errors, one a file, would come before what is said here.
+    #[test]
+    fn what_the_compiler_cannot_read_it_is_not_asked_to_include() {
+        let directory = tempfile::tempdir().unwrap();
+        for file in ["1_a.sql", "seal.lock"] {
+            fs::write(directory.path().join(file), "").unwrap();
+        }
+        fs::create_dir(directory.path().join("3_c.sql")).unwrap();
+        let mut set = Set::load(directory.path(), Path::new("."), Paths::Any).set;
+        set.files.extend(["2_gone.sql", "3_c.sql"].map(str::to_owned));
+        let mut readable: Vec<&str> = readable(&set).collect();
+        readable.sort_unstable();
+        assert_eq!(readable, ["1_a.sql", "seal.lock"]);
+    }
 }

@@ -3,7 +3,7 @@
 //! An expression cannot carry documentation to the static that it initialises. An item can: that is what this form is for.
 
 use proc_macro2::{Delimiter, Span, TokenStream, TokenTree};
-use quote::{ToTokens, quote};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
 use syn::{Ident, LitStr, Token};
@@ -14,6 +14,8 @@ pub(crate) struct Item {
     /// Those of the attributes that decide whether the item is there at all.
     conditions: TokenStream,
     visibility: TokenStream,
+    /// Where it says `static`.
+    keyword: Span,
     name: Ident,
 }
 
@@ -28,16 +30,20 @@ impl Item {
     /// The value is a constant of its own, since an editor shows a static with its initialiser as it is written: that
     /// would be all of the set, again and again for each place that names the static.
     pub(crate) fn with(&self, runtime: &TokenStream, value: &TokenStream, documentation: &[String]) -> TokenStream {
-        let Self { attributes, conditions, visibility, name } = self;
+        let Self { attributes, conditions, visibility, keyword, name } = self;
         // It is nothing that the author has written, and has no place of its own.
         let constant = Ident::new(&hidden(&name.unraw().to_string()), Span::call_site());
+        // The static itself is the author's, and nobody's macro's: else rustc would not say that nothing uses it.
+        let keyword = quote_spanned! { *keyword => static };
+        let place = name.span();
+        let (with_type, end) = (quote_spanned! { place => : #runtime::Migrations = }, quote_spanned! { place => ; });
         quote! {
             #conditions
             #[doc(hidden)]
             const #constant: #runtime::Migrations = #value;
             #attributes
             #(#[doc = #documentation])*
-            #visibility static #name: #runtime::Migrations = #constant;
+            #visibility #keyword #name #with_type #constant #end
         }
     }
 }
@@ -63,10 +69,10 @@ impl Parse for Item {
         if input.peek(Token![const]) {
             return Err(input.error("write `static`: each use of a constant would be a copy"));
         }
-        input.parse::<Token![static]>().map_err(|error| {
+        let keyword = input.parse::<Token![static]>().map_err(|error| {
             syn::Error::new(error.span(), "expected `static` and a name, as in `pub static MIGRATIONS;`")
         })?;
-        Ok(Self { attributes, conditions, visibility, name: input.parse()? })
+        Ok(Self { attributes, conditions, visibility, keyword: keyword.span, name: input.parse()? })
     }
 }
 

@@ -11,6 +11,10 @@ use graven_source::set::{Control, Migration, Repeatable, Sealing, Set, Unit};
 use graven_source::statement::StatementKind;
 use graven_source::{Checksum, Kind};
 
+/// From how many migrations on the compiler may find that it takes long to put them together. Of four times as many it does
+/// not yet.
+const LONG: usize = 20_000;
+
 /// The items that hold what a set embeds, a static `MIGRATIONS` among them.
 ///
 /// Each kind of value is an array of its own, which the runtime puts together in a constant function: an expression a
@@ -34,10 +38,12 @@ pub(crate) fn items(runtime: &TokenStream, set: &Set) -> TokenStream {
     let (count, reverses) = (forward.rows.len(), backward.rows.len());
     let plain = option(None);
     let others = [baselines(runtime, set), repeatables(runtime, set)];
+    // Where an author forbids the lint, to allow it is an error.
+    let long = (count >= LONG).then(|| quote! { #[allow(long_running_const_eval)] });
     if reverses == 0 {
         let table = forward.call(runtime, location, &plain, &quote! { &[] });
         return quote! {
-            #[allow(long_running_const_eval)] static MIGRATIONS: [#runtime::Migration; #count] = #table;
+            #long static MIGRATIONS: [#runtime::Migration; #count] = #table;
             #(#others)*
         };
     }
@@ -45,11 +51,11 @@ pub(crate) fn items(runtime: &TokenStream, set: &Set) -> TokenStream {
     let backward =
         backward.call(runtime, location, &option(Some(quote! { &#runtime::__private::REVERSE })), &quote! { &[] });
     quote! {
-        #[allow(long_running_const_eval)]
+        #long
         static REVERSES: [#runtime::Migration; #reverses] = #backward;
-        #[allow(long_running_const_eval)]
+        #long
         static REVERSED: [#runtime::__private::Details; #reverses] = #runtime::__private::reversed(&REVERSES);
-        #[allow(long_running_const_eval)]
+        #long
         static MIGRATIONS: [#runtime::Migration; #count] = #forward;
         #(#others)*
     }

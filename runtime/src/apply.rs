@@ -12,7 +12,6 @@ use crate::history::{self, Claimant, Table};
 use crate::lock;
 use crate::migrations::{Migration, Transaction};
 use crate::options::Options;
-use crate::own_row::OwnRow;
 use crate::plan::{Start, Step};
 use crate::retry::Retries;
 use crate::run::Run;
@@ -197,8 +196,12 @@ impl Applying<'_> {
         'tries: loop {
             let began = std::time::Instant::now();
             let Pieces { opening, sent } = Pieces::of(migration);
-            let head = self.head_with(migration, &opening, claim);
+            let mut head = self.head_with(migration, &opening, claim);
             let last = sent.len().saturating_sub(1);
+            if last > 0 {
+                // Between two messages the transaction is idle.
+                head.push("SET LOCAL idle_in_transaction_session_timeout = 0");
+            }
             for (at, mut sent) in sent.into_iter().enumerate() {
                 if at == 0 {
                     head.precede(&mut sent);
@@ -299,7 +302,7 @@ impl Applying<'_> {
         // each with its row, and the last one flushes them all (PostgreSQL manual, 30.4).
         let is_last = std::ptr::eq(migration, self.last);
         let commit = if is_last { history::ON_DISK } else { "SET LOCAL synchronous_commit = off" };
-        let finish = history::finish(self.table, history::id(migration), self.claimant, OwnRow::of(migration.sql()));
+        let finish = history::finish(self.table, history::id(migration), self.claimant);
         self.tail_with(&format!("{commit};\n{finish};\n"))
     }
 

@@ -1,9 +1,10 @@
 //! A second connection that asks whom a message waits for, while it waits: only then does the server tell exactly
 //! (`pg_blocking_pids`).
 //!
-//! It is made where graven knows how to connect, and only once a message has taken long. It serves an error's text alone: if
-//! it cannot be made, or the server does not answer, nothing is said, and nobody asks again. Between two looks it is idle,
-//! without a transaction, so that it holds up nothing.
+//! It is made where graven knows how to connect, only for a message that holds a migration's own SQL, and only once that has
+//! taken long: a connection is one of a limited number, and a fleet makes many at once. It ends with the message. It serves an
+//! error's text alone: if it cannot be made, or the server does not answer, nothing is said, and nobody asks again. Between
+//! two looks it is idle, without a transaction, so that it holds up nothing.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -15,12 +16,11 @@ use crate::connection::Connection;
 use crate::in_the_way::{JOINED, columns, named};
 use crate::lock::Holder;
 
-/// From when on a message is looked at, and how often at first.
-const SOON: Duration = Duration::from_millis(250);
-/// How often it is looked at once that has been done for a while.
-const LATER: Duration = Duration::from_secs(1);
-/// How often it is looked at soon.
-const SOON_TIMES: u32 = 20;
+/// From when on a message is looked at, and how often. Where it would have given up waiting by then, half of that is at once
+/// the first and the pause between the first few.
+const PAUSE: Duration = Duration::from_secs(1);
+/// How often a message that soon gives up is looked at with short pauses.
+const SHORT_PAUSES: u32 = 20;
 
 /// How to connect once more. It holds a password, and is not shown.
 #[derive(Clone)]
@@ -43,13 +43,20 @@ pub(crate) struct Onlooker {
     beside: Beside,
     client: Option<Client>,
     blind: bool,
+    /// After how long the next message gives up waiting for a lock, where it does.
+    gives_up_after: Option<Duration>,
     /// Whom the last message waited for when it was last seen to wait.
     seen: Vec<Holder>,
 }
 
 impl Onlooker {
     pub(crate) fn new(beside: Beside) -> Self {
-        Self { beside, client: None, blind: false, seen: Vec::new() }
+        Self { beside, client: None, blind: false, gives_up_after: None, seen: Vec::new() }
+    }
+
+    /// Takes note of how long the messages that come next wait for a lock; `None` is for ever.
+    pub(crate) fn gives_up_after(&mut self, lock_timeout: Option<Duration>) {
+        self.gives_up_after = lock_timeout;
     }
 
     /// Whom the last message waited for, the last time that it was seen to wait.
@@ -60,16 +67,18 @@ impl Onlooker {
     /// Waits for what comes of a message of that process, and looks on.
     pub(crate) async fn during<T>(&mut self, process: i32, message: impl Future<Output = T> + Send) -> T {
         self.seen.clear();
-        match select(pin!(message), Box::pin(self.look_on(process))).await {
+        let outcome = match select(pin!(message), Box::pin(self.look_on(process))).await {
             Either::Left((outcome, _)) => outcome,
             Either::Right(((), message)) => message.await,
-        }
+        };
+        self.client = None;
+        outcome
     }
 
     async fn look_on(&mut self, process: i32) {
         let mut looks = 0;
         while !self.blind {
-            tokio::time::sleep(if looks < SOON_TIMES { SOON } else { LATER }).await;
+            tokio::time::sleep(pause(self.gives_up_after, looks)).await;
             looks += 1;
             match self.look(process).await {
                 Some(found) => self.seen = found,
@@ -88,6 +97,14 @@ impl Onlooker {
             None => Some(named(reply.completed.first()?.iter())),
             Some(_) => None,
         }
+    }
+}
+
+/// How long to wait before the next look, after so many.
+fn pause(gives_up_after: Option<Duration>, looks: u32) -> Duration {
+    match gives_up_after {
+        Some(lock_timeout) if lock_timeout <= PAUSE && looks < SHORT_PAUSES => lock_timeout / 2,
+        _ => PAUSE,
     }
 }
 
@@ -127,4 +144,24 @@ fn question(process: i32) -> String {
         columns = columns(),
         same = same.join(" AND "),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PAUSE, SHORT_PAUSES, pause};
+    use std::time::Duration;
+
+    #[test]
+    fn nobody_looks_before_a_second_has_passed_unless_it_would_be_too_late_by_then() {
+        let milliseconds = Duration::from_millis;
+        for (gives_up_after, looks, expected) in [
+            (None, 0, PAUSE),
+            (Some(milliseconds(5000)), 0, PAUSE),
+            (Some(milliseconds(1000)), 0, milliseconds(500)),
+            (Some(milliseconds(200)), SHORT_PAUSES - 1, milliseconds(100)),
+            (Some(milliseconds(200)), SHORT_PAUSES, PAUSE),
+        ] {
+            assert_eq!(pause(gives_up_after, looks), expected, "{gives_up_after:?} {looks}");
+        }
+    }
 }

@@ -14,6 +14,8 @@ pub use crate::obstacle::Obstacle;
 pub use crate::report::Pending;
 pub use crate::server_error::ServerError;
 
+#[cfg(feature = "tokio-postgres")]
+pub(crate) use self::hint::unwanted_server;
 pub(crate) use self::text::count;
 #[cfg(feature = "tokio-postgres")]
 use self::text::refusals_line;
@@ -357,13 +359,14 @@ pub enum Error {
     },
 
     /// A dev build does not know of a file that lies in its migrations directory, knows one that is gone, or knows
-    /// another text of one.
+    /// another text of one; or a build of any kind was made while a file was being written, and holds another text of it than
+    /// its checksum is of. Of what was about to run nothing has.
     #[error("this binary was built before {file} was {change}")]
     #[non_exhaustive]
     StaleBuild {
         /// The file.
         file: String,
-        /// `added`, `removed` or `edited`.
+        /// `added`, `removed`, `edited`, or `written to the end`.
         change: &'static str,
         /// The migrations directory.
         directory: String,
@@ -385,6 +388,8 @@ pub enum Error {
         target: String,
         /// Why not.
         source: Box<dyn std::error::Error + Send + Sync>,
+        /// What the role is to be granted, where it is its right to connect that is lacking.
+        grant: Option<String>,
     },
 
     /// The connection ended during a message of graven's own.

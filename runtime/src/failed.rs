@@ -212,6 +212,11 @@ impl MigrationFailed {
                 "give the statement a file of its own with `-- graven: transaction = off` as its first line"
             }
             Cause::Server(error) if error.sqlstate == "53100" => DISK_FULL,
+            // pgbouncer's words: a pooler translates nothing.
+            Cause::Server(error) if error.sqlstate == "08P01" && error.message.contains("statement pooling") => {
+                "a pooler in statement mode allows no transaction of several messages: run migrations over a connection that \
+                 goes to the server itself, or through a pooler in transaction mode"
+            }
             // insufficient_resources: memory, or a limit that the server's own hint names.
             Cause::Server(error) if error.sqlstate.starts_with("53") => {
                 "the server has run out of a resource: give it more of what it names, then start again"
@@ -274,6 +279,7 @@ impl MigrationFailed {
             Left::Statements { .. } => match &self.cause {
                 Cause::ConnectionLost(_) | Cause::Copy | Cause::TakenOver | Cause::RowGone => correct.to_owned(),
                 Cause::Server(error) if error.sqlstate.starts_with("53") => correct.to_owned(),
+                Cause::Server(error) if error.sqlstate == "42501" => format!("{correct}, and start again"),
                 Cause::Server(error) if matches!(error.sqlstate.as_str(), "55P03" | "57014") => {
                     "the file must stay as it is now that its first statements are recorded: start again when what was \
                      in the way is gone, or with a longer `--statement-timeout` (in code, `Migrator::statement_timeout`)"

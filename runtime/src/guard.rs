@@ -2,15 +2,15 @@
 //!
 //! Nothing on stable Rust tracks a directory, and cargo takes a file for unchanged that is not newer than the last build.
 //! So a dev build remembers where its migrations lay, and compares names and texts when it runs; a release build holds
-//! no path and looks at nothing.
+//! no path and looks at no directory. What is about to run, every build compares with its checksum.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::iter;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use graven_source::file_name::{FileName, parse};
-use graven_source::normalise;
+use graven_source::{Checksum, normalise};
 
 use crate::error::Error;
 use crate::migrations::{Migration, Migrations};
@@ -19,7 +19,8 @@ use crate::migrations::{Migration, Migrations};
 ///
 /// Where the directory cannot be read, the binary runs on another machine than built it, and nothing is said.
 pub(crate) fn check(set: &Migrations) -> Result<(), Error> {
-    let Some(directory) = set.built_from.map(Path::new) else { return Ok(()) };
+    let Some(built_from) = set.built_from.map(PathBuf::from) else { return Ok(()) };
+    let directory = &run_from(set).unwrap_or(built_from);
     let Some(on_disk) = embeddable_files(directory) else { return Ok(()) };
     let embedded: BTreeMap<&str, &Migration> = set
         .iter()
@@ -28,13 +29,7 @@ pub(crate) fn check(set: &Migrations) -> Result<(), Error> {
         .chain(set.repeatables.iter().map(|repeatable| &repeatable.0))
         .map(|it| (it.file(), it))
         .collect();
-    let stale = |file: &str, change| {
-        Err(Error::StaleBuild {
-            file: format!("{}/{file}", set.directory),
-            change,
-            directory: set.directory.to_owned(),
-        })
-    };
+    let stale = |file: &str, change| Err(stale(set, file, change));
     if let Some(added) = on_disk.iter().find(|file| !embedded.contains_key(file.as_str())) {
         return stale(added, "added");
     }
@@ -46,6 +41,37 @@ pub(crate) fn check(set: &Migrations) -> Result<(), Error> {
         return stale(edited.file(), "edited");
     }
     Ok(())
+}
+
+/// Refuses to run a text that is not the one whose checksum stands beside it.
+///
+/// The macro reads a file and takes its checksum, the compiler reads it once more and includes it: in between somebody may
+/// have written to it. A release build is no safer from that, so that this asks each build, and only of what is about to run:
+/// a start with nothing pending hashes nothing.
+pub(crate) fn refuse_torn<'a>(
+    set: &Migrations,
+    migrations: impl IntoIterator<Item = &'a Migration>,
+) -> Result<(), Error> {
+    let is_torn = |migration: &&Migration| Checksum::of_text(migration.sql()) != migration.checksum();
+    match migrations.into_iter().find(is_torn) {
+        Some(torn) => Err(stale(set, torn.file(), "written to the end")),
+        None => Ok(()),
+    }
+}
+
+fn stale(set: &Migrations, file: &str, change: &'static str) -> Error {
+    let directory = set.directory;
+    Error::StaleBuild { file: format!("{directory}/{file}"), change, directory: directory.to_owned() }
+}
+
+/// The directory in the package that cargo runs or tests at this moment, where that is the one whose code holds the set.
+///
+/// It may lie elsewhere than the one that was built: worktrees that share a target directory are one package to cargo, which
+/// takes what it has built of one for fresh in another whose files are older.
+fn run_from(set: &Migrations) -> Option<PathBuf> {
+    let is_its = std::env::var("CARGO_PKG_NAME").is_ok_and(|name| Some(name.as_str()) == set.package);
+    let root = std::env::var_os("CARGO_MANIFEST_DIR").filter(|_| is_its)?;
+    Some(Path::new(&root).join(set.directory)).filter(|directory| directory.is_dir())
 }
 
 /// The names of the migrations in a directory, of every kind.

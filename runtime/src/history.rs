@@ -15,7 +15,7 @@ pub(crate) use self::glance::{Asking, glance};
 pub(crate) use self::read::{Schema, become_role, first, look, same_elsewhere, state};
 pub(crate) use self::write::{
     Claimant, FINISHED, NOT_THERE, ON_DISK, claim, claim_again, claim_covered, claim_started, complete,
-    complete_by_word, complete_on_disk, create, finish, finish_unheard, flush, id, is_row_gone, is_there, progress,
+    complete_by_word, create, finish, finish_unheard, flush, id, is_row_gone, is_there, progress, progress_and_note,
     settle, stamp, take_back, take_over, unclaim, unsettle,
 };
 use crate::connection::Row;

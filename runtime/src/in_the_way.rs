@@ -1,14 +1,17 @@
-//! Whom a statement that gave up has waited for, as it is told right after: by the locks that the statement is known to
-//! take, and who holds one that conflicts with them.
+//! Whom a statement that gave up has waited for, as it is told right after: by the row that the server names, or else by the
+//! locks that the statement is known to take, and who holds one that conflicts with them.
 //!
 //! `pg_blocking_pids` answers only while somebody waits; where another connection could ask it in time, that goes before
 //! (see [`beside`](crate::beside)). Here nobody is named whose lock would have let the statement through.
+
+mod row;
 
 use std::collections::HashSet;
 use std::time::Duration;
 
 use graven_source::statement::{LockMode, Locked, QualifiedName, locks, split};
 
+use self::row::RowWaitedFor;
 use crate::connection::{Connection, Row};
 use crate::lock::{Holder, SESSION};
 use crate::session::Session;
@@ -44,6 +47,12 @@ pub(crate) fn is_concurrent(statement: &str) -> bool {
 
 /// Who is in its way, the oldest transactions first. Never fails: it only serves a message.
 pub(crate) async fn in_the_way<C: Connection>(session: &mut Session<'_, C>, stuck: Stuck<'_>) -> Vec<Holder> {
+    if let Some(row) = stuck.context.and_then(RowWaitedFor::parse) {
+        let holders = row.holders(session).await;
+        if !holders.is_empty() {
+            return holders;
+        }
+    }
     let found = told(session, &holders(&wanted(&stuck))).await;
     if found.is_empty() && is_concurrent(stuck.statement) {
         return told(session, &old_snapshots(stuck.waited)).await;
@@ -254,10 +263,12 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '$')).filter(|word| !word.is_empty())
 }
 
+/// How the languages of the server quote.
+const QUOTES: [char; 7] = ['"', '»', '«', '„', '“', '”', '’'];
+
 /// What may be the statements of functions in the server's CONTEXT, which quotes them in the manner of its language:
 /// `SQL statement "ALTER TABLE …"`.
 fn quoted(context: &str) -> impl Iterator<Item = &str> {
-    const QUOTES: [char; 7] = ['"', '»', '«', '„', '“', '”', '’'];
     context.char_indices().filter(|(_, c)| QUOTES.contains(c)).filter_map(move |(at, quote)| {
         let text = context.get(at + quote.len_utf8()..)?;
         let ends_line = |(end, c): &(usize, char)| {

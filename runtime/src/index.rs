@@ -66,28 +66,19 @@ pub(crate) async fn found<C: Connection>(
     }
 }
 
-/// What must be known before a unit is sent, as the text of an array of OIDs; `None` where nothing must.
-pub(crate) async fn before<C: Connection>(
-    session: &mut Session<'_, C>,
-    effect: Effect,
-    trace: &Trace,
-) -> Result<Option<String>, Error> {
+/// What must be known before a unit is sent, as a query for one array of OIDs; `None` where nothing must.
+pub(crate) fn before(effect: Effect, trace: &Trace) -> Option<String> {
     let (oids, from) = match trace {
-        Trace::NamedIndex { .. } => match named(effect) {
-            Some(named) => ("c.oid", format!("{INDEX} WHERE {named}")),
-            None => return Ok(None),
-        },
+        Trace::NamedIndex { .. } => ("c.oid", format!("{INDEX} WHERE {}", named(effect)?)),
         Trace::NewIndex(index) => {
             ("i.indexrelid", format!("pg_catalog.pg_index i WHERE i.indrelid = {}", oid(&index.table)))
         }
         Trace::DroppedIndex { index } => ("c.oid", format!("pg_catalog.pg_class c WHERE c.oid = {}", oid(index))),
         Trace::Rebuilt { relation } => ("i.indexrelid", invalid_indexes(relation)),
         Trace::Detached { table, partition } => ("h.inhrelid", partition_of(table, &oid(partition))),
-        Trace::Nothing | Trace::Repeatable => return Ok(None),
+        Trace::Nothing | Trace::Repeatable => return None,
     };
-    let sql = format!("SELECT COALESCE(pg_catalog.array_agg({oids})::text, '{{}}') FROM {from}");
-    let results = session.expect("noting what there is before a statement", &sql).await?;
-    Ok(results.first().and_then(|rows| rows.first()).map(|row| row.text(0).to_owned()))
+    Some(format!("SELECT COALESCE(pg_catalog.array_agg({oids}), '{{}}') FROM {from}"))
 }
 
 /// What the catalog says about an index.
@@ -250,7 +241,7 @@ async fn detached<C: Connection>(
 }
 
 /// An array of OIDs that holds none.
-const NONE: &str = "{}";
+pub(crate) const NONE: &str = "{}";
 
 /// The invalid indexes of a table, or of an index's table, with its partitions and what they keep out of line.
 fn invalid_indexes(relation: &str) -> String {

@@ -63,7 +63,6 @@ mod non_transactional;
 pub mod observe;
 mod obstacle;
 mod options;
-mod own_row;
 mod plan;
 mod plan_revert;
 mod planned;
@@ -176,15 +175,20 @@ pub mod __private {
 /// * A file whose content changes and whose time does not become newer: `cp -p`, `rsync -t`, `tar`, a link that points
 ///   elsewhere, an image's layers, a target directory that is shared or restored. It is the same with all Rust sources.
 ///
-/// A dev build notices both when it runs, and refuses with [`Error::StaleBuild`]. **A release build does not**: build
-/// releases in a fresh target directory, or `touch migrations/seal.lock` first. At build time the first is noticed with
-/// this `build.rs`
+/// A dev build notices both when it runs, and refuses with [`Error::StaleBuild`]. It looks at the directory that it was built
+/// from, or, where cargo runs or tests the package that holds the macro, at that package's. Of worktrees that share a target
+/// directory it does not notice where the macro stands in another package than cargo runs: give each worktree its own. **A
+/// release build notices neither**: build releases in a fresh target directory, or `touch migrations/seal.lock` first. At
+/// build time the first is noticed with this `build.rs`
 ///
 /// ```
 /// println!("cargo:rerun-if-changed=migrations");
 /// ```
 ///
 /// or, on a nightly compiler, with the feature `nightly`.
+///
+/// A file that is written to while it is compiled may come out as another text than its checksum is of. Every build, also one
+/// for release, compares the two before it runs a migration, and refuses with [`Error::StaleBuild`] as well.
 ///
 /// # In an editor
 ///

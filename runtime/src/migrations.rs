@@ -37,6 +37,8 @@ pub struct Migrations {
     pub(crate) directory: &'static str,
     /// Where the directory lies on the machine that built this. Dev builds only: it serves the guard.
     pub(crate) built_from: Option<&'static str>,
+    /// The name of the package whose code holds it, for the guard as well.
+    pub(crate) package: Option<&'static str>,
     pub(crate) history: Option<&'static str>,
     pub(crate) namespace: &'static str,
     /// The digest over all versions and checksums, so that nothing is computed at a start.
@@ -168,8 +170,8 @@ impl Migrations {
     /// # The connection's own state
     ///
     /// Settings (`SET`), the role, prepared statements, temporary tables and LISTEN are afterwards what they were. The
-    /// exception are settings that nobody has defined (`SET my.own = …`): PostgreSQL lists them nowhere, and a run that
-    /// applies something resets them.
+    /// exception are settings with a dot whose library this session has not loaded (`SET my.own = …`, and those of an
+    /// extension before its first use): PostgreSQL lists them nowhere, and a run that applies something resets them.
     pub async fn run<C: Connection>(&self, connection: &mut C) -> Result<Report, Error> {
         self.migrator().run(connection).await
     }
@@ -179,6 +181,10 @@ impl Migrations {
     /// TLS is by rustls and `sslmode` means what it means to libpq (PostgreSQL manual, 34.19.1): `prefer` (the default)
     /// and `require` encrypt without checking who answers, `verify-ca` and `verify-full` check it, against
     /// `sslrootcert` or the system's certificates.
+    ///
+    /// Of several hosts, `target_session_attrs` says which is wanted: `any` (the default), `read-write` or `read-only`, as
+    /// its transactions are by default. `primary` stands for `read-write` here, and `standby` for `read-only`;
+    /// `prefer-standby` is refused.
     ///
     /// # Cancellation
     ///

@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::event::Event;
 use crate::failed::{Left, MigrationFailed};
 use crate::history::{self, Doubt};
+use crate::index::before;
 use crate::keep::gives_up_locks;
 use crate::migrations::{Effect, Migration, Unit};
 use crate::plan::{Start, Step};
@@ -17,12 +18,14 @@ use crate::retry::Retries;
 use crate::run::Run;
 use crate::sent::Sent;
 use crate::session::Reach;
-use crate::state::Reaches;
+use crate::state::{PutsBack, Reaches};
 
 use self::recovery::{EarlierTry, Going};
+use self::trace::sets_a_limit;
 pub(crate) use self::trace::{IfNotExists, NewIndex, Trace, Undoes};
 
 const RECORDING: &str = "recording progress in the history";
+const PUTTING_BACK: &str = "putting the session's settings back";
 
 impl Applying<'_> {
     /// Runs the statements that are not recorded as done.
@@ -37,50 +40,71 @@ impl Applying<'_> {
             return Err(Error::Pooled { what });
         }
         let outcome = match self.begin(run, step).await {
-            Ok(Begun::Claimed { noted }) => self.statements(run, step, noted).await.map(|()| Outcome::Applied),
-            Ok(Begun::Elsewhere) => Ok(Outcome::ClaimedElsewhere),
+            Ok(Begun::Elsewhere) => return Ok(Outcome::ClaimedElsewhere),
+            Ok(Begun::Claimed(noted)) => self.statements(run, step, noted).await,
             Err(error) => Err(error),
         };
-        // What the file has set must not reach the next migration or the caller, however it ended.
-        let restored = match run.session.reach() {
-            Reach::Own => {
-                run.session.expect("putting the session's settings back", self.state.restore()).await.map(drop)
-            }
-            Reach::Pooled => Ok(()),
-        };
-        let outcome = outcome?;
-        if outcome == Outcome::Applied {
+        if outcome.is_ok() {
             run.applied(step.migration, began.elapsed(), self.last);
+            if self.completes_lazily(step.migration) {
+                run.not_on_disk_yet(step.migration);
+            }
         }
+        // What the file has set must not reach the next migration or the caller, however it ended.
+        let restored = match (&outcome, run.session.reach()) {
+            (Ok(PutBack::Yes), _) | (_, Reach::Pooled) => Ok(()),
+            _ => run.session.expect(PUTTING_BACK, self.state.restore()).await.map(drop),
+        };
+        outcome?;
         restored?;
-        Ok(outcome)
+        Ok(Outcome::Applied)
     }
 
     /// Claims the migration, or takes over what an earlier run left.
+    ///
+    /// Where it is fresh, all that must be before its first unit goes with the claim: the note of what there is, and the
+    /// timeouts of the session. The statements of one message are one implicit transaction (PostgreSQL manual, 55.2.2.1):
+    /// LOCAL is to it, and all of it is there or nothing.
     async fn begin<C: Connection>(self, run: &mut Run<'_, '_, C>, step: &Step) -> Result<Begun, Error> {
         let migration = step.migration;
+        let is_fresh = matches!(step.start, Start::Fresh | Start::Again { .. });
+        let before = if is_fresh { before_unit(migration, 0) } else { None };
         let claim = match &step.start {
-            Start::Fresh | Start::Again { .. } => {
-                history::claim_started(self.table, migration, self.claimant, doubt_about(migration, 0))
-            }
             Start::Resume { done, started_by, .. } => {
                 let next = doubt_about(migration, *done as usize);
                 history::take_over(self.table, migration.version, self.claimant, *done, next, started_by)
             }
+            Start::Fresh | Start::Again { .. } => {
+                history::claim_started(self.table, migration, self.claimant, doubt_about(migration, 0))
+            }
         };
-        // The statements of one message are one implicit transaction (PostgreSQL manual, 55.2.2.1): LOCAL is to it.
-        let mut statements: Vec<&str> = self.state.no_transaction_timeout(Reaches::Transaction).into_iter().collect();
-        let patience = self.patience();
-        statements.extend(patience.iter().map(String::as_str).chain([claim.as_str()]));
-        let reply = run.session.send(&statements.join(";\n")).await;
+        let mut message = self.before_a_record(durability(migration, 0));
+        message.extend(self.state.no_transaction_timeout(Reaches::Transaction).map(str::to_owned));
+        // Each is one statement so far.
+        let is_noted = before.is_some();
+        let answer = message.len() + usize::from(is_noted);
+        message.push(claim);
+        message.extend(before.map(|before| self.claimant.note_found(self.table, migration.version, &before)));
+        if is_fresh && run.session.reach() == Reach::Own {
+            message.push(self.session_timeouts(migration));
+        }
+        let reply = run.session.send(&message.join(";\n")).await;
         if let Some(failure) = reply.failure {
             return self.claim_failed(failure).map(|_| Begun::Elsewhere);
         }
-        Ok(match (reply.completed.last().and_then(|rows| rows.first()), &step.start) {
-            (None, _) => Begun::Elsewhere,
-            (Some(_), Start::Fresh | Start::Again { .. }) => Begun::Claimed { noted: None },
-            (Some(row), Start::Resume { .. }) => Begun::Claimed { noted: row.optional(0).map(str::to_owned) },
-        })
+        let Some(row) = reply.completed.get(answer).and_then(|rows| rows.first()) else { return Ok(Begun::Elsewhere) };
+        let said = row.optional(0).map(str::to_owned);
+        Ok(Begun::Claimed(match (is_fresh, is_noted) {
+            (true, false) => Noted::Now(None),
+            (true, true) => Noted::Now(said),
+            (false, _) => Noted::Earlier(said),
+        }))
+    }
+
+    /// What precedes a change of the history in its message.
+    fn before_a_record(self, durability: Durability) -> Vec<String> {
+        let lazily = (durability == Durability::WithTheNext).then(|| "SET LOCAL synchronous_commit = off".to_owned());
+        self.patience().into_iter().chain(lazily).collect()
     }
 
     /// Puts the row back to what it was before the claim, where nothing has run since.
@@ -108,36 +132,85 @@ impl Applying<'_> {
             // What is set would stay behind with whoever gets the pooler's session next.
             return Ok(());
         }
-        let timeouts = self.session_timeouts(migration);
-        run.session.expect("setting the timeouts", &timeouts).await?;
+        let mut message = vec![self.session_timeouts(migration)];
         for unit in session_units(migration, done) {
-            run.session.expect("setting again what the migration had set", unit.sql(migration)).await?;
+            message.push(unit.sql(migration).to_owned());
             if Undoes::of_unit(migration, *unit) == Undoes::Settings {
-                run.session.expect("setting the timeouts", &timeouts).await?;
+                message.push(self.session_timeouts(migration));
             }
         }
-        Ok(())
+        let doing = match message.len() {
+            1 => "setting the timeouts",
+            _ => "setting again what the migration had set",
+        };
+        run.session.expect(doing, &message.join("\n;\n")).await.map(drop)
     }
 
     /// Writes to the history before the unit `at`, as the role that runs migrations, which may be another than the file
-    /// has chosen for its own statements. It fails where another run has taken the migration over.
+    /// has chosen for its own statements. It fails where another run has taken the migration over. Hands back what the
+    /// change says.
     async fn record<C: Connection>(
         self,
         run: &mut Run<'_, '_, C>,
         migration: &'static Migration,
         at: usize,
-        sql: &str,
-    ) -> Result<(), Error> {
-        let sets = changes_the_session(migration, at);
-        let results = if sets {
-            run.session.expect(RECORDING, &format!("{};\n{sql}", self.state.restore())).await?
-        } else {
-            run.session.expect(RECORDING, sql).await?
+        change: String,
+    ) -> Result<Option<String>, Error> {
+        let is_disturbed = disturbs_records(migration, at);
+        let mut message = self.before_a_record(durability(migration, at));
+        if is_disturbed {
+            message.insert(0, self.state.restore().to_owned());
+        }
+        message.push(change);
+        let results = run.session.expect(RECORDING, &message.join(";\n")).await?;
+        let Some(row) = results.last().and_then(|rows| rows.first()) else {
+            return Err(self.not_ours(run, migration).await);
         };
-        if results.last().is_none_or(Vec::is_empty) {
+        let said = row.optional(0).map(str::to_owned);
+        if is_disturbed {
+            self.set_up(run, migration, at).await?;
+        }
+        Ok(said)
+    }
+
+    /// Records that all has run. Puts the session back in the same message where that cannot fail: a failure would take the
+    /// record along.
+    async fn complete<C: Connection>(
+        self,
+        run: &mut Run<'_, '_, C>,
+        migration: &'static Migration,
+    ) -> Result<PutBack, Error> {
+        let units = migration.details().units;
+        let is_disturbed = disturbs_records(migration, units.len());
+        let lazily = self.completes_lazily(migration);
+        let mut message = Vec::new();
+        if is_disturbed {
+            message.push(self.state.restore().to_owned());
+        }
+        message.extend(self.before_a_record(if lazily { Durability::WithTheNext } else { Durability::AtOnce }));
+        if !lazily {
+            message.push(history::ON_DISK.to_owned());
+        }
+        let answer = message.len();
+        message.push(history::complete(self.table, migration.version, self.claimant));
+        let goes_along = !is_disturbed && self.state.puts_back() == PutsBack::Defaults;
+        if goes_along && run.session.reach() == Reach::Own {
+            message.push(self.state.restore().to_owned());
+        }
+        let results = run.session.expect(RECORDING, &message.join(";\n")).await?;
+        // Each before it is one statement, unless the session was put back there.
+        let answered = if is_disturbed { results.last() } else { results.get(answer) };
+        if answered.is_none_or(Vec::is_empty) {
             return Err(self.not_ours(run, migration).await);
         }
-        if sets { self.set_up(run, migration, at).await } else { Ok(()) }
+        Ok(if goes_along || is_disturbed { PutBack::Yes } else { PutBack::No })
+    }
+
+    /// Whether the record that all has run need not be on disk at once: something that is waited for comes after it, and what
+    /// has run can be found out.
+    fn completes_lazily(self, migration: &'static Migration) -> bool {
+        let units = migration.details().units.len();
+        !std::ptr::eq(migration, self.last) && durability(migration, units) == Durability::WithTheNext
     }
 
     /// Why a row could not be changed: another run has it, or nobody.
@@ -157,39 +230,58 @@ impl Applying<'_> {
         self,
         run: &mut Run<'_, '_, C>,
         step: &Step,
-        mut noted: Option<String>,
-    ) -> Result<(), Error> {
+        noted: Noted,
+    ) -> Result<PutBack, Error> {
         let migration = step.migration;
         let units = migration.details().units;
         let (first, mut doubt) = match &step.start {
             Start::Fresh | Start::Again { .. } => (0, None),
             Start::Resume { done, doubt, .. } => (*done as usize, Some(*doubt)),
         };
-        if let Err(error) = self.set_up(run, migration, first).await {
+        let (mut earlier, mut now) = match noted {
+            Noted::Earlier(noted) => (noted, None),
+            Noted::Now(noted) => (None, noted),
+        };
+        if let Start::Resume { .. } = step.start
+            && let Err(error) = self.set_up(run, migration, first).await
+        {
             self.give_back(run, step).await;
             return Err(error);
         }
         for (at, unit) in units.iter().enumerate().skip(first) {
             let (version, number, of) = (migration.version, at + 1, units.len());
             run.observers.tell(&Event::Statement { version, number, of, sql: &first_line(unit.sql(migration)) });
-            let going = Going { doubt: doubt.take(), noted: noted.take(), ..Going::new(migration, *unit, at) };
+            let before = now.take();
+            let going =
+                Going { doubt: doubt.take(), noted: earlier.take(), before, ..Going::new(migration, *unit, at) };
             self.unit(run, going).await?;
             if gives_up_locks(unit.sql(migration)) {
                 run.keep_the_lock(self.table).await;
             }
-            let done = u32::try_from(number).unwrap_or(u32::MAX);
-            let record = if number == of {
-                history::complete_on_disk(self.table, version, self.claimant)
-            } else {
-                history::progress(self.table, version, self.claimant, done, doubt_about(migration, number))
-            };
-            self.record(run, migration, number, &record).await?;
+            if number < of {
+                now = self.record_progress(run, migration, number).await?;
+            }
         }
-        if first >= units.len() {
-            let record = history::complete_on_disk(self.table, migration.version, self.claimant);
-            self.record(run, migration, first, &record).await?;
-        }
-        Ok(())
+        self.complete(run, migration).await
+    }
+
+    /// Records that so many units are done, and notes what there is before the next, where that must be known.
+    async fn record_progress<C: Connection>(
+        self,
+        run: &mut Run<'_, '_, C>,
+        migration: &'static Migration,
+        number: usize,
+    ) -> Result<Option<String>, Error> {
+        let (version, doubt) = (migration.version, doubt_about(migration, number));
+        let done = u32::try_from(number).unwrap_or(u32::MAX);
+        // What the file has set decides which relation a name means: then it is asked for later, under that.
+        let before = if disturbs_records(migration, number) { None } else { before_unit(migration, number) };
+        let Some(before) = before else {
+            let progress = history::progress(self.table, version, self.claimant, done, doubt);
+            return self.record(run, migration, number, progress).await.map(|_| None);
+        };
+        let progress = history::progress_and_note(self.table, version, self.claimant, done, doubt, &before);
+        self.record(run, migration, number, progress).await
     }
 
     /// Runs one unit until it has taken effect or failed for good.
@@ -249,19 +341,57 @@ impl Applying<'_> {
         } else {
             history::unsettle(self.table, migration.version, self.claimant, doubt)
         };
-        self.record(run, migration, going.at, &record).await
+        self.record(run, migration, going.at, record).await.map(drop)
     }
 }
 
 /// What came of claiming.
 enum Begun {
     /// The migration is this run's to run.
-    Claimed {
-        /// What an earlier run had noted before it sent the unit at which it was cut off.
-        noted: Option<String>,
-    },
+    Claimed(Noted),
     /// It is another run's.
     Elsewhere,
+}
+
+/// What there was before a unit was sent, where that must be known.
+enum Noted {
+    /// An earlier run had noted it, before it sent the unit at which it was cut off.
+    Earlier(Option<String>),
+    /// This run has, just now.
+    Now(Option<String>),
+}
+
+/// Whether the session is as it was before the migration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum PutBack {
+    Yes,
+    No,
+}
+
+/// When a record is on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Durability {
+    /// Before anything else is done.
+    AtOnce,
+    /// With the next commit that waits for it. A crash of the server loses it only together with what came after it; and what
+    /// came before it is found out from the catalog.
+    WithTheNext,
+}
+
+/// How soon a record after the first `done` units must be on disk.
+fn durability(migration: &'static Migration, done: usize) -> Durability {
+    let around = migration.details().units.iter().take(done + 1).skip(done.saturating_sub(1));
+    let mut traces = around.map(|unit| Trace::of(migration, *unit));
+    match traces.any(|trace| trace == Trace::Nothing) {
+        true => Durability::AtOnce,
+        false => Durability::WithTheNext,
+    }
+}
+
+/// The query for what must be known before a unit is sent.
+fn before_unit(migration: &'static Migration, at: usize) -> Option<String> {
+    let unit = *migration.details().units.get(at)?;
+    before(unit.effect, &Trace::of(migration, unit))
 }
 
 /// The error of a unit.
@@ -303,6 +433,15 @@ fn session_units(migration: &'static Migration, first: usize) -> impl Iterator<I
 fn changes_the_session(migration: &'static Migration, first: usize) -> bool {
     let mut units = migration.details().units.iter().take(first);
     units.any(|unit| unit.effect == Effect::Session || Undoes::of_unit(migration, *unit) == Undoes::Session)
+}
+
+/// Whether what one of the first units has made of the session could reach what graven writes between them.
+fn disturbs_records(migration: &'static Migration, first: usize) -> bool {
+    let mut units = migration.details().units.iter().take(first);
+    units.any(|unit| {
+        let sets = unit.effect == Effect::Session && !sets_a_limit(unit.sql(migration));
+        sets || Undoes::of_unit(migration, *unit) == Undoes::Session
+    })
 }
 
 /// Whether a migration relies on what it sets for its session.

@@ -7,6 +7,7 @@ use crate::beside::Beside;
 use crate::error::Error;
 use crate::history::{Detail, Wanted};
 use crate::look::{IntoExisting, Question};
+use crate::migrations::{Migration, Transaction};
 use crate::plan::Policy;
 use crate::plan_revert::RedoSealed;
 use crate::sql::plain;
@@ -79,6 +80,16 @@ impl Default for Options {
 impl Options {
     pub(crate) fn question(&self, detail: Detail) -> Question<'_> {
         Question { wanted: &self.wanted, namespace: &self.namespace, role: self.role.as_deref(), detail }
+    }
+
+    /// How long a migration waits for a lock on a table; `None` where it does not give up.
+    pub(crate) fn lock_timeout_of(&self, migration: &Migration) -> Option<Duration> {
+        let details = migration.details();
+        let own = match details.transaction {
+            Transaction::On => details.lock_timeout.or(self.table_lock_timeout),
+            Transaction::Off => details.lock_timeout,
+        };
+        own.filter(|timeout| !timeout.is_zero())
     }
 
     /// What the command line must be told to find the same history: ` --history ops.history --namespace billing`.

@@ -25,6 +25,7 @@ pub const fn migrations(
         repeatables,
         directory,
         built_from,
+        package: None,
         history,
         namespace,
         digest: None,
@@ -42,6 +43,12 @@ pub const fn with_baselines(set: Migrations, baselines: &'static [Migration]) ->
 #[must_use]
 pub const fn with_repeatables(set: Migrations, repeatables: &'static [Repeatable]) -> Migrations {
     Migrations { repeatables, ..set }
+}
+
+/// The same set with the name of the package whose code holds it.
+#[must_use]
+pub const fn with_package(set: Migrations, package: Option<&'static str>) -> Migrations {
+    Migrations { package, ..set }
 }
 
 /// The same set with the digest over all of it. Without one, all rows are asked for at each start.

@@ -41,7 +41,7 @@ impl Retries {
         let transient = match &failed.cause {
             Cause::Server(error) if error.is_transient() => error.clone(),
             Cause::Server(error) if error.sqlstate == "42501" => {
-                failed.grant = grant::lacking(&mut run.session, &error.message).await;
+                failed.grant = grant::lacking(&mut run.session, migration, failed.at, error).await;
                 return Err(Error::MigrationFailed(failed));
             }
             _ => return Err(Error::MigrationFailed(failed)),

@@ -26,6 +26,7 @@ impl Applying<'_> {
         reversal: Reversal,
     ) -> Result<Outcome, Error> {
         let Reversal { migration, reverse, .. } = reversal;
+        run.session.gives_up_after(self.options.lock_timeout_of(reverse).into_iter());
         let duration = match reverse.details().transaction {
             Transaction::On => {
                 let claim = self.removal(run, reversal);

@@ -177,6 +177,7 @@ impl<C: Connection> Run<'_, '_, C> {
         reversals: &[Reversal],
         state: &mut Option<SessionState>,
     ) -> Result<Outcome, Error> {
+        guard::refuse_torn(&self.set, reversals.iter().map(|reversal| reversal.reverse))?;
         let claimant = self.claimant(seen);
         let state = match state {
             Some(state) => state,
@@ -222,6 +223,8 @@ impl<C: Connection> Run<'_, '_, C> {
         for _ in 0..MOST_ROUNDS {
             let reversal = self.redoable(&seen, version);
             let reversal = reversal.map_err(|refused| self.not_redoable(&seen, version, refused))?;
+            // What cannot be applied again is not taken back.
+            guard::refuse_torn(&self.set, [reversal.migration])?;
             if self.take_back(table, &seen, &[reversal], state).await? == Outcome::Applied {
                 return self.apply_again(table, &seen, reversal, state).await;
             }

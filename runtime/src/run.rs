@@ -13,6 +13,7 @@ use crate::error::{Conflict, Error};
 use crate::event::{Event, Observers};
 use crate::foreign;
 use crate::glance::Glance;
+use crate::guard;
 use crate::history::{self, Claimant, Detail, Record, Table};
 use crate::keep::gives_up_locks;
 use crate::lock::Waiting;
@@ -233,9 +234,14 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
         let to = self.options.policy.to;
         let is_awaited = |record: &Record| record.is_started() && to.is_none_or(|to| record.version <= Some(to));
         let mut waiting = Waiting::new(self.options.lock_timeout);
+        // Who has waited for the lock, or here before, has said so.
+        waiting.announced = !self.waited.is_zero();
         while seen.records.iter().any(is_awaited) && waiting.began.elapsed() < waiting.timeout {
+            let waited = self.waited;
+            let before = waiting.began.elapsed();
             self.wait(table, &mut waiting).await?;
             seen = self.look().await?;
+            self.waited = waited + waiting.began.elapsed().saturating_sub(before);
         }
         Ok(seen)
     }
@@ -264,6 +270,7 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
 
     /// Runs the steps of a plan, until one was claimed by somebody else.
     pub(crate) async fn steps(&mut self, applying: Applying<'_>, plan: &Plan) -> Result<Round, Error> {
+        guard::refuse_torn(&self.set, plan.steps.iter().map(|step| step.migration))?;
         let of = plan.steps.len();
         let mut left = plan.steps.as_slice();
         while let Some(first) = left.first() {
@@ -272,6 +279,7 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
             for (at, step) in steps.iter().enumerate() {
                 self.applying(step, of - left.len() + at + 1, of);
             }
+            self.session.gives_up_after(steps.iter().filter_map(|step| self.options.lock_timeout_of(step.migration)));
             let outcome = match way {
                 Way::Together(_) => applying.together(self, steps).await?,
                 Way::InPieces => applying.in_pieces(self, first).await?,

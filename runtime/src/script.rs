@@ -136,6 +136,7 @@ impl Migrator {
         guard::check(self.migrations())?;
         let range = ScriptRange { to: range.to.or(options.to), ..range };
         let content = Content::of(self.migrations(), range, options.policy.baseline)?;
+        guard::refuse_torn(self.migrations(), content.all())?;
         let sql = page::page(self.migrations(), &content, &options);
         Ok(Script { migrations: content.all().map(Scripted::new).collect(), sql })
     }

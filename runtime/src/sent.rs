@@ -38,7 +38,7 @@ impl Pieces {
     /// Takes a transactional migration apart.
     ///
     /// The server reads the strings of a whole message by what `standard_conforming_strings` says when the message comes,
-    /// so that a file which changes that goes out statement by statement, as psql would send it. A large file goes out in
+    /// so that a file which may change that goes out statement by statement, as psql would send it. A large file goes out in
     /// parts of several statements, since a driver copies what it sends more than once.
     pub(crate) fn of(migration: &Migration) -> Self {
         let opening = opening(migration);
@@ -48,7 +48,7 @@ impl Pieces {
         if goes_in_pieces(migration) {
             parts = statements(migration.sql(), 0, &left_out);
         }
-        if !changes_strings(migration) {
+        if !changes_strings(migration.sql()) {
             parts = together(parts);
         }
         if parts.is_empty() {
@@ -123,7 +123,7 @@ impl Sent {
 
 /// Whether a transactional file takes several messages.
 pub(crate) fn goes_in_pieces(migration: &Migration) -> bool {
-    migration.sql.len() > LARGE || changes_strings(migration)
+    migration.sql.len() > LARGE || changes_strings(migration.sql())
 }
 
 /// From how many bytes on a file goes out in parts.
@@ -143,9 +143,41 @@ fn together(statements: Vec<Range<usize>>) -> Vec<Range<usize>> {
     parts
 }
 
-/// Whether a file may change how the server reads the strings after it.
-fn changes_strings(migration: &Migration) -> bool {
-    contains_ignoring_case(migration.sql(), "standard_conforming_strings")
+/// Whether a file may change how the server reads the strings after it: whether it names the setting other than to turn it
+/// on, as the head of a dump does. On it is from the beginning of a run.
+pub(crate) fn changes_strings(sql: &str) -> bool {
+    const SETTING: &str = "standard_conforming_strings";
+    let windows = sql.as_bytes().windows(SETTING.len()).enumerate();
+    let mut named = windows.filter(|(_, window)| window.eq_ignore_ascii_case(SETTING.as_bytes()));
+    named.any(|(at, _)| !sql.get(at + SETTING.len()..).is_some_and(turns_on))
+}
+
+/// Whether that stands behind the name of a setting which is turned on: `= on;`, `TO 'on'` or, of `set_config`, `', 'on', …`.
+fn turns_on(behind: &str) -> bool {
+    let as_argument = behind.strip_prefix('\'').map(str::trim_start).and_then(|rest| rest.strip_prefix(','));
+    let behind = behind.trim_start();
+    let assigned = match behind.strip_prefix('=') {
+        None => behind.get(..2).filter(|word| word.eq_ignore_ascii_case("to")).and_then(|_| behind.get(2..)),
+        rest => rest,
+    };
+    let Some(value) = as_argument.or(assigned).map(str::trim_start) else { return false };
+    let is_end = |rest: &str, ends: &[char]| rest.is_empty() || rest.starts_with(ends);
+    match value.strip_prefix('\'') {
+        Some(value) => {
+            let Some((value, rest)) = value.split_once('\'') else { return false };
+            let ends: &[char] = if as_argument.is_some() { &[','] } else { &[';'] };
+            is_on(value) && is_end(rest.trim_start(), ends)
+        }
+        None => {
+            let end = value.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(value.len());
+            let (value, rest) = value.split_at(end);
+            as_argument.is_none() && is_on(value) && is_end(rest.trim_start(), &[';'])
+        }
+    }
+}
+
+fn is_on(value: &str) -> bool {
+    ["on", "true"].iter().any(|on| value.eq_ignore_ascii_case(on))
 }
 
 /// A comment that says in `pg_stat_activity`, in the server's log, and to who waits for the lock, what is running.
@@ -215,4 +247,45 @@ fn word(text: &str) -> usize {
 
 pub(crate) fn contains_ignoring_case(text: &str, word: &str) -> bool {
     text.as_bytes().windows(word.len()).any(|window| window.eq_ignore_ascii_case(word.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::changes_strings;
+
+    #[test]
+    fn a_file_that_only_turns_standard_strings_on_changes_nothing() {
+        for sql in [
+            "CREATE TABLE a ()",
+            "SET standard_conforming_strings = on;",
+            "SET standard_conforming_strings=ON",
+            "set session Standard_Conforming_Strings\n TO 'on' ;",
+            "SET LOCAL standard_conforming_strings TO true;\nSELECT 1;",
+            "SELECT pg_catalog.set_config('standard_conforming_strings', 'on', false);",
+        ] {
+            assert!(!changes_strings(sql), "{sql}");
+        }
+    }
+
+    #[test]
+    fn whatever_else_a_file_says_of_standard_strings_may_turn_them_off() {
+        for sql in [
+            "SET standard_conforming_strings = off;",
+            "SET standard_conforming_strings = on; SET standard_conforming_strings TO DEFAULT;",
+            "SET standard_conforming_strings = off; SET standard_conforming_strings = on;",
+            "RESET standard_conforming_strings",
+            "SET \"standard_conforming_strings\" = off",
+            "SET standard_conforming_strings = on_or_off;",
+            "SET standard_conforming_strings = 'on",
+            "SET standard_conforming_strings = /* */ on;",
+            "SELECT set_config('standard_conforming_strings', 'off', true)",
+            "SELECT set_config('standard_conforming_strings', value, true) FROM settings",
+            "SELECT set_config('standard_conforming_strings', 'on' || '', true)",
+            "DO $$ BEGIN EXECUTE 'SET standard_conforming_strings = ' || 'off'; END $$;",
+            "UPDATE pg_settings SET setting = 'off' WHERE name = 'standard_conforming_strings';",
+            "SET standard_conforming_strings",
+        ] {
+            assert!(changes_strings(sql), "{sql}");
+        }
+    }
 }

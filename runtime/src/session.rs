@@ -154,32 +154,43 @@ impl<'a, C: Connection> Session<'a, C> {
         }
     }
 
-    /// Sends a message and hands back whatever came of it.
+    /// Sends a message of graven's own and hands back whatever came of it.
     pub(crate) async fn send(&mut self, sql: &str) -> Reply {
-        self.send_keeping(sql, Keep::AllRows).await
+        self.connection.send_keeping(sql, Keep::AllRows).await
     }
 
-    /// The same for a message that holds what people have written: however many rows it brings back, few are kept.
-    pub(crate) async fn execute(&mut self, sql: &str) -> Reply {
-        self.send_keeping(sql, Keep::FirstRow).await
-    }
-
+    /// Sends a message that holds what people have written: however many rows it brings back, few are kept, and where it takes
+    /// long, it is looked whom it waits for.
     #[cfg(feature = "tokio-postgres")]
-    async fn send_keeping(&mut self, sql: &str, keep: Keep) -> Reply {
+    pub(crate) async fn execute(&mut self, sql: &str) -> Reply {
+        self.waited_for.clear();
         let (Some(process), Some(onlooker)) = (self.process(), &mut self.onlooker) else {
-            return self.connection.send_keeping(sql, keep).await;
+            return self.connection.send_keeping(sql, Keep::FirstRow).await;
         };
-        let reply = onlooker.during(process, self.connection.send_keeping(sql, keep)).await;
+        let reply = onlooker.during(process, self.connection.send_keeping(sql, Keep::FirstRow)).await;
         if matches!(&reply.failure, Some(Failure::Server(error)) if error.sqlstate == "55P03") {
             self.waited_for = onlooker.seen();
         }
         reply
     }
 
+    /// Sends a message that holds what people have written: however many rows it brings back, few are kept.
     #[cfg(not(feature = "tokio-postgres"))]
-    async fn send_keeping(&mut self, sql: &str, keep: Keep) -> Reply {
-        self.connection.send_keeping(sql, keep).await
+    pub(crate) async fn execute(&mut self, sql: &str) -> Reply {
+        self.connection.send_keeping(sql, Keep::FirstRow).await
     }
+
+    /// Takes note of how long each of the migrations that are sent next waits for a lock at most.
+    #[cfg(feature = "tokio-postgres")]
+    pub(crate) fn gives_up_after(&mut self, lock_timeouts: impl Iterator<Item = Duration>) {
+        if let Some(onlooker) = &mut self.onlooker {
+            onlooker.gives_up_after(lock_timeouts.min());
+        }
+    }
+
+    /// Nobody looks on.
+    #[cfg(not(feature = "tokio-postgres"))]
+    pub(crate) fn gives_up_after(&mut self, _lock_timeouts: impl Iterator<Item = Duration>) {}
 
     /// Sends a message that must succeed; `doing` says what for, should it fail.
     pub(crate) async fn expect(&mut self, doing: &'static str, sql: &str) -> Result<Vec<Vec<Row>>, Error> {

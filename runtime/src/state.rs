@@ -11,6 +11,7 @@ use crate::sql::literal;
 #[derive(Debug)]
 pub(crate) struct SessionState {
     restore: String,
+    puts_back: PutsBack,
     /// What is put back only at the end of the run.
     last: Option<String>,
     limit: TransactionLimit,
@@ -23,6 +24,15 @@ enum TransactionLimit {
     Set,
     /// It does not, or the server knows no such setting.
     None,
+}
+
+/// What it takes to put a session back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PutsBack {
+    /// What they were when the session began. That cannot fail.
+    Defaults,
+    /// Settings and a role of the session's own, which it may not be allowed to take any more.
+    Settings,
 }
 
 /// How far a setting reaches.
@@ -59,6 +69,7 @@ impl SessionState {
         let mut statements = Vec::new();
         let mut last = None;
         let mut limit = TransactionLimit::None;
+        let mut puts_back = PutsBack::Defaults;
         if let [settings, roles, ..] = results {
             let roles = roles.first();
             let user = roles.map_or("", |row| row.text(0));
@@ -66,9 +77,13 @@ impl SessionState {
             statements.push(format!("SET SESSION AUTHORIZATION {}", literal(user)));
             statements.push("RESET ALL".to_owned());
             for row in settings {
+                puts_back = PutsBack::Settings;
                 statements.push(set_config(row.text(0), row.text(1)));
             }
             statements.push(format!("SET ROLE {}", literal(role)));
+            if role != "none" {
+                puts_back = PutsBack::Settings;
+            }
             let is_named = settings.iter().any(|row| row.text(0) == "transaction_timeout");
             if roles.and_then(|row| row.optional(3)).is_some_and(|limit| limit != "0" || is_named) {
                 limit = TransactionLimit::Set;
@@ -82,12 +97,17 @@ impl SessionState {
                 statements.push(STANDARD_STRINGS.to_owned());
             }
         }
-        Ok(Self { restore: statements.join(";\n"), last, limit })
+        Ok(Self { restore: statements.join(";\n"), puts_back, last, limit })
     }
 
     /// The statements that put the session back between two migrations, joined by semicolons.
     pub(crate) fn restore(&self) -> &str {
         &self.restore
+    }
+
+    /// What that takes.
+    pub(crate) fn puts_back(&self) -> PutsBack {
+        self.puts_back
     }
 
     /// The statement that lifts the limit to the length of a transaction, which is meant for services; where there is one.

@@ -31,7 +31,6 @@ impl Checksum {
     }
 
     /// The checksum of a text that is normalised already, as [`normalise`] leaves it.
-    #[cfg(feature = "read")]
     #[must_use]
     pub fn of_text(text: &str) -> Self {
         Self(crate::sha256::Sha256::digest(text.as_bytes()))
@@ -125,7 +124,7 @@ impl fmt::Display for ChecksumError {
 
 impl std::error::Error for ChecksumError {}
 
-#[cfg(all(test, feature = "read"))]
+#[cfg(test)]
 mod tests {
     use super::{Checksum, ChecksumError, normalise};
 

@@ -4,6 +4,8 @@
 #[cfg(feature = "read")]
 mod allow;
 #[cfg(feature = "read")]
+mod misspelt;
+#[cfg(feature = "read")]
 mod parse;
 #[cfg(feature = "read")]
 mod part;

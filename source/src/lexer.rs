@@ -249,10 +249,15 @@ impl<'t> Lexer<'t> {
         if exponent && CLASSES[self.byte(at + 1) as usize] & DIGIT != 0 {
             at = self.run(at + 1, NUMBER);
         }
-        // In `1a$$` the `$` belong to that identifier, and in `1$$` they begin a string.
-        let letters =
-            || self.text.as_bytes()[start..at].iter().any(|&byte| CLASSES[byte as usize] & IDENTIFIER_START != 0);
-        if self.byte(at) == b'$' && letters() { self.run(at, IDENTIFIER) } else { at }
+        // In `1a$$` the `$` belong to that identifier; in `1$$` and `1e5$$` they begin a string.
+        let has_identifier = || {
+            let read = self.text.get(start..at).unwrap_or_default();
+            let (mantissa, exponent) = read.split_once(['e', 'E']).unwrap_or((read, "0"));
+            let exponent = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+            let is_letter = |byte: u8| CLASSES[byte as usize] & IDENTIFIER_START != 0;
+            mantissa.bytes().any(is_letter) || exponent.is_empty() || exponent.bytes().any(is_letter)
+        };
+        if self.byte(at) == b'$' && has_identifier() { self.run(at, IDENTIFIER) } else { at }
     }
 
     /// An operator ends before a comment. One of several characters ends in `+` or `-` only if it holds one of

@@ -13,6 +13,7 @@ pub mod directive;
 pub mod duration;
 pub mod file_name;
 pub mod history_name;
+mod sha256;
 mod version;
 
 #[cfg(feature = "lexer")]
@@ -37,8 +38,6 @@ pub mod rule;
 pub mod seal;
 #[cfg(feature = "read")]
 pub mod set;
-#[cfg(feature = "read")]
-mod sha256;
 
 pub use crate::checksum::{Checksum, ChecksumError, normalise};
 pub use crate::directive::{Directives, Transaction};

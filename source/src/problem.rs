@@ -37,6 +37,8 @@ pub struct Problem {
     pub notes: Vec<String>,
     /// What to do: alternatives, the most likely one first.
     pub help: Vec<String>,
+    /// How many more problems its file has that are not told of: of a file that is full of them, the last one has that.
+    pub left_out: usize,
 }
 
 /// A detail of a problem: `sealed`, `sha256:815674e9c24e…`.
@@ -62,6 +64,7 @@ impl Problem {
             rows: Vec::new(),
             notes: Vec::new(),
             help: Vec::new(),
+            left_out: 0,
         }
     }
 
@@ -74,8 +77,12 @@ impl Problem {
 
     /// Names the place that is meant: `span` is in bytes of `text`, and `label` stands beside the caret.
     #[must_use]
-    pub fn at(mut self, text: &str, span: Range<usize>, label: &str) -> Self {
-        let excerpt = Excerpt::cut(text, span, label);
+    pub fn at(self, text: &str, span: Range<usize>, label: &str) -> Self {
+        self.at_excerpt(Excerpt::cut(text, span, label))
+    }
+
+    /// Names the place that has been cut out.
+    pub(crate) fn at_excerpt(mut self, excerpt: Excerpt) -> Self {
         self.line = Some(excerpt.line());
         self.column = Some(excerpt.column());
         self.excerpt = Some(excerpt);
@@ -173,7 +180,8 @@ fn in_one_line(help: &str) -> String {
 /// As many lines as are shown of several problems before each of them is shortened.
 const SCREEN: usize = 50;
 
-/// Shows problems as one text, sorted by file and line; those after the first `limit` are counted only.
+/// Shows problems as one text, sorted by file and line; those after the first `limit`, and those that were
+/// [left out](Problem::left_out) before, are counted only.
 ///
 /// One problem is shown whole. Several are shown whole if they fit on a screen, and in short otherwise.
 #[must_use]
@@ -188,11 +196,9 @@ pub fn render_all(problems: &[Problem], limit: usize, style: Style) -> String {
     if texts.len() > 1 && !fits {
         texts = shown.iter().map(|problem| problem.render_short(style)).collect();
     }
-    let heading = match problems.len() {
-        0 | 1 => None,
-        count => Some(format!("{count} problems in the migrations")),
-    };
-    let rest = problems.len() - shown.len();
+    let count = problems.len() + problems.iter().map(|problem| problem.left_out).sum::<usize>();
+    let heading = (count > 1).then(|| format!("{count} problems in the migrations"));
+    let rest = count - shown.len();
     let rest = (rest > 0).then(|| format!("and {rest} more"));
     let blank = if fits { "\n\n\n" } else { "\n\n" };
     heading.into_iter().chain(texts).chain(rest).collect::<Vec<_>>().join(blank)

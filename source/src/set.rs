@@ -246,7 +246,7 @@ impl Set {
                 let digest = seal.digest();
                 Some(SealText::Sound(seal, Some(digest)))
             }
-            (None, names::SealFile::There) => Some(content::load_seal(&place, problems)),
+            (None, names::SealFile::There) => Some(content::load_seal(&place, &listing.migrations, problems)),
             (None, names::SealFile::Absent) => {
                 problems.push(place.seal_absent());
                 None

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
-use crate::position::{self, Position};
+use crate::position::{self, Places, Position};
 
 /// How a text for people is dressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,8 +55,13 @@ impl Excerpt {
     /// is written beside the caret and may be empty.
     #[must_use]
     pub fn cut(text: &str, span: Range<usize>, label: &str) -> Self {
+        Self::cut_next(&mut Places::new(text), text, span, label)
+    }
+
+    /// The same, for one of several places of a text.
+    pub(crate) fn cut_next(places: &mut Places<'_>, text: &str, span: Range<usize>, label: &str) -> Self {
         let start = floor(text, span.start);
-        let Position { line, column } = position::position(text, start);
+        let Position { line, column } = places.position(start);
         let whole = position::line_at(text, start);
         let before = text.get(..start).unwrap_or_default();
         let in_line = start - before.rfind('\n').map_or(0, |at| at + 1);

@@ -12,6 +12,7 @@ mod strings;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod until_commit;
 
 use std::ops::Range;
 

@@ -136,18 +136,16 @@ fn of_a_start(migrations: u16) -> AllocationInfo {
     start()
 }
 
-/// A set that no directory holds: every migration is empty, and its version stands for its checksum.
+/// A set that no directory holds: the text of every migration is a comment that names its version.
 fn in_memory(migrations: u16) -> Migrations {
-    let checksum = |version: u16| {
-        let mut checksum = [0; 32];
-        checksum[30..].copy_from_slice(&version.to_be_bytes());
-        checksum
-    };
+    let text = |version: u16| format!("-- {version}");
+    let checksum = |version: u16| Checksum::of_text(&text(version));
     let migration = |version: u16| {
-        let (file, checksum) = (format!("{version:05}_m.sql"), checksum(version));
-        private::migration(version.into(), &file, (6, 7), private::Sealing::Sealed, "", &checksum, &private::DEFAULT)
+        let (file, text, checksum) = (format!("{version:05}_m.sql"), text(version), checksum(version));
+        let sealed = private::Sealing::Sealed;
+        private::migration(version.into(), &file, (6, 7), sealed, text, checksum.as_bytes(), &private::DEFAULT)
     };
-    let pair = |version: u16| (Version::new(version.into()).unwrap(), Checksum::from_bytes(checksum(version)));
+    let pair = |version: u16| (Version::new(version.into()).unwrap(), checksum(version));
     let digest = Box::leak(Box::new(digest::of((1..=migrations).map(pair), [])));
     let migrations: Vec<_> = (1..=migrations).map(migration).collect();
     private::with_digest(private::migrations(migrations.leak(), "migrations", None, None, ""), digest)

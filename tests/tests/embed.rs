@@ -10,6 +10,7 @@ use graven::{Checksum, Kind, Migration, Migrations, Sealing, Transaction};
 
 /// The set in every position, under the strictest lints. It compiles, or it does not.
 pub mod strict {
+    #![forbid(long_running_const_eval)]
     #![deny(warnings, let_underscore, missing_docs, nonstandard_style, unsafe_code, unused)]
     #![deny(rust_2018_idioms, trivial_casts, trivial_numeric_casts, unused_qualifications, unused_results)]
     #![deny(clippy::all, clippy::pedantic, clippy::nursery, clippy::cargo)]

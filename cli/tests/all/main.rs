@@ -38,4 +38,5 @@ mod stamp;
 mod status;
 mod summary;
 mod team;
+mod ways_out;
 mod world;

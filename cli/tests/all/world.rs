@@ -50,7 +50,12 @@ const ENVIRONMENT: [&str; 13] = [
 
 /// Git, in the folder of a world, whatever its user has configured and whatever hook the tests run in.
 pub(crate) fn git(world: &World) -> Command {
-    let mut command = Command::new("git");
+    in_world(world, "git")
+}
+
+/// A program that may run git, likewise.
+pub(crate) fn in_world(world: &World, program: &str) -> Command {
+    let mut command = Command::new(program);
     command.current_dir(world.folder()).env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
     for variable in ENVIRONMENT {
         command.env_remove(variable);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio_postgres::Client;
 
 use crate::doctor::Finding;
-use crate::error::Error;
+use crate::error::{Error, unwanted_server};
 use crate::server_error::ServerError;
 
 /// How long an answer may take: where packets are dropped on the way, the system would try for minutes.
@@ -30,16 +30,21 @@ pub(super) async fn connect(url: &str) -> Result<Client, Finding> {
 }
 
 fn finding(error: &Error) -> Finding {
-    let Error::Connect { target, source } = error else { return Finding::refused(error) };
-    let found = Finding::refused(error);
+    let Error::Connect { target, source, grant } = error else { return Finding::refused(error) };
     match plainly(source.as_ref()) {
-        Some((why, remedy)) => Finding::error("connection", format!("cannot connect to {target}: {why}"), remedy),
-        None => found,
+        Some((why, remedy)) => {
+            let remedy = grant.as_deref().unwrap_or(remedy);
+            Finding::error("connection", format!("cannot connect to {target}: {why}"), remedy)
+        }
+        None => Finding::refused(error),
     }
 }
 
 /// What it comes down to, and what to do.
 fn plainly(error: &(dyn StdError + 'static)) -> Option<(String, &'static str)> {
+    if let Some((why, remedy)) = unwanted_server(error) {
+        return Some((why.to_owned(), remedy));
+    }
     let mut cause = Some(error);
     while let Some(error) = cause {
         if let Some(error) = error.downcast_ref::<ServerError>() {
@@ -149,8 +154,6 @@ fn of_text(text: &str) -> Option<(String, &'static str)> {
             "the server asks for a password, and the URL has none",
             "write it into the URL: postgres://user:password@host/database",
         )
-    } else if text.contains("session does not allow writes") {
-        ("no host of the URL takes writes", "name the primary among them, or leave target_session_attrs away")
     } else if text.contains("connection closed") || text.contains("unexpected message") {
         NO_POSTGRESQL
     } else {

@@ -80,7 +80,7 @@ impl<C: Connection> Run<'_, '_, C> {
             ),
             (Reach::Pooled, None) => Finding::warning(
                 "pooler",
-                "a transaction pooler stands between: no lock keeps instances from working at once, and files without a \
+                "a pooler stands between: no lock keeps instances from working at once, and files without a \
                  transaction that change settings are refused",
                 past,
             ),

@@ -16,7 +16,9 @@ use crate::connection::{Connection, Copying, Failure, Keep, Reply, Row, sealed::
 use crate::driver::tls;
 use crate::driver::url::Target;
 use crate::error::Error;
+use crate::grant::is_named_in;
 use crate::server_error::ServerError;
+use crate::sql::plain;
 
 /// How long a program that was told to end waits for the server to hear of it.
 #[cfg(feature = "cli")]
@@ -139,7 +141,7 @@ pub(crate) async fn connect_to(target: &Target) -> Result<(Client, CancelOnDrop)
     match tls::connector(&target.tls) {
         Ok(Some(connector)) => open(target, connector).await,
         Ok(None) => open(target, tokio_postgres::NoTls).await,
-        Err(source) => Err(Error::Connect { target: target.shown(), source }),
+        Err(source) => Err(Error::Connect { target: target.shown(), source, grant: None }),
     }
 }
 
@@ -200,14 +202,23 @@ where
             let cancelling = CancelOnDrop::new(&client, connector);
             Ok((client, cancelling))
         }
-        Err(error) => Err(Error::Connect {
-            target: target.shown(),
-            source: match server_error(&error) {
-                Some(error) => Box::new(error),
-                None => Box::new(error),
-            },
-        }),
+        Err(error) => {
+            let target = target.shown();
+            Err(match server_error(&error) {
+                Some(said) => Error::Connect { target, grant: right_to_connect(config, &said), source: Box::new(said) },
+                None => Error::Connect { target, grant: None, source: Box::new(error) },
+            })
+        }
     }
+}
+
+/// What lets the role connect, where the server says that it may not.
+fn right_to_connect(config: &Config, said: &ServerError) -> Option<String> {
+    let user = config.get_user()?;
+    let database = config.get_dbname().unwrap_or(user);
+    // A setting of the URL's `options` may be what is refused.
+    let is_database = said.sqlstate == "42501" && is_named_in(database, &said.message);
+    is_database.then(|| format!("`GRANT CONNECT ON DATABASE {} TO {}`", plain(database), plain(user)))
 }
 
 async fn drive<S, T>(mut connection: tokio_postgres::Connection<S, T>)

@@ -1,10 +1,10 @@
-//! A connection URL, with the TLS settings that libpq knows and tokio-postgres does not.
+//! A connection URL, with the settings and values that libpq knows and tokio-postgres does not.
 
 use std::path::PathBuf;
 
 use percent_encoding::percent_decode_str;
 use tokio_postgres::Config;
-use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 
 use crate::error::Error;
 
@@ -30,7 +30,7 @@ pub(crate) enum Tls {
 
 impl Target {
     pub(crate) fn parse(url: &str) -> Result<Self, Error> {
-        let Settings { rest, ssl_mode, root } = Settings::of(url)?;
+        let Settings { rest, ssl_mode, root, session_attrs } = Settings::of(url)?;
         let mut config: Config = rest.parse().map_err(|error: tokio_postgres::Error| {
             use std::error::Error as _;
             let reason = error.source().map_or_else(|| error.to_string(), ToString::to_string);
@@ -76,6 +76,9 @@ impl Target {
             }
         };
         config.ssl_mode(mode);
+        if let Some(session_attrs) = session_attrs {
+            config.target_session_attrs(session_attrs);
+        }
         Ok(Self { config, tls })
     }
 
@@ -107,11 +110,12 @@ struct Settings {
     rest: String,
     ssl_mode: Option<String>,
     root: Option<PathBuf>,
+    session_attrs: Option<TargetSessionAttrs>,
 }
 
 impl Settings {
     fn of(url: &str) -> Result<Self, Error> {
-        let mut settings = Self { rest: String::new(), ssl_mode: None, root: None };
+        let mut settings = Self { rest: String::new(), ssl_mode: None, root: None, session_attrs: None };
         let url = url.trim();
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             settings.read_url(url)?;
@@ -172,6 +176,7 @@ impl Settings {
         match key {
             "sslmode" => self.ssl_mode = Some(value.to_owned()),
             "sslrootcert" => self.root = Some(PathBuf::from(value)),
+            "target_session_attrs" => self.session_attrs = Some(session_attrs(value)?),
             "sslcert" | "sslkey" | "sslcrl" | "sslpassword" => {
                 return Err(Error::Url {
                     reason: format!("{key} is not supported: connect yourself and use `run` for client certificates"),
@@ -180,6 +185,22 @@ impl Settings {
             _ => return Ok(false),
         }
         Ok(true)
+    }
+}
+
+/// Which of several servers is taken (PostgreSQL manual, 34.1.2).
+///
+/// tokio-postgres asks a server whether its transactions are read-only, not whether it is a standby. A standby's are; a
+/// primary's may be, by default_transaction_read_only, and then no migration can be applied there either.
+fn session_attrs(value: &str) -> Result<TargetSessionAttrs, Error> {
+    match value {
+        "any" => Ok(TargetSessionAttrs::Any),
+        "read-write" | "primary" => Ok(TargetSessionAttrs::ReadWrite),
+        "read-only" | "standby" => Ok(TargetSessionAttrs::ReadOnly),
+        other => {
+            let none = "is none of any, read-write, primary, read-only and standby";
+            Err(Error::Url { reason: format!("target_session_attrs={other} {none}") })
+        }
     }
 }
 
@@ -230,7 +251,7 @@ fn value(text: &str) -> Option<(String, &str, &str)> {
 #[cfg(test)]
 mod tests {
     use super::{Target, Tls};
-    use tokio_postgres::config::SslMode;
+    use tokio_postgres::config::{SslMode, TargetSessionAttrs};
 
     #[test]
     fn sslmode_means_what_it_means_to_libpq() {
@@ -250,6 +271,28 @@ mod tests {
         }
         let target = Target::parse("postgres:///d?host=/run/postgresql&sslmode=verify-full").expect("a Unix socket");
         assert_eq!(target.tls, Tls::Off);
+    }
+
+    #[test]
+    fn which_server_is_asked_for_in_libpqs_words() {
+        for (value, expected) in [
+            ("any", TargetSessionAttrs::Any),
+            ("read-write", TargetSessionAttrs::ReadWrite),
+            ("primary", TargetSessionAttrs::ReadWrite),
+            ("read-only", TargetSessionAttrs::ReadOnly),
+            ("standby", TargetSessionAttrs::ReadOnly),
+        ] {
+            for url in [
+                format!("postgres://u:p@a,b/d?connect_timeout=3&target_session_attrs={value}"),
+                format!("host=a,b user=u target_session_attrs = '{value}' connect_timeout=3"),
+            ] {
+                let config = Target::parse(&url).expect(value).config;
+                assert_eq!(config.get_target_session_attrs(), expected, "{url}");
+                assert_eq!(config.get_connect_timeout(), Some(&std::time::Duration::from_secs(3)), "{url}");
+            }
+        }
+        let config = Target::parse("postgres://u@h/d").expect("valid").config;
+        assert_eq!(config.get_target_session_attrs(), TargetSessionAttrs::Any);
     }
 
     #[test]
@@ -274,6 +317,10 @@ mod tests {
             ("postgres:///d", "it names no host"),
             ("hello", "neither a URL nor a list"),
             ("host=h password='secret", "the quoted value of password never ends"),
+            (
+                "postgres://u:secret@h/d?target_session_attrs=prefer-standby",
+                "target_session_attrs=prefer-standby is none of any, read-write, primary, read-only and standby",
+            ),
             ("postgres://u:secret@h/d?sslcert=x", "sslcert is not supported"),
             ("postgres://u:p@secret@h/d", "written %40"),
             ("postgres://u:1/secret@h/d", "written %2F"),

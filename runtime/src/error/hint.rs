@@ -1,5 +1,7 @@
 //! What to do about each error.
 
+use std::io;
+
 use super::{Error, Holder, Membership, ServerError};
 use crate::options::in_shell;
 use crate::sql::{literal, plain};
@@ -126,10 +128,10 @@ impl Error {
                 Some(format!("build again after `touch {directory}/seal.lock`, or add files with `graven new`"))
             }
             Self::Url { .. } => Some("write it as postgres://user:password@host:5432/database".to_owned()),
+            Self::Connect { grant: Some(grant), .. } => Some(grant.clone()),
             Self::Connect { source, .. } => Some(
-                source
-                    .downcast_ref::<ServerError>()
-                    .and_then(ServerError::remedy)
+                (source.downcast_ref::<ServerError>().and_then(ServerError::remedy))
+                    .or_else(|| unwanted_server(source.as_ref()).map(|(_, remedy)| remedy.to_owned()))
                     .unwrap_or_else(|| "see that the server runs there and that the URL is right".to_owned()),
             ),
             Self::ConnectionLost { .. } => {
@@ -146,6 +148,31 @@ impl Error {
             Self::Environment { .. } => None,
         }
     }
+}
+
+/// Why none of the servers that a URL names is one that its `target_session_attrs` asks for, and what to do. Of several,
+/// tokio-postgres tells of the last one, in an [`io::Error`] of a kind that the system has for other things, too.
+pub(crate) fn unwanted_server(error: &(dyn std::error::Error + 'static)) -> Option<(&'static str, &'static str)> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        match error.downcast_ref::<io::Error>().map(ToString::to_string).as_deref() {
+            Some("database does not allow writes") => {
+                return Some((
+                    "none of the servers takes writes",
+                    "each that answers is a standby, or has default_transaction_read_only switched on: name the one that takes writes, \
+                     promote a standby or wait until one is promoted, or switch that setting off for the database or the role",
+                ));
+            }
+            Some("database is not read only") => {
+                return Some((
+                    "none of the servers is read-only, and the URL asks for one that is",
+                    "migrations need one that takes writes: say target_session_attrs=read-write, or leave it out",
+                ));
+            }
+            _ => cause = error.source(),
+        }
+    }
+    None
 }
 
 /// A search path of one name that looks like several: `SET search_path = 'app, public'`.

@@ -90,6 +90,10 @@ pub(crate) fn state(wanted: &Wanted, schema: Schema) -> String {
     ask(wanted, &absent, "NULL")
 }
 
+/// The OID of `pg_namespace` itself. Whatever lies in a schema depends on it, and is found by an index (PostgreSQL manual,
+/// 52.18); `pg_class` has none for it.
+const NAMESPACES: u16 = 2615;
+
 /// The least that must be known where no history was seen: enough for a first run into a schema that is empty, which is what
 /// nearly every first run is. Anything else, [`state`] has to say.
 ///
@@ -110,7 +114,8 @@ pub(crate) fn first(wanted: &Wanted) -> String {
          pg_catalog.to_regclass(pg_catalog.textcat({}, {})), {elsewhere}, \
          pg_catalog.has_schema_privilege({oid}, 'CREATE'), pg_catalog.has_schema_privilege({oid}, 'USAGE'), \
          current_user, pg_catalog.gen_random_uuid(), pg_catalog.current_setting('application_name'), \
-         current_schema, EXISTS (SELECT FROM pg_catalog.pg_class r WHERE pg_catalog.oideq(r.relnamespace, {first})), \
+         current_schema, EXISTS (SELECT FROM pg_catalog.pg_depend d \
+         WHERE d.refclassid = {NAMESPACES}::oid AND d.refobjid = {first}), \
          current_catalog, pg_catalog.pg_backend_pid()",
         quoted(&schema),
         literal(&format!(".{}", identifier(&wanted.name))),

@@ -6,7 +6,6 @@ use graven_source::{Checksum, Kind, Version};
 
 use super::{Doubt, FORMAT, Table};
 use crate::migrations::{Migration, Repeatable};
-use crate::own_row::OwnRow;
 use crate::server_error::ServerError;
 use crate::sql::{bytes, literal};
 
@@ -181,14 +180,9 @@ pub(crate) const NOT_THERE: &str = "22P02";
 pub(crate) const FINISHED: &str = "graven finished ";
 
 /// Sets the duration of a migration that was claimed in this transaction, and has the server say so. Fails where the row is
-/// not there any more, so that nothing commits which no history knows of: see [`is_row_gone`]. Where the row stays, there is
-/// nothing to look for, which is a third of what this costs.
-pub(crate) fn finish(table: &Table, id: impl Display, claimant: &Claimant, row: OwnRow) -> String {
-    let mark = literal(&format!("{FINISHED}{}", claimant.run));
-    match row {
-        OwnRow::Stays => format!("{} RETURNING {mark}, {SECONDS}", finished(table, id)),
-        OwnRow::MayGo => finishing(table, id, &mark),
-    }
+/// not there any more, so that nothing commits which no history knows of: see [`is_row_gone`].
+pub(crate) fn finish(table: &Table, id: impl Display, claimant: &Claimant) -> String {
+    finishing(table, id, &literal(&format!("{FINISHED}{}", claimant.run)))
 }
 
 /// The same for who needs no word of it.
@@ -197,20 +191,15 @@ pub(crate) fn finish_unheard(table: &Table, id: impl Display) -> String {
 }
 
 fn finishing(table: &Table, id: impl Display, mark: &str) -> String {
+    // By functions instead of operators: a session that has just begun looks each of those up among all of its name.
+    let set = "duration = pg_catalog.timestamptz_mi(pg_catalog.clock_timestamp(), applied_at)";
     format!(
-        "WITH done AS ({} RETURNING {SECONDS}::pg_catalog.text AS seconds) \
+        "WITH done AS ({} RETURNING pg_catalog.date_part('epoch', duration)::pg_catalog.text AS seconds) \
          SELECT {mark} AS finished, COALESCE((SELECT d.seconds FROM done d), {})::pg_catalog.float8 AS seconds",
-        finished(table, id),
+        update(table, id, set),
         literal(ROW_GONE),
     )
 }
-
-fn finished(table: &Table, id: impl Display) -> String {
-    // By functions instead of operators, since a session that has just begun looks each of those up among all of its name.
-    update(table, id, "duration = pg_catalog.timestamptz_mi(pg_catalog.clock_timestamp(), applied_at)")
-}
-
-const SECONDS: &str = "pg_catalog.date_part('epoch', duration)";
 
 /// What [`finish`] puts where a number belongs. The server repeats it in its error, whose other words may be translated.
 const ROW_GONE: &str = "graven: the migration has taken its own row in the history away";
@@ -269,8 +258,24 @@ pub(crate) fn take_over(
 
 /// Records that `done` units have run, and that the next is about to.
 pub(crate) fn progress(table: &Table, version: Version, claimant: &Claimant, done: u32, next: Doubt) -> String {
-    let set = format!("statements_done = {done}, in_doubt = {}, was_there = NULL", is(next));
-    fenced(&update(table, version, &set), &claimant.run)
+    fenced(&progressing(table, version, done, next, "NULL"), &claimant.run)
+}
+
+/// The same, noting what a query finds before the next is sent, and has the server say it: see [`Claimant::note`].
+pub(crate) fn progress_and_note(
+    table: &Table,
+    version: Version,
+    claimant: &Claimant,
+    done: u32,
+    next: Doubt,
+    before: &str,
+) -> String {
+    fenced_saying(&progressing(table, version, done, next, &format!("({before})")), &claimant.run, WAS_THERE)
+}
+
+fn progressing(table: &Table, version: Version, done: u32, next: Doubt, was_there: &str) -> String {
+    let set = format!("statements_done = {done}, in_doubt = {}, was_there = {was_there}", is(next));
+    update(table, version, &set)
 }
 
 /// Gives a claim back, of a migration of which nothing has run.
@@ -296,11 +301,6 @@ pub(crate) fn complete(table: &Table, version: Version, claimant: &Claimant) -> 
     fenced(&update(table, version, set), &claimant.run)
 }
 
-/// The same on disk, in a message of its own or with other statements before it.
-pub(crate) fn complete_on_disk(table: &Table, version: Version, claimant: &Claimant) -> String {
-    format!("{ON_DISK};\n{}", complete(table, version, claimant))
-}
-
 /// Records that an operator says so. How long it took nobody knows.
 pub(crate) fn complete_by_word(table: &Table, version: Version, run: &str) -> String {
     let set = "state = 'applied', statements_done = statements_total, in_doubt = false, was_there = NULL, \
@@ -319,6 +319,11 @@ impl Claimant {
     pub(crate) fn note(&self, table: &Table, version: Version, was_there: &str) -> String {
         fenced(&update(table, version, &format!("was_there = {}::pg_catalog.oid[]", literal(was_there))), &self.run)
     }
+
+    /// The same of what a query finds, and has the server say it.
+    pub(crate) fn note_found(&self, table: &Table, version: Version, before: &str) -> String {
+        fenced_saying(&update(table, version, &format!("was_there = ({before})")), &self.run, WAS_THERE)
+    }
 }
 
 fn is(doubt: Doubt) -> &'static str {
@@ -331,8 +336,15 @@ fn is(doubt: Doubt) -> &'static str {
 /// A change of a row that is started and held by that run, and has the server say so: a run whose connection was taken
 /// for dead, and whose migration another one has taken over since, changes nothing.
 fn fenced(change: &str, run: &str) -> String {
-    format!("{change} AND state = 'started' AND run = {} RETURNING 1", literal(run))
+    fenced_saying(change, run, "1")
 }
+
+fn fenced_saying(change: &str, run: &str, said: &str) -> String {
+    format!("{change} AND state = 'started' AND run = {} RETURNING {said}", literal(run))
+}
+
+/// What was noted, as the text of an array of OIDs.
+const WAS_THERE: &str = "was_there::pg_catalog.text";
 
 fn update(table: &Table, id: impl Display, set: &str) -> String {
     format!(

@@ -1,12 +1,13 @@
 //! Going on after a unit that was cut off or has failed: what it left behind is looked for, cleaned up, and recorded.
 
+use super::disturbs_records;
 use super::trace::{IfNotExists, Trace};
 use crate::apply::Applying;
 use crate::connection::{Connection, Failure, Reply};
 use crate::error::Error;
 use crate::failed::Left;
 use crate::history::{self, Doubt};
-use crate::index::{Fate, Found, Index, before, found, index};
+use crate::index::{Fate, Found, Index, NONE, before, found, index};
 use crate::lock::Waiting;
 use crate::migrations::{Effect, Migration, Unit};
 use crate::run::Run;
@@ -24,6 +25,8 @@ pub(super) struct Going {
     pub(super) doubt: Option<Doubt>,
     /// What there was before it was sent, where an earlier try has noted that.
     pub(super) noted: Option<String>,
+    /// What there is, where that was noted just now, before the first try.
+    pub(super) before: Option<String>,
 }
 
 /// What is left of an earlier try.
@@ -42,7 +45,7 @@ pub(super) enum EarlierTry {
 
 impl Going {
     pub(super) fn new(migration: &'static Migration, unit: Unit, at: usize) -> Self {
-        Self { migration, unit, at, trace: Trace::of(migration, unit), doubt: None, noted: None }
+        Self { migration, unit, at, trace: Trace::of(migration, unit), doubt: None, noted: None, before: None }
     }
 
     pub(super) fn done(&self) -> u32 {
@@ -116,7 +119,9 @@ impl Applying<'_> {
         run: &mut Run<'_, '_, C>,
         going: &Going,
     ) -> Result<bool, Error> {
-        if going.trace != (Trace::NamedIndex { on: IfNotExists::Said }) {
+        // Where there was none of its name, it has made one.
+        let made_one = going.noted.as_deref() == Some(NONE);
+        if going.trace != (Trace::NamedIndex { on: IfNotExists::Said }) || made_one {
             return Ok(false);
         }
         let index = index(&mut run.session, going.unit.effect, going.noted.as_deref()).await?;
@@ -147,10 +152,10 @@ impl Applying<'_> {
         } else {
             history::settle(self.table, going.migration.version, &self.claimant.run, going.done())
         };
-        match self.record(run, going.migration, going.at, &record).await {
+        match self.record(run, going.migration, going.at, record).await {
             Err(_) => going.left(),
-            Ok(()) if going.at == 0 => Left::Nothing,
-            Ok(()) => Left::Statements { done: going.done(), total: going.total() },
+            Ok(_) if going.at == 0 => Left::Nothing,
+            Ok(_) => Left::Statements { done: going.done(), total: going.total() },
         }
     }
 
@@ -187,17 +192,29 @@ impl Applying<'_> {
         if going.trace != Trace::Nothing {
             let record = history::unsettle(self.table, going.migration.version, self.claimant, Doubt::InDoubt);
             // If this fails, the next run will ask the same questions once more.
-            let _ = self.record(run, going.migration, going.at, &record).await;
+            let _ = self.record(run, going.migration, going.at, record).await;
         }
         Left::InDoubt { done: going.done(), total: going.total() }
     }
 
     /// Notes what there is before a unit is sent, where that must be known to tell later what became of it.
     pub(super) async fn note<C: Connection>(self, run: &mut Run<'_, '_, C>, going: &mut Going) -> Result<(), Error> {
-        let Some(was_there) = before(&mut run.session, going.unit.effect, &going.trace).await? else { return Ok(()) };
-        let note = self.claimant.note(self.table, going.migration.version, &was_there);
-        self.record(run, going.migration, going.at, &note).await?;
-        going.noted = Some(was_there);
+        let (migration, at, version) = (going.migration, going.at, going.migration.version);
+        let Some(before) = before(going.unit.effect, &going.trace) else { return Ok(()) };
+        going.noted = match going.before.take() {
+            Some(noted) => Some(noted),
+            None if disturbs_records(migration, at) => {
+                let results = run.session.expect("noting what there is before a statement", &before).await?;
+                let found = results.first().and_then(|rows| rows.first()).map_or(NONE, |row| row.text(0)).to_owned();
+                let note = self.claimant.note(self.table, version, &found);
+                self.record(run, migration, at, note).await?;
+                Some(found)
+            }
+            None => {
+                let note = self.claimant.note_found(self.table, version, &before);
+                self.record(run, migration, at, note).await?
+            }
+        };
         Ok(())
     }
 }

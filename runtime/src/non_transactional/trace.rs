@@ -78,6 +78,23 @@ impl Undoes {
     }
 }
 
+/// Whether a statement sets how long or with how much memory others may run, and nothing that decides what they mean or
+/// may do.
+pub(super) fn sets_a_limit(sql: &'static str) -> bool {
+    const LIMITS: [&str; 6] = [
+        "lock_timeout",
+        "statement_timeout",
+        "idle_in_transaction_session_timeout",
+        "work_mem",
+        "maintenance_work_mem",
+        "client_min_messages",
+    ];
+    let mut words = Words::new(sql);
+    let sets = words.eat("set");
+    let _ = words.eat("session") || words.eat("local");
+    sets && LIMITS.iter().any(|limit| words.eat(limit))
+}
+
 impl Trace {
     /// That of a unit.
     pub(crate) fn of(migration: &'static Migration, unit: Unit) -> Self {
@@ -292,7 +309,7 @@ fn is(token: Token, text: &str, word: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{NewIndex, Trace, Undoes, Words};
+    use super::{NewIndex, Trace, Undoes, Words, sets_a_limit};
 
     fn trace(sql: &'static str) -> Trace {
         Words::new(sql).trace().unwrap_or(Trace::Nothing)
@@ -383,6 +400,23 @@ mod tests {
         assert_eq!(Undoes::of("DISCARD/**/ALL;"), Undoes::Session);
         for sql in ["", "RESET ROLE", "DISCARD PLANS", "RESET \"all\"", "SELECT 'RESET ALL'", "SET discard.all = 1"] {
             assert_eq!(Undoes::of(sql), Undoes::Nothing, "{sql}");
+        }
+    }
+
+    #[test]
+    fn a_limit_is_told_from_what_gives_other_statements_a_meaning() {
+        for sql in ["SET lock_timeout = '2s'", "set/**/session statement_timeout TO 0;", "SET LOCAL work_mem = '1GB'"] {
+            assert!(sets_a_limit(sql), "{sql}");
+        }
+        for sql in [
+            "",
+            "SET search_path = a",
+            "RESET lock_timeout",
+            "SET ROLE lock_timeout",
+            "SET \"lock_timeout\" = 1",
+            "SHOW lock_timeout",
+        ] {
+            assert!(!sets_a_limit(sql), "{sql}");
         }
     }
 

@@ -51,7 +51,7 @@ impl<C: Connection> Run<'_, '_, C> {
     /// Notes and tells that a migration is applied.
     pub(crate) fn applied(&mut self, migration: &'static Migration, duration: Duration, last: &'static Migration) {
         let (version, name) = (migration.version, migration.name());
-        // Outside of a transaction every statement waits for the disk, and with it for all before it.
+        // Outside of a transaction the record waits for the disk, and with it for all before it, unless something else is said.
         let waited = std::ptr::eq(migration, last) || migration.details().transaction == Transaction::Off;
         self.unflushed = (!waited).then_some(migration);
         self.observers.tell(&match migration.kind() {
@@ -60,6 +60,11 @@ impl<C: Connection> Run<'_, '_, C> {
         });
         let (version, kind) = (migration.number(), migration.kind());
         self.applied.push(Applied { version, name: name.to_owned(), kind, duration });
+    }
+
+    /// Notes that what was applied last is on disk only with the next commit that waits for it.
+    pub(crate) fn not_on_disk_yet(&mut self, migration: &'static Migration) {
+        self.unflushed = Some(migration);
     }
 
     /// Notes and tells that a migration is reverted.

@@ -13,7 +13,7 @@ use crate::history::{self, Claimant, Doubt, Table};
 use crate::migrations::{Effect, Migration, Migrations, Transaction, Unit};
 use crate::non_transactional::Trace;
 use crate::options::Options;
-use crate::sent::Pieces;
+use crate::sent::{Pieces, changes_strings};
 use crate::sql::{bytes, identifier, literal, milliseconds};
 
 /// What all migrations of a file have in common.
@@ -357,7 +357,7 @@ fn total(migration: &Migration) -> usize {
 }
 
 fn reading(sql: &str) -> Reading {
-    if sql.to_ascii_lowercase().contains("standard_conforming_strings") { Reading::Changing } else { Reading::Standard }
+    if changes_strings(sql) { Reading::Changing } else { Reading::Standard }
 }
 
 fn echo(migration: &Migration) -> String {

@@ -86,7 +86,7 @@ async fn other_methods_are_refused_and_ask_nobody() {
 async fn what_cannot_be_asked_is_503_with_the_error_and_not_its_causes() {
     let service = HealthService::new(|| async {
         let source = Box::new(std::io::Error::other("the particulars"));
-        Err::<Health, _>(Error::Connect { target: "db:5432/app".to_owned(), source })
+        Err::<Health, _>(Error::Connect { target: "db:5432/app".to_owned(), source, grant: None })
     });
     let response = get(&service).await;
     assert_eq!(response.status(), 503);

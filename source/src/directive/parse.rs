@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Range;
 
 use super::allow::{self, Allowed};
+use super::misspelt;
 use super::part::{Part, goes_on_with_a_word, normal};
 use super::{Directives, Transaction};
 use crate::duration::{DurationError, parse_duration};
@@ -26,6 +27,11 @@ pub struct DirectiveProblem {
 pub enum DirectiveReason {
     /// It is not `-- graven: key = value`.
     Malformed,
+    /// It is not written as a directive at all, and so clearly meant as one that it is none by mistake.
+    Misspelt {
+        /// The comment as it should be.
+        meant: String,
+    },
     /// There is no such key.
     UnknownKey {
         /// The key, as written.
@@ -72,7 +78,7 @@ pub enum DirectiveReason {
 impl fmt::Display for DirectiveReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Malformed => f.write_str("a directive is written `-- graven: key = value`"),
+            Self::Malformed | Self::Misspelt { .. } => f.write_str("a directive is written `-- graven: key = value`"),
             Self::UnknownKey { key, nearest: None } => write!(f, "there is no directive `{}`", brief(key)),
             Self::UnknownKey { key, nearest: Some(nearest) } => {
                 write!(f, "there is no directive `{}`; `{nearest}` is the nearest", brief(key))
@@ -142,6 +148,7 @@ fn read(text: &str) -> Reader {
     for token in statement::Reader::new(text).map_while(Result::ok) {
         match token.kind {
             TokenKind::LineComment => reader.comment(text, token.span(), in_head),
+            TokenKind::BlockComment if in_head => reader.misspelt(misspelt::in_block(text, token.span())),
             TokenKind::Semicolon | TokenKind::Whitespace | TokenKind::BlockComment => {}
             _ if in_head && !mentions_graven(text, token.start) => break,
             _ => in_head = false,
@@ -162,14 +169,10 @@ struct Reader {
 
 impl Reader {
     fn comment(&mut self, text: &str, comment: Range<usize>, in_head: bool) {
-        let whole = Part::new(text, comment).skip(2);
-        let Some(rest) = whole.after_word("graven") else {
-            return;
-        };
-        let Some(setting) = rest.after_colon() else {
-            // The colon is forgotten if a key and `=` follow. Anything else is a comment that speaks of graven.
-            if in_head && rest.split_at_equals().is_some_and(|(key, _)| known(key.text).is_some()) {
-                self.problem(DirectiveReason::Malformed, &whole);
+        let whole = Part::new(text, comment.clone()).skip(2);
+        let Some(setting) = whole.after_word("graven").and_then(|rest| rest.after_colon()) else {
+            if in_head {
+                self.misspelt(misspelt::in_line(text, comment));
             }
             return;
         };
@@ -182,6 +185,11 @@ impl Reader {
             }
             _ => self.problem(DirectiveReason::Malformed, &whole),
         }
+    }
+
+    fn misspelt(&mut self, meant: impl IntoIterator<Item = (String, Range<usize>)>) {
+        let problem = |(meant, span)| DirectiveProblem { reason: DirectiveReason::Misspelt { meant }, span };
+        self.problems.extend(meant.into_iter().map(problem));
     }
 
     fn setting(&mut self, key: &Part<'_>, value: &Part<'_>) {
@@ -243,8 +251,18 @@ fn retries(value: &str) -> Result<u32, DirectiveReason> {
 
 const MOST_RETRIES: u32 = 100;
 
+/// Whether that is a value of the key. What `allow` may name is not known here.
+pub(super) fn holds(key: &str, value: &str) -> bool {
+    match key {
+        "transaction" => transaction(value).is_ok(),
+        "lock_timeout" | "statement_timeout" => timeout(value).is_ok(),
+        "retries" => retries(value).is_ok(),
+        _ => false,
+    }
+}
+
 /// The key that it is.
-fn known(key: &str) -> Option<&'static str> {
+pub(super) fn known(key: &str) -> Option<&'static str> {
     let key = normal(key);
     KEYS.into_iter().find(|known| *known == key)
 }

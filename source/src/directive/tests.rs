@@ -44,7 +44,21 @@ fn ordinary_comments_are_not_directives() {
         "-- see graven: transaction = off",
         "-- engraven: x = y",
         "-- graven is nice = true",
-        "/* graven: transaction = off */",
+        "-- -- graven: transaction = off",
+        "-- graven's transaction = off",
+        "-- graven transactions are great",
+        "-- graven transaction: off is what it needs",
+        "-- graven retries this",
+        "-- graven allows = much",
+        "-- graves; transaction = off",
+        "-- grave: a = b",
+        "-- gruden: transaction = off",
+        "-- transaction of graven: off",
+        "/* graven is great, and transaction = off is not */",
+        "/*\n * see graven: transaction = off\n */",
+        "/* -- graven: transaction = off */",
+        "select 1; /* graven: transaction = off */",
+        "select 1; --- graven: transaction = off",
         "select '-- graven: transaction = off';",
         "select $$\n-- graven: transaction = off\n$$;",
         "\n-- no-transaction",
@@ -71,7 +85,6 @@ fn what_does_not_hold_is_reported_at_its_place() {
         ("-- graven: transaction =", Malformed, "graven: transaction ="),
         ("-- graven: = off", Malformed, "graven: = off"),
         ("-- graven: transaction: off", Malformed, "graven: transaction: off"),
-        ("-- graven transaction = off", Malformed, "graven transaction = off"),
         ("-- graven: transactions = off", unknown("transactions", Some("transaction")), "transactions"),
         ("-- graven: lock-timeout = 2s", unknown("lock-timeout", Some("lock_timeout")), "lock-timeout"),
         (
@@ -92,7 +105,6 @@ fn what_does_not_hold_is_reported_at_its_place() {
         ("-- graven: retries = 99999999999999999999", retries("99999999999999999999"), "99999999999999999999"),
         ("-- graven: retries = ''", retries(""), ""),
         ("-- graven: allow =", Malformed, "graven: allow ="),
-        ("-- graven allow = a-rule", Malformed, "graven allow = a-rule"),
         ("-- graven: alow = a-rule", unknown("alow", Some("allow")), "alow"),
         ("-- graven: allow = ''", no_rule(""), ""),
         ("-- graven: allow = a-rule, , b-rule", no_rule(""), ""),
@@ -112,6 +124,35 @@ fn what_does_not_hold_is_reported_at_its_place() {
         assert_eq!(problem.reason, reason, "{text:?}");
         assert_eq!(&text[problem.span.clone()], place, "{text:?}");
         assert!(text[..problem.span.start].ends_with([' ', '\'', ',']), "{text:?}");
+    }
+}
+
+#[test]
+fn a_comment_that_is_meant_as_a_directive_is_reported_with_the_right_spelling() {
+    for (text, meant, place) in [
+        ("-- graven transaction = off", "transaction = off", "graven transaction = off"),
+        ("-- graven allow = a-rule", "allow = a-rule", "graven allow = a-rule"),
+        ("-- graven; transaction = off", "transaction = off", "graven; transaction = off"),
+        ("-- graven, Retries 3", "retries = 3", "graven, Retries 3"),
+        ("-- graven transaction off", "transaction = off", "graven transaction off"),
+        ("--graven.lock_timeout: 2s", "lock_timeout = 2s", "graven.lock_timeout: 2s"),
+        ("-- graven-transaction = off", "transaction = off", "graven-transaction = off"),
+        ("-- graven： transaction ＝ off", "transaction = off", "graven： transaction ＝ off"),
+        ("--- graven: transaction = off", "transaction = off", "graven: transaction = off"),
+        ("-- gravem: transaction = off", "transaction = off", "gravem: transaction = off"),
+        ("-- Garven: statement_timeout = 0\nselect 1;", "statement_timeout = 0", "Garven: statement_timeout = 0"),
+        ("/* graven: transaction = off */", "transaction = off", "graven: transaction = off"),
+        ("/*\n * Why.\n * graven: retries = 3\n */", "retries = 3", "graven: retries = 3"),
+        ("/** grave: retries = 3*/", "retries = 3", "grave: retries = 3"),
+    ] {
+        let (directives, mut problems) = parse(text);
+        assert_eq!(directives, Directives::default(), "{text:?}");
+        assert_eq!(problems.len(), 1, "{text:?}: {problems:?}");
+        let problem = problems.remove(0);
+        let meant = format!("-- graven: {meant}");
+        assert_eq!(problem.reason, DirectiveReason::Misspelt { meant: meant.clone() }, "{text:?}");
+        assert_eq!(&text[problem.span], place, "{text:?}");
+        assert_eq!(parse(&meant).1, vec![], "{text:?}");
     }
 }
 

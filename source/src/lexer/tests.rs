@@ -89,6 +89,11 @@ fn a_dollar_quote_ends_at_its_own_tag_only() {
         ("$_1$'$_1$", &[(DollarQuoted, "$_1$'$_1$")]),
         ("$ä$ $a$ $ä$", &[(DollarQuoted, "$ä$ $a$ $ä$")]),
         ("1$$;$$", &[(Number, "1"), (DollarQuoted, "$$;$$")]),
+        ("1.e-3$a$;$a$", &[(Number, "1.e-3"), (DollarQuoted, "$a$;$a$")]),
+        ("1E5$a$;$a$", &[(Number, "1E5"), (DollarQuoted, "$a$;$a$")]),
+        (".5e+1$$;$$", &[(Number, ".5e+1"), (DollarQuoted, "$$;$$")]),
+        ("1e$$;", &[(Number, "1e$$"), (Semicolon, ";")]),
+        ("1e5a$$;", &[(Number, "1e5a$$"), (Semicolon, ";")]),
     ]);
 }
 

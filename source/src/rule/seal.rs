@@ -51,8 +51,9 @@ pub static SEAL_DAMAGED: Rule = Rule {
           instead of merging silently into an order that no database has seen.",
     remedy: "After a merge, let `graven seal` keep the lines of both sides, or keep them by hand, in order of version, \
              below the `head` that the message prints. Where both sides sealed different things under one version, keep \
-             the seal file of one side, and `graven renumber` gives the other migration the next free version. Otherwise \
-             take the file back from git.",
+             the seal file of one side, and `graven renumber` gives the other migration the next free version. After a \
+             cherry-pick of a part of what the other side sealed, keep the seal file of this side. Otherwise take the file \
+             back from git.",
     good: GOOD,
     bad: Example::new(&[
         ("0001_create_users.sql", USERS),

@@ -98,10 +98,10 @@ pub static REVERSE_IN_FILE: Rule = Rule {
 /// A directive that says nothing.
 pub static DIRECTIVE: Rule = Rule {
     id: "directive",
-    finds: "a directive is unknown or malformed, said twice, or stands after the first statement",
+    finds: "a directive is unknown, malformed or misspelt, said twice, or stands after the first statement",
     why: "A directive that is passed over in silence leaves a migration without the timeout, or inside the transaction, \
           that its author decided on.",
-    remedy: "Directives are comment lines before the first statement, `-- graven: key = value`. The keys are \
+    remedy: "Directives are comment lines before the first statement, `-- graven: key = value`, and not in `/* */`. The keys are \
              `transaction` (`on`, `off`), `lock_timeout` and `statement_timeout` (`5s`, `200ms`, `0` for none), \
              `retries` (0 to 100) and `allow` (lints of `graven check`, such as `ban-drop-column`, with commas between \
              them).",
@@ -163,10 +163,15 @@ pub static NEEDS_TRANSACTION: Rule = Rule {
 /// BEGIN, COMMIT and their like, where they cannot be what was meant.
 pub static TRANSACTION_CONTROL: Rule = Rule {
     id: "transaction-control",
-    finds: "a BEGIN or COMMIT has no partner, has options or is nested, or a file holds ROLLBACK or PREPARE TRANSACTION",
+    finds: "a BEGIN or COMMIT has no partner, has options or is nested, a file holds ROLLBACK or PREPARE TRANSACTION, or a \
+            SET LOCAL in a block with statements after it",
     why: "A migration and its row in the history are one transaction. Plain pairs of BEGIN and COMMIT are understood and \
-          left out; anything else would end that transaction early, or never.",
-    remedy: "Delete the statement: the migration is a transaction anyhow. SAVEPOINT, RELEASE and ROLLBACK TO may stay.",
+          left out; anything else would end that transaction early, or never. Since they are left out, what is to end \
+          with the COMMIT would hold for the statements after it, too: what SET LOCAL, SET TRANSACTION, SET CONSTRAINTS \
+          and `set_config(…, true)` set, and a temporary table that is `ON COMMIT DROP` or `ON COMMIT DELETE ROWS`.",
+    remedy: "Delete the statement: the migration is a transaction anyhow. SAVEPOINT, RELEASE and ROLLBACK TO may stay. \
+             A block with a SET LOCAL belongs to the end of the file, or into a file of its own; with \
+             `-- graven: transaction = off` as the first line of the file, it is sent as it stands.",
     good: Example::new(&[
         ("0001_create_users.sql", b"begin;\ncreate table users (id bigint primary key);\ncommit;\n"),
         ("seal.lock", b""),

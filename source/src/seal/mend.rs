@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use self::side::{Part, Where};
-use super::parse::{marker, numbered, parse_line};
+use super::parse::{marker, marker_width, numbered, parse_line};
 use super::{Seal, SealLine, SealState};
 use crate::checksum::Checksum;
 use crate::file_name::Kind;
@@ -27,6 +27,25 @@ pub struct Mended {
     pub sides: Vec<Side>,
     /// Lines that no `head` vouches for. They are to be believed only where the migration is there with that checksum.
     pub added: Vec<SealLine>,
+}
+
+impl Mended {
+    /// What only the second side seals, of which nothing is here: a merge takes the files of both sides along, but a
+    /// cherry-pick those of one commit alone. So it is not to be sealed here either.
+    pub fn left_behind(&self, is_here: impl Fn(&SealLine) -> bool) -> impl Iterator<Item = &SealLine> {
+        let sides = match self.sides.as_slice() {
+            [ours, theirs] => Some((ours, theirs)),
+            _ => None,
+        };
+        let of_theirs = sides.into_iter().flat_map(|(ours, theirs)| theirs.own.iter().map(move |line| (ours, line)));
+        of_theirs
+            .filter(|(ours, line)| {
+                let is_ours = |of_ours: &&SealLine| of_ours.key() == line.key() && of_ours.checksum().is_some();
+                line.checksum().is_some() && !ours.own.iter().any(|of_ours| is_ours(&of_ours))
+            })
+            .map(|(_, line)| line)
+            .filter(move |line| !is_here(line))
+    }
 }
 
 /// One side of a merge.
@@ -66,12 +85,14 @@ pub struct Disagreement {
 }
 
 pub(super) fn mend(text: &str) -> Result<Mended, MendError> {
-    if numbered(text).any(|(_, line)| marker(line).is_some()) { merge(text) } else { without_added(text) }
+    let width = marker_width(numbered(text).map(|(_, line)| line));
+    if numbered(text).any(|(_, line)| marker(line, width).is_some()) { merge(text, width) } else { without_added(text) }
 }
 
-/// The lines of both sides of a conflict, each checked against the `head` of its side.
-fn merge(text: &str) -> Result<Mended, MendError> {
-    let parts = side::split(text)?;
+/// The lines of both sides of a conflict, each checked against the `head` of its side. A conflict marker has so many
+/// signs.
+fn merge(text: &str, width: usize) -> Result<Mended, MendError> {
+    let parts = side::split(text, width)?;
     let (ours, our_label) = parts.side(&Where::Ours)?;
     let (theirs, their_label) = parts.side(&Where::Theirs)?;
     let mut lines: BTreeMap<(Version, Kind), SealLine> = BTreeMap::new();

@@ -10,7 +10,8 @@ use crate::version::Version;
 pub(super) fn parse(text: &str) -> Result<Seal, Vec<SealDamage>> {
     let lines: Vec<(usize, &str)> = numbered(text).collect();
     // Between the sides of a conflict nothing else is as it should be either, and saying so would not help.
-    if let Some((line, _)) = lines.iter().find(|(_, text)| marker(text).is_some()) {
+    let width = marker_width(lines.iter().map(|(_, text)| *text));
+    if let Some((line, _)) = lines.iter().find(|(_, text)| marker(text, width).is_some()) {
         return Err(vec![SealDamage { line: *line, reason: DamageReason::ConflictMarker }]);
     }
     let mut reader = Reader::default();
@@ -26,16 +27,23 @@ pub(super) fn numbered(text: &str) -> impl Iterator<Item = (usize, &str)> {
     (1..).zip(text.lines().map(str::trim))
 }
 
-/// The sign of which a line is a conflict marker. Git writes seven of it, and a space or nothing after them.
-pub(super) fn marker(line: &str) -> Option<char> {
+/// As many signs as git makes a conflict marker of, unless its attribute `conflict-marker-size` says otherwise.
+const MARKER: usize = 7;
+
+/// How many signs a conflict marker has: as many as the first one, which begins a conflict. What has more than that is of
+/// a conflict among the ancestors, which the styles `diff3` and `zdiff3` show within one.
+pub(super) fn marker_width<'a>(mut lines: impl Iterator<Item = &'a str>) -> usize {
+    let width = |line: &str| line.bytes().take_while(|byte| *byte == b'<').count();
+    let is_one = |line: &&str| line.starts_with('<') && width(line) >= MARKER && marker(line, width(line)).is_some();
+    lines.find(is_one).map_or(MARKER, width)
+}
+
+/// The sign of which a line is a conflict marker: so many of it, and a space or nothing after them.
+pub(super) fn marker(line: &str, width: usize) -> Option<char> {
     // Hardly a line begins so.
-    if !matches!(line.as_bytes().first(), Some(b'<' | b'|' | b'=' | b'>')) {
-        return None;
-    }
-    ["<<<<<<<", "|||||||", "=======", ">>>>>>>"]
-        .into_iter()
-        .find(|marker| line.strip_prefix(marker).is_some_and(|rest| rest.is_empty() || rest.starts_with(' ')))
-        .and_then(|marker| marker.chars().next())
+    let sign = *line.as_bytes().first().filter(|sign| matches!(sign, b'<' | b'|' | b'=' | b'>'))?;
+    let rest = line.trim_start_matches(char::from(sign));
+    (line.len() - rest.len() == width && (rest.is_empty() || rest.starts_with(' '))).then_some(char::from(sign))
 }
 
 #[derive(Default)]

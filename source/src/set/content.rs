@@ -1,5 +1,6 @@
 //! A file's bytes become a text, or a problem that names the place where they cannot.
 
+use std::collections::HashSet;
 use std::num::NonZero;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -116,14 +117,15 @@ pub(super) enum SealText {
     Damaged,
 }
 
-/// Reads the seal file. Where it is damaged, problems say so.
-pub(super) fn load_seal(place: &Place, problems: &mut Vec<Problem>) -> SealText {
+/// Reads the seal file. Where it is damaged, problems say so. `named` is what it is about.
+pub(super) fn load_seal(place: &Place, named: &[Named], problems: &mut Vec<Problem>) -> SealText {
     let Some(Text { text, .. }) = load_text(place, SEAL_FILE, problems) else { return SealText::Damaged };
     match Seal::parse(&text) {
         Ok(seal) => SealText::Sound(seal, seal::digest_in(&text)),
         Err(damage) => {
             let mended = Seal::mend(&text);
-            problems.extend(damage.iter().take(sql::ENOUGH).map(|damage| damaged(place, &text, damage, &mended)));
+            let damaged = |damage| damaged(place, named, &text, damage, &mended);
+            problems.extend(damage.iter().take(sql::ENOUGH).map(damaged));
             mended.map_or(SealText::Damaged, |mended| SealText::Mendable(mended.seal))
         }
     }
@@ -199,64 +201,115 @@ fn nul_byte(path: &str, text: &str, at: usize) -> Problem {
 }
 
 /// A line of the seal file that cannot stay.
-fn damaged(place: &Place, text: &str, damage: &SealDamage, mended: &Result<Mended, MendError>) -> Problem {
+fn damaged(
+    place: &Place,
+    named: &[Named],
+    text: &str,
+    damage: &SealDamage,
+    mended: &Result<Mended, MendError>,
+) -> Problem {
     let path = place.path_of(SEAL_FILE);
     let problem = Problem::new(&rule::SEAL_DAMAGED, path.clone(), damage.reason.to_string());
     let problem = problem.at(text, line_span(text, damage.line), "");
-    let take_back = format!("take the file back from git: `git checkout -- {}`", quote(&path));
+    if damage.reason == DamageReason::ConflictMarker {
+        let problem = problem.note("two branches changed what is sealed, and `head` makes them conflict on purpose");
+        return merged(place, named, mended, problem);
+    }
+    let take_back = format!(
+        "take the file back from git: `git checkout -- {}` (where the damage is committed, from an earlier commit)",
+        quote(&path)
+    );
+    let compare = "if lines were added by a merge, let `graven seal` compare them with the files";
+    let ways = mended.is_ok().then(|| compare.to_owned()).into_iter().chain([take_back]);
     match &damage.reason {
-        DamageReason::ConflictMarker => {
-            let note = "two branches changed what is sealed, and `head` makes them conflict on purpose";
-            merged(&path, mended, problem.note(note))
-        }
         DamageReason::HeadAbsent { wanted } | DamageReason::HeadMismatch { wanted } => {
             let problem = problem.note("it is a digest of all lines below it, so that none is changed unnoticed");
-            let problem = match mended {
-                Ok(_) => problem.help("if lines were added by a merge, let `graven seal` compare them with the files"),
-                Err(_) => problem,
-            };
-            problem
-                .help(take_back)
+            ways.fold(problem, Problem::help)
                 .help(format!("if the lines are what was agreed on, write this as the head:\nhead {wanted}"))
         }
-        _ => problem.help(take_back),
+        _ => ways.fold(problem, Problem::help),
     }
 }
 
 /// What to do about a merge conflict.
-fn merged(path: &str, mended: &Result<Mended, MendError>, problem: Problem) -> Problem {
-    let quoted = quote(path);
-    let keep = |label: &str, side: &str, then: &str| {
-        format!("keep the seal file of {label}, {then}:\ngit checkout --{side} -- {quoted}")
-    };
+fn merged(place: &Place, named: &[Named], mended: &Result<Mended, MendError>, problem: Problem) -> Problem {
+    let path = place.path_of(SEAL_FILE);
     match mended {
-        Ok(mended) => problem
-            .help("let `graven seal` keep the lines of both sides, and seal what is not sealed yet")
-            .help(format!("keep them by hand, in order of version, below this one:\n{}", mended.seal.head())),
-        Err(MendError::Disagreement(disagreement)) => {
-            let Disagreement { ours: (ours, first), theirs: (theirs, second) } = disagreement.as_ref();
-            let shown = |line: &SealLine| format!("{} {}  ({path}:{})", line.spelling, line.name, line.line);
-            let problem = problem.row(ours, shown(first)).row(theirs, shown(second));
-            let (note, then, command) = if first.name == second.name {
-                let note = format!("both sides sealed migration {}, with different texts", first.version);
-                let then = "settle on one text of the migration, and accept it where it differs";
-                let suffix = if first.kind == Kind::Baseline { Kind::Baseline.suffix() } else { "" };
-                (note, then, format!("graven seal --accept-edit {}{suffix}", first.version))
-            } else {
-                let note = format!("both sides sealed a version {}, and databases know only one", first.version);
-                let then = "and let the other migration have the next free version";
-                (note, then, format!("graven renumber {}\ngraven seal", first.version))
-            };
-            problem
+        Ok(mended) => match without_the_left_behind(&path, named, mended) {
+            Some((note, help)) => problem
                 .note(note)
-                .help(format!("{}\n{command}", keep(ours, "ours", then)))
-                .help(format!("keep that of {theirs}, if databases ran that one: the same with `--theirs`"))
-        }
+                .help(help)
+                .help("bring the files of what it sealed, too, if they are meant to be here"),
+            None => problem
+                .help("let `graven seal` keep the lines of both sides, and seal what is not sealed yet")
+                .help(format!("keep them by hand, in order of version, below this one:\n{}", mended.seal.head())),
+        },
+        Err(MendError::Disagreement(disagreement)) => disagreed(place, disagreement, problem),
         Err(MendError::Side { label }) => problem
             .note(format!("the lines of {label} do not match its `head`: more was changed than the conflict shows"))
-            .help(keep("one side", "ours", "and let `graven seal` seal what the other one added")),
-        Err(_) => problem.help(keep("one side", "ours", "and let `graven seal` seal what the other one added")),
+            .help(keep(&path, "one side", "ours", "and let `graven seal` seal what the other one added")),
+        Err(_) => problem.help(keep(&path, "one side", "ours", "and let `graven seal` seal what the other one added")),
     }
+}
+
+/// As many migrations as are named one by one.
+const FEW: usize = 4;
+
+/// What is said where one side seals what is not here: why, and the way out.
+fn without_the_left_behind(path: &str, named: &[Named], mended: &Mended) -> Option<(String, String)> {
+    let [ours, theirs] = mended.sides.as_slice() else { return None };
+    let here: HashSet<_> = named.iter().map(|named| (named.version, named.kind, named.name.as_str())).collect();
+    let is_here = |line: &SealLine| here.contains(&(Some(line.version), line.kind, line.name.as_str()));
+    let left: Vec<String> =
+        mended.left_behind(is_here).map(|line| format!("{} {}", line.spelling, line.name)).collect();
+    let list = match left.get(FEW..).unwrap_or_default() {
+        _ if left.is_empty() => return None,
+        [] => left.join(", "),
+        rest => format!("{} and {} more", left.get(..FEW).unwrap_or_default().join(", "), rest.len()),
+    };
+    let note = format!(
+        "{} seals {list}, of which no file is here: a cherry-pick brings what one commit changed, and no more",
+        theirs.label
+    );
+    let keep = keep(path, &ours.label, "ours", "and let `graven seal` seal what is here");
+    Some((note, format!("{keep}\ngraven renumber\ngraven seal")))
+}
+
+/// What to do where both sides sealed one version.
+fn disagreed(place: &Place, disagreement: &Disagreement, problem: Problem) -> Problem {
+    let path = place.path_of(SEAL_FILE);
+    let Disagreement { ours: (ours, first), theirs: (theirs, second) } = disagreement;
+    let shown = |line: &SealLine| format!("{} {}  ({path}:{})", line.spelling, line.name, line.line);
+    let problem = problem.row(ours, shown(first)).row(theirs, shown(second));
+    let the_same = format!("keep that of {theirs}, if databases ran that one: the same with `--theirs`");
+    let (version, is_baseline) = (first.version, first.kind == Kind::Baseline);
+    if first.name == second.name {
+        let suffix = if is_baseline { Kind::Baseline.suffix() } else { "" };
+        let keep = keep(&path, ours, "ours", "settle on one text of the migration, and accept it where it differs");
+        return problem
+            .note(format!("both sides sealed migration {version}, with different texts"))
+            .help(format!("{keep}\ngraven seal --accept-edit {version}{suffix}"))
+            .help(the_same);
+    }
+    let problem = problem.note(format!("both sides sealed a version {version}, and databases know only one"));
+    if is_baseline {
+        let file = |line: &SealLine| quote(&place.path_of(&format!("{}_{}.baseline.sql", line.spelling, line.name)));
+        return problem
+            .help(format!(
+                "{}\ngit rm -f -- {}\ngraven seal",
+                keep(&path, ours, "ours", "and delete the other baseline"),
+                file(second)
+            ))
+            .help(format!("keep that of {theirs}: the same with `--theirs` and {}", file(first)));
+    }
+    // Without a version: others of that side may have to go along, or have been given another version already.
+    let keep = keep(&path, ours, "ours", "and let the other migration have the next free version");
+    problem.help(format!("{keep}\ngraven renumber\ngraven seal")).help(the_same)
+}
+
+/// How the seal file of one side is kept, and what else there is to do.
+fn keep(path: &str, label: &str, side: &str, then: &str) -> String {
+    format!("keep the seal file of {label}, {then}:\ngit checkout --{side} -- {}", quote(path))
 }
 
 /// Where a line stands that is counted from 1.

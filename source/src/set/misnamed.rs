@@ -6,7 +6,7 @@ use super::fates::Fates;
 use super::free::Free;
 use super::moves::{Moves, Names};
 use super::names::{Listing, Misnamed, Wanted};
-use super::place::Place;
+use super::place::{Place, UNKNOWN_TO_GIT};
 use crate::file_name::{self, FileName, Kind};
 use crate::problem::Problem;
 use crate::seal::Seal;
@@ -156,13 +156,16 @@ pub(super) fn report(place: &Place, listing: &Listing, moves: &Moves<'_>, proble
             continue;
         };
         if misnamed.parts.is_empty() {
-            problems.push(problem.help(format!("rename it:\n{}", place.git_mv(&misnamed.file, name))));
+            problems.push(problem.help(format!("rename it {UNKNOWN_TO_GIT}:\n{}", place.git_mv(&misnamed.file, name))));
             continue;
         }
         let stem = stem_of(name);
         let move_out = |part: &&str| place.git_mv(&format!("{}/{part}", misnamed.file), &format!("{stem}.{part}"));
         let commands: Vec<String> = misnamed.parts.iter().map(move_out).collect();
-        let help = format!("it is laid out as diesel would have it; take its files out:\n{}", commands.join("\n"));
+        let help = format!(
+            "it is laid out as diesel would have it; take its files out {UNKNOWN_TO_GIT}:\n{}",
+            commands.join("\n")
+        );
         problems.push(Problem { help: vec![help], ..problem });
     }
 }

@@ -15,7 +15,7 @@ use super::place::Place;
 use super::{Renamed, Renumbering};
 use crate::checksum::Checksum;
 use crate::file_name::{self, FileName, Kind};
-use crate::seal::Seal;
+use crate::seal::{Seal, SealLine};
 use crate::version::Version;
 
 /// What is known of the versions that are sealed and announced.
@@ -91,7 +91,9 @@ pub(super) fn give_out<'a>(listing: &'a Listing, checksums: &[Option<Checksum>],
             reverses.entry((version, named.name.as_str())).or_insert(named);
         }
     }
-    let is_needed = !(fates.leaving.is_empty() && fates.astray.is_empty() && listing.misnamed.is_empty());
+    let baselines = seal.map(|seal| baselines_astray(listing, checksums, seal)).unwrap_or_default();
+    let stays = fates.leaving.is_empty() && fates.astray.is_empty();
+    let is_needed = !(stays && baselines.is_empty() && listing.misnamed.is_empty());
     let there = if is_needed { listing.files.iter().map(String::as_str).collect() } else { HashSet::new() };
     let mut names = Names { there, given: HashSet::new(), of: HashMap::new() };
     for (named, line) in fates.returning() {
@@ -100,6 +102,9 @@ pub(super) fn give_out<'a>(listing: &'a Listing, checksums: &[Option<Checksum>],
             // A reverse is there already. Which of the two is meant, a person has to say.
             names.give(&named.file, format!("{spelling}_{}{}", line.name, named.ending()));
         }
+    }
+    for (named, line) in baselines {
+        names.give(&named.file, format!("{}_{}{}", line.spelling, line.name, named.ending()));
     }
     let claims = misnamed::claim(listing, seal, &fates, &mut names);
     let mut free = match basis {
@@ -122,6 +127,35 @@ pub(super) fn give_out<'a>(listing: &'a Listing, checksums: &[Option<Checksum>],
     misnamed::name_the_rest(listing, &claims, &mut free, &mut names);
     let leaving = fates.leaving.iter().enumerate().map(|(at, leaving)| (leaving.named.file.as_str(), at)).collect();
     Moves { fates, free, names: names.of, misnamed: claims.sealed, reverses, leaving }
+}
+
+/// The baselines that hold the text of a sealed one which is not there, under a version that is not sealed with their
+/// name: with what each of them is.
+fn baselines_astray<'a>(
+    listing: &'a Listing,
+    checksums: &[Option<Checksum>],
+    seal: &'a Seal,
+) -> Vec<(&'a Named, &'a SealLine)> {
+    let found = listing.migrations.iter().zip(checksums).filter(|(named, _)| named.kind == Kind::Baseline);
+    let found: Vec<_> = found.filter_map(|(named, checksum)| Some((named, named.version?, (*checksum)?))).collect();
+    let is_home = |line: &SealLine, named: &Named| named.version == Some(line.version) && named.name == line.name;
+    let mut homeless: HashMap<Checksum, &'a Named> = found
+        .iter()
+        .filter(|(named, version, _)| {
+            let line = seal.line(*version, Kind::Baseline).filter(|line| line.checksum().is_some());
+            line.is_none_or(|line| !is_home(line, named))
+        })
+        .map(|(named, _, checksum)| (*checksum, *named))
+        .collect();
+    let is_gone = |line: &&SealLine| {
+        // Of one that has another name, and its version still, enough is said.
+        let is_it = |named: &Named, version, checksum| {
+            is_home(line, named) || (version == line.version && Some(checksum) == line.checksum())
+        };
+        line.kind == Kind::Baseline && !found.iter().any(|(named, version, checksum)| is_it(named, *version, *checksum))
+    };
+    let gone = seal.lines().filter(is_gone);
+    gone.filter_map(|line| Some((homeless.remove(&line.checksum()?)?, line))).collect()
 }
 
 /// The last sealed version, with the width of its spelling.

@@ -38,13 +38,16 @@ pub(super) fn locate(root: &Path, directory: &Path) -> Place {
     Place { root: root.to_owned(), shown, location: root.join(directory) }
 }
 
+/// What `git mv` and `git rm` refuse: mostly a file that was made a moment ago, and its name is what is wrong with it.
+pub(super) const UNKNOWN_TO_GIT: &str = "(`mv` where git does not know it yet)";
+
 impl Place {
     /// A file of the directory, as it is shown.
     pub(super) fn path_of(&self, file: &str) -> String {
         join(&self.shown, file)
     }
 
-    /// The command that gives a file of the directory another name.
+    /// The command that gives a file of the directory another name. Whoever prints it says [`UNKNOWN_TO_GIT`] as well.
     pub(super) fn git_mv(&self, from: &str, to: &str) -> String {
         format!("git mv {} {}", quote(&self.path_of(from)), quote(&self.path_of(to)))
     }

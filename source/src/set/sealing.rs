@@ -1,11 +1,12 @@
 //! A set against its seal file: what is sealed must be there as it was.
 
 use std::collections::HashSet;
+use std::path::Path;
 
 use super::fates::Astray;
 use super::moves::Moves;
 use super::names::Named;
-use super::place::{Place, quote};
+use super::place::{Place, UNKNOWN_TO_GIT, quote};
 use super::{Migration, Sealing, Set};
 use crate::checksum::Checksum;
 use crate::file_name::{Kind, SEAL_FILE};
@@ -28,7 +29,6 @@ pub(super) fn check(
     mark(seal, &mut set.baselines);
     let unread: HashSet<(Version, Kind)> = unread.iter().copied().collect();
     let with_up = set.migrations.iter().filter(|migration| migration.file.ends_with(".up.sql")).count();
-    let with_up = with_up * 2 > set.migrations.len();
     let check = Check { place, set, with_up, moves };
     for line in seal.lines() {
         if let Some(checksum) = line.checksum()
@@ -52,8 +52,8 @@ fn mark(seal: &Seal, migrations: &mut [Migration]) {
 struct Check<'a> {
     place: &'a Place,
     set: &'a Set,
-    /// Whether most migrations are named `.up.sql`.
-    with_up: bool,
+    /// How many migrations are named `.up.sql`.
+    with_up: usize,
     moves: &'a Moves<'a>,
 }
 
@@ -70,7 +70,12 @@ impl Check<'_> {
                     let back = format!("{}_{}{ending}", found.spelling, line.name);
                     self.renamed(line, &found.name, &found.file).help(self.back(&self.place.git_mv(&found.file, &back)))
                 }
-                _ => self.restored(line, self.gone(line)),
+                _ => match self.moved_baseline(line) {
+                    Some(found) => {
+                        self.moved_to(line, &found.file, &self.place.git_mv(&found.file, &self.file_of(line)))
+                    }
+                    None => self.restored(line, checksum, self.gone(line)),
+                },
             });
         }
         if self.moves.misnamed.contains(&line.version) {
@@ -83,7 +88,7 @@ impl Check<'_> {
                 self.renamed(line, &found.name, &found.file).help(self.back(&self.commands(astray)))
             }
             Some(found) => self.moved(astray, found),
-            None if astray.displaced.is_empty() => self.restored(line, self.gone(line)),
+            None if astray.displaced.is_empty() => self.restored(line, checksum, self.gone(line)),
             None => self.replaced(astray),
         })
     }
@@ -104,6 +109,10 @@ impl Check<'_> {
             .row("on disk", found.checksum.short())
             .note("databases that already ran it will not get the change")
             .help(undo);
+        let problem = match self.out_of_history(std::slice::from_ref(&found.file), checksum) {
+            Some(command) => problem.help(format!("undo one that is staged or committed:\n{command}")),
+            None => problem,
+        };
         let suffix = if line.kind == Kind::Baseline { Kind::Baseline.suffix() } else { "" };
         problem.help(format!("accept a harmless edit with `graven seal --accept-edit {}{suffix}`", line.version))
     }
@@ -119,18 +128,30 @@ impl Check<'_> {
     /// How a renamed migration gets its name back.
     fn back(&self, commands: &str) -> String {
         match commands.lines().count() {
-            1 => format!("give it its name back: `{commands}`"),
-            _ => format!("give it its name back:\n{commands}"),
+            1 => format!("give it its name back {UNKNOWN_TO_GIT}: `{commands}`"),
+            _ => format!("give it its name back {UNKNOWN_TO_GIT}:\n{commands}"),
         }
     }
 
     /// Its text is there, under another version.
     fn moved(&self, astray: &Astray<'_>, found: &Named) -> Problem {
-        let mut problem = self.gone(astray.line).row("moved to", self.place.path_of(&found.file));
-        for named in &astray.displaced {
-            problem = problem.row("in its place", self.place.path_of(&named.file));
-        }
-        problem.help(format!("give it its version back:\n{}", self.commands(astray)))
+        let problem = self.moved_to(astray.line, &found.file, &self.commands(astray));
+        astray
+            .displaced
+            .iter()
+            .fold(problem, |problem, named| problem.row("in its place", self.place.path_of(&named.file)))
+    }
+
+    fn moved_to(&self, line: &SealLine, file: &str, commands: &str) -> Problem {
+        self.gone(line)
+            .row("moved to", self.place.path_of(file))
+            .help(format!("give it its version back {UNKNOWN_TO_GIT}:\n{commands}"))
+    }
+
+    /// The baseline that was given the name that a line seals.
+    fn moved_baseline(&self, line: &SealLine) -> Option<&Migration> {
+        let wanted = self.file_of(line);
+        self.set.baselines.iter().find(|baseline| self.moves.name_of(&baseline.file) == Some(&wanted))
     }
 
     /// Other migrations have its version, with other names and other texts.
@@ -139,7 +160,7 @@ impl Check<'_> {
         for named in &astray.displaced {
             problem = problem.row("in its place", self.place.path_of(&named.file));
         }
-        let file = self.place.path_of(&self.file_of(astray.line));
+        let restore = self.restore(astray.line);
         let commands = self.commands(astray);
         if let Some(first) = astray.displaced.iter().find_map(|named| self.moves.taken_along_by(named))
             && commands.is_empty()
@@ -149,15 +170,15 @@ impl Check<'_> {
                     "do what is said of {}, with which goes what is in its place",
                     self.place.path_of(&first.file)
                 ))
-                .help(format!("take it back: `{}`", restore(&file)));
+                .help(format!("take it back: `{restore}`"));
         }
         if commands.is_empty() {
             return problem
                 .help("give what is in its place a version that is free, and take the sealed one back from git");
         }
         problem.help(format!(
-            "give what is in its place the next free version, and take the sealed one back:\n{commands}\n{}",
-            restore(&file)
+            "give what is in its place the next free version {UNKNOWN_TO_GIT}, and take the sealed one back:\n\
+             {commands}\n{restore}"
         ))
     }
 
@@ -168,16 +189,43 @@ impl Check<'_> {
     }
 
     /// Nothing of it is there.
-    fn restored(&self, line: &SealLine, problem: Problem) -> Problem {
-        let file = self.place.path_of(&self.file_of(line));
-        let quoted = quote(&file);
-        problem
-            .help(format!("take it back from git: `{}`", restore(&file)))
-            .help(format!(
-                "if a commit deleted it, take it from the one before:\n\
-                 git checkout \"$(git rev-list -n 1 HEAD -- {quoted})^\" -- {quoted}"
-            ))
-            .help("to undo what it did, write a new migration")
+    fn restored(&self, line: &SealLine, checksum: Checksum, problem: Problem) -> Problem {
+        let problem = problem.help(format!("take it back from git: `{}`", self.restore(line)));
+        let problem = match self.out_of_history(&self.files_of(line), checksum) {
+            Some(commands) => {
+                problem.help(format!("if a commit deleted it, take it from one that has it:\n{commands}"))
+            }
+            None => problem,
+        };
+        problem.help("to undo what it did, write a new migration")
+    }
+
+    /// Takes back what the last commit still has.
+    fn restore(&self, line: &SealLine) -> String {
+        let one = |file: &String| format!("git checkout HEAD -- {}", quote(&self.place.path_of(file)));
+        self.files_of(line).iter().map(one).collect::<Vec<_>>().join(" || ")
+    }
+
+    /// Takes a file, which had one of these names, from the last commit in which it has its sealed text: be that one that
+    /// a merge left behind. It does not go by what commits did to the seal file: after a merge, a text may be sealed under
+    /// another version than in the commit that sealed it. `None` where the way from the working directory to the file is
+    /// not known.
+    fn out_of_history(&self, files: &[String], checksum: Checksum) -> Option<String> {
+        if Path::new(&self.place.shown).is_absolute() {
+            return None;
+        }
+        let files: Vec<String> = files.iter().map(|file| quote(&self.place.path_of(file))).collect();
+        let (begin, end) = match files.as_slice() {
+            [file] => (format!("f={file}"), ""),
+            several => (format!("for f in {}; do", several.join(" ")), "; done"),
+        };
+        let digits = checksum.short();
+        let digits = digits.trim_start_matches("sha256:").trim_end_matches('…');
+        Some(format!(
+            "{begin}\n\
+             for c in $(git rev-list --full-history HEAD -- \"$f\"); do git show \"$c:./$f\" 2>/dev/null | sha256sum | \
+             grep -q ^{digits} && git checkout \"$c\" -- \"$f\" && break; done{end}"
+        ))
     }
 
     fn gone(&self, line: &SealLine) -> Problem {
@@ -195,20 +243,28 @@ impl Check<'_> {
         format!("{}:{}", self.place.path_of(SEAL_FILE), line.line)
     }
 
-    /// What the file of a sealed migration was called. The seal file does not say whether that was with `.up`; those
-    /// that are still there do.
+    /// What the file of a sealed migration was called, at a guess.
     fn file_of(&self, line: &SealLine) -> String {
         let ending = match line.kind {
             Kind::Baseline => ".baseline.sql",
-            _ if self.with_up => ".up.sql",
+            _ if self.with_up * 2 > self.set.migrations.len() => ".up.sql",
             _ => ".sql",
         };
         format!("{}_{}{ending}", line.spelling, line.name)
     }
-}
 
-fn restore(path: &str) -> String {
-    format!("git checkout HEAD -- {}", quote(path))
+    /// What it may have been called. The seal file does not say whether that was with `.up`; those that are still there
+    /// do, unless they differ.
+    fn files_of(&self, line: &SealLine) -> Vec<String> {
+        let file = self.file_of(line);
+        let is_certain = self.with_up == self.set.migrations.len() || self.with_up == 0;
+        if line.kind == Kind::Baseline || (is_certain && !self.set.migrations.is_empty()) {
+            return vec![file];
+        }
+        let stem = format!("{}_{}", line.spelling, line.name);
+        let other = if file.ends_with(".up.sql") { format!("{stem}.sql") } else { format!("{stem}.up.sql") };
+        vec![file, other]
+    }
 }
 
 /// `migration 1`, `baseline 7`.

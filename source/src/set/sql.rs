@@ -8,12 +8,14 @@ use super::Control;
 use crate::directive::{self, DirectiveProblem, DirectiveReason, Directives, Transaction};
 use crate::file_name::Kind;
 use crate::lexer::{LexError, LexErrorKind};
+use crate::position::Places;
 use crate::problem::{Problem, brief};
 use crate::rule::{self, Rule};
+use crate::snippet::Excerpt;
 use crate::statement::{self, ControlProblem, ControlReason, Statement, StatementKind};
 
-/// As many problems of one file as are told of one by one. Each looks for its line from the beginning of the text, so
-/// that a large file of nothing but problems would take for ever.
+/// As many problems of one file as are told of one by one. Nobody reads more, and each takes its time to be put into
+/// words.
 pub(super) const ENOUGH: usize = 100;
 
 /// Reads a text, which is shown under `path`, and adds what is wrong with it to `problems`.
@@ -60,10 +62,18 @@ struct File<'a> {
 }
 
 impl File<'_> {
-    fn report(self, problems: &mut Vec<Problem>) {
+    fn report(mut self, problems: &mut Vec<Problem>) {
+        // In the order of the text, its lines are counted once for all.
+        self.found.sort_by_key(|(span, ..)| span.start);
+        let mut places = Places::new(self.text);
         let (text, left_out) = (self.text, self.left_out);
-        problems.extend(self.found.into_iter().map(|(span, label, problem)| problem.at(text, span, label)));
+        problems.extend(
+            self.found
+                .into_iter()
+                .map(|(span, label, problem)| problem.at_excerpt(Excerpt::cut_next(&mut places, text, span, label))),
+        );
         if let Some(last) = problems.last_mut().filter(|_| left_out > 0) {
+            last.left_out = left_out;
             last.notes.push(format!("the file has {left_out} more problems, which are left out"));
         }
     }
@@ -92,6 +102,7 @@ impl File<'_> {
             DirectiveReason::Malformed => {
                 "write `-- graven: key = value`, such as `-- graven: lock_timeout = 2s`".to_owned()
             }
+            DirectiveReason::Misspelt { meant } => format!("write `{}`, on a line of its own", brief(meant)),
             DirectiveReason::NotOnOrOff { .. } => "write `on` or `off`".to_owned(),
             DirectiveReason::NotADuration { .. } => "write it as in `200ms`, `5s` or `1min`; `0` is none".to_owned(),
             DirectiveReason::NotANumberOfRetries { .. } => "write a number from 0 to 100".to_owned(),
@@ -256,7 +267,7 @@ impl File<'_> {
 
     fn control(&mut self, statements: &[Statement], transaction: Transaction) -> Control {
         let control = match transaction {
-            Transaction::On => statement::absorb(statements).map(Control::Absorbed),
+            Transaction::On => statement::absorb(self.text, statements).map(Control::Absorbed),
             Transaction::Off => statement::units(statements).map(|units| Control::units(units, statements)),
         };
         control.unwrap_or_else(|refused| {
@@ -283,6 +294,13 @@ impl File<'_> {
                 "delete the options, or write `-- graven: transaction = off` as the first line of the file: the block \
                  is then sent as it stands"
             }
+            (ControlReason::OutlastsCommit { .. }, _) if matches!(self.kind, Kind::Baseline | Kind::Repeatable) => {
+                "delete BEGIN and COMMIT, and undo it where it shall end"
+            }
+            (ControlReason::OutlastsCommit { .. }, _) => {
+                "put the block into a file of its own, or write `-- graven: transaction = off` as the first line of \
+                 the file: the block is then sent as it stands"
+            }
             (ControlReason::Chain, _) => "write COMMIT, and BEGIN for the next block",
             (ControlReason::Rollback, _) => "delete it, and what it takes back",
             (_, Transaction::On) => "delete it: the migration is one transaction anyhow",
@@ -290,6 +308,10 @@ impl File<'_> {
         };
         let note = match (refused.reason, transaction) {
             (ControlReason::RefusedInBlock { .. }, _) => "PostgreSQL would refuse it when the migration runs",
+            (ControlReason::OutlastsCommit { .. }, _) => {
+                "the whole file is one transaction, and the pair is left out: what should end there would hold for the \
+                 statements that follow, too"
+            }
             (_, Transaction::On) => "a migration and its row in the history are one transaction, which it would spoil",
             (_, Transaction::Off) => "a block is sent whole and resumed whole, so that it must be clear where it ends",
         };

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::fates::{Leaving, Why};
 use super::moves::{Basis, Moves};
 use super::names::Named;
-use super::place::{Place, quote};
+use super::place::{Place, UNKNOWN_TO_GIT, quote};
 use crate::file_name::Kind;
 use crate::problem::Problem;
 use crate::rule;
@@ -89,8 +89,8 @@ impl<'a> Together<'a> {
         match self.moves.commands(self.place, leaving.named) {
             Some(commands) if together > FEW => problem
                 .help(format!("{what}: `graven renumber {}`", leaving.version))
-                .help(format!("do that by hand:\n{commands}")),
-            Some(commands) => problem.help(format!("{what}:\n{commands}")).help(by_itself),
+                .help(format!("do that by hand {UNKNOWN_TO_GIT}:\n{commands}")),
+            Some(commands) => problem.help(format!("{what} {UNKNOWN_TO_GIT}:\n{commands}")).help(by_itself),
             None if let Some(first) = self.moves.taken_along_by(leaving.named) => {
                 let first = self.place.path_of(&first.file);
                 problem.help(format!("do what is said of {first}, which comes before it: this one goes along"))
@@ -141,7 +141,8 @@ impl<'a> Together<'a> {
             problems.push(match kept.contains_key(&format!("{}_2", named.name.to_lowercase())) {
                 true => problem.help("give one of them another name"),
                 false => {
-                    problem.help(format!("give one of them another name:\n{}", self.place.git_mv(&named.file, &other)))
+                    let command = self.place.git_mv(&named.file, &other);
+                    problem.help(format!("give one of them another name {UNKNOWN_TO_GIT}:\n{command}"))
                 }
             });
         }
@@ -207,7 +208,7 @@ impl<'a> Together<'a> {
         given: &mut HashSet<String>,
     ) -> Problem {
         let path = self.place.path_of(&reverse.file);
-        let delete = format!("delete it: `git rm {}`", quote(&path));
+        let delete = format!("delete it: `git rm -f {}` (`rm` where git does not know it yet)", quote(&path));
         let message = format!("reverse {version} has no migration of its version and name");
         let mut problem = Problem::new(&rule::REVERSE_WITHOUT_FORWARD, path, message)
             .note("it would never run, or take back another migration than the one it was written for");
@@ -219,7 +220,7 @@ impl<'a> Together<'a> {
             if !given.insert(name) {
                 continue;
             }
-            problem = problem.help(format!("if it takes back {forward}, rename it:\n{command}"));
+            problem = problem.help(format!("if it takes back {forward}, rename it {UNKNOWN_TO_GIT}:\n{command}"));
         }
         problem.help(delete)
     }
@@ -234,23 +235,43 @@ impl<'a> Together<'a> {
         if baselines.is_empty() {
             return;
         }
-        let versioned: BTreeMap<Version, &Named> = versioned.collect();
+        let versioned: Vec<(Version, &Named)> = versioned.collect();
+        let there: HashSet<Version> = versioned.iter().map(|(version, _)| *version).collect();
+        let given: HashSet<Version> = self.moves.given().into_iter().map(|(version, _)| version).collect();
+        let in_the_end: BTreeMap<Version, &Named> = versioned
+            .into_iter()
+            .map(|(version, named)| (self.moves.in_the_end(named).0.parse().unwrap_or(version), named))
+            .collect();
+        let is_sealed = |version: Version| {
+            let line = self.basis.seal().and_then(|seal| seal.line(version, Kind::Versioned));
+            line.is_some_and(|line| line.checksum().is_some())
+        };
+        let goes_back_to = |baseline: &Named| -> Option<Version> {
+            self.moves.name_of(&baseline.file)?.split_once('_')?.0.parse().ok()
+        };
         let mut taken: HashSet<Version> = baselines.iter().map(|(version, _)| *version).collect();
+        taken.extend(baselines.iter().filter_map(|(_, baseline)| goes_back_to(baseline)));
         for (version, baseline) in baselines {
-            if versioned.contains_key(&version) {
+            if there.contains(&version) {
+                continue;
+            }
+            // Its migration is to come back, or it is itself to go back to where it is sealed: of that, a problem tells.
+            if given.contains(&version) || is_sealed(version) || self.moves.name_of(&baseline.file).is_some() {
                 continue;
             }
             let message = format!("baseline {version} stands for no migration: none has its version");
             let problem = Problem::new(&rule::BASELINE_OF_NOTHING, self.place.path_of(&baseline.file), message)
                 .note("a fresh database that begins with it would be at a version that does not exist");
-            problems.push(match versioned.range(..version).next_back() {
+            problems.push(match in_the_end.range(..version).next_back() {
                 Some((last, _)) if !taken.insert(*last) => {
                     problem.help(format!("delete it, or the other baseline that stands for version {last}"))
                 }
                 Some((_, last)) => {
                     let name = format!("{}_{}.baseline.sql", self.moves.in_the_end(last).0, baseline.name);
                     let command = self.place.git_mv(&baseline.file, &name);
-                    problem.help(format!("give it the version of the last migration that it stands for:\n{command}"))
+                    problem.help(format!(
+                        "give it the version of the last migration that it stands for {UNKNOWN_TO_GIT}:\n{command}"
+                    ))
                 }
                 None => {
                     problem.help("keep the migrations that it stands for: databases that began with them need them")

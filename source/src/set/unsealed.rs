@@ -6,6 +6,7 @@ use crate::file_name::{Kind, SEAL_FILE};
 use crate::problem::Problem;
 use crate::rule;
 use crate::seal::{Seal, SealLine};
+use crate::version::Version;
 
 /// The problem of a build that is to be released and has unsealed migrations, if it has: what
 /// [`rule::UNSEALED_RELEASE`] says.
@@ -22,12 +23,15 @@ pub fn unsealed_release(set: &Set) -> Option<Problem> {
     let message = match unsealed.as_slice() {
         [] => return None,
         [one] => format!("{} {} is not sealed, and this is a release build", noun(one), one.version),
-        [first, .., last] => format!(
-            "{} migrations are not sealed ({} to {}), and this is a release build",
-            unsealed.len(),
-            first.version,
-            last.version
-        ),
+        [first, rest @ ..] => {
+            // A baseline stands behind the migrations, and need not be of a later version.
+            let versions = |(least, most): (Version, Version), migration: &&Migration| {
+                (least.min(migration.version), most.max(migration.version))
+            };
+            let (least, most) = rest.iter().fold((first.version, first.version), versions);
+            let range = if least == most { least.to_string() } else { format!("{least} to {most}") };
+            format!("{} migrations are not sealed ({range}), and this is a release build", unsealed.len())
+        }
     };
     let path = join(&set.directory, SEAL_FILE);
     let sealed = set.seal.clone().unwrap_or_default().seal_all(set);

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
+use super::until_commit::until_commit;
 use super::{Statement, StatementKind};
 
 /// What is sent as one message in a non-transactional file, and resumed as one: a statement, or a block from BEGIN to
@@ -47,6 +48,11 @@ pub enum ControlReason {
         /// The command, as PostgreSQL's messages name it.
         command: &'static str,
     },
+    /// What ends with its transaction, in a block whose COMMIT is not sent, with a statement after that.
+    OutlastsCommit {
+        /// What does, as in `SET LOCAL`.
+        what: &'static str,
+    },
 }
 
 impl fmt::Display for ControlReason {
@@ -62,6 +68,7 @@ impl fmt::Display for ControlReason {
             Self::RefusedInBlock { command } => {
                 write!(f, "{command} inside of a transaction block")
             }
+            Self::OutlastsCommit { what } => write!(f, "{what} would outlast the COMMIT of its block"),
         }
     }
 }
@@ -71,11 +78,31 @@ impl fmt::Display for ControlReason {
 ///
 /// # Errors
 ///
-/// Every statement that breaks that, in order.
-pub fn absorb(statements: &[Statement]) -> Result<Vec<Range<usize>>, Vec<ControlProblem>> {
+/// Every statement that breaks that, in order; and where none does, every one whose effect would end with its block if
+/// the COMMIT were sent, and would not end before the statements that follow.
+pub fn absorb(text: &str, statements: &[Statement]) -> Result<Vec<Range<usize>>, Vec<ControlProblem>> {
     let blocks = blocks(statements, Within::Transaction)?;
+    let outlasting = outlasting(text, statements, &blocks);
+    if !outlasting.is_empty() {
+        return Err(outlasting);
+    }
     let ends = blocks.iter().flat_map(|block| [block.start, block.end - 1]);
     Ok(ends.filter_map(|index| statements.get(index)).map(|statement| statement.span.clone()).collect())
+}
+
+/// What ends with its block, and is not in the last one that is followed by nothing but empty ones.
+fn outlasting(text: &str, statements: &[Statement], blocks: &[Range<usize>]) -> Vec<ControlProblem> {
+    let is_sent =
+        |statement: &Statement| !matches!(statement.kind, StatementKind::Begin { .. } | StatementKind::Commit { .. });
+    let Some(last_sent) = statements.iter().rposition(is_sent) else { return Vec::new() };
+    let followed = blocks.iter().filter(|block| block.end <= last_sent);
+    let members = followed.filter_map(|block| statements.get(block.clone())).flatten();
+    members
+        .filter_map(|statement| {
+            let what = until_commit(text.get(statement.span.clone()).unwrap_or_default())?;
+            Some(ControlProblem { reason: ControlReason::OutlastsCommit { what }, span: statement.span.clone() })
+        })
+        .collect()
 }
 
 /// What to send one by one in a non-transactional file, in order. A block from BEGIN to COMMIT is one unit; there, BEGIN
@@ -184,7 +211,7 @@ mod tests {
             ("vacuum;", &[]),
         ] {
             let statements = split(text).unwrap();
-            let absorbed = absorb(&statements).unwrap();
+            let absorbed = absorb(text, &statements).unwrap();
             assert_eq!(absorbed.into_iter().map(|span| &text[span]).collect::<Vec<_>>(), wanted, "{text}");
         }
     }
@@ -234,15 +261,16 @@ mod tests {
             let shown = |problems: Vec<super::ControlProblem>| -> Vec<_> {
                 problems.into_iter().map(|problem| (problem.reason, &text[problem.span])).collect()
             };
-            assert_eq!(shown(absorb(&statements).unwrap_err()), wanted, "{text}");
+            assert_eq!(shown(absorb(text, &statements).unwrap_err()), wanted, "{text}");
             assert_eq!(shown(units(&statements).unwrap_err()), wanted, "{text}");
         }
     }
 
     #[test]
     fn options_are_refused_in_a_transactional_file_only() {
-        let statements = split("begin read only; a; commit;").unwrap();
-        let problems = absorb(&statements).unwrap_err();
+        let text = "begin read only; a; commit;";
+        let statements = split(text).unwrap();
+        let problems = absorb(text, &statements).unwrap_err();
         assert_eq!(problems.iter().map(|problem| problem.reason).collect::<Vec<_>>(), [ControlReason::Options]);
         assert_eq!(units(&statements).map(|units| units.len()), Ok(1));
     }
@@ -258,5 +286,29 @@ mod tests {
                 ControlReason::RefusedInBlock { command: "CREATE INDEX CONCURRENTLY" },
             ]
         );
+    }
+    #[test]
+    fn what_ends_with_a_block_is_refused_where_the_commit_is_not_sent_and_a_statement_follows() {
+        for (text, wanted) in [
+            ("a; begin; set local x to y; b; commit; c;", &["set local x to y;"] as &[&str]),
+            (
+                "begin; set local x to y; commit; begin; set constraints all deferred; b; commit; begin; commit;",
+                &["set local x to y;"],
+            ),
+            (
+                "begin; set local x to y; create temp table t () on commit drop; commit; begin; set local x to z; commit; c",
+                &["set local x to y;", "create temp table t () on commit drop;", "set local x to z;"],
+            ),
+            ("a; begin; set local x to y; b; commit;", &[]),
+            ("begin; set local x to y; b; commit; ; /* c */ begin; commit; -- d", &[]),
+            ("set local x to y; begin; a; commit; set local x to z; b;", &[]),
+            ("begin; set x to y; a; commit; b;", &[]),
+        ] {
+            let statements = split(text).unwrap();
+            let problems = absorb(text, &statements).err().unwrap_or_default();
+            assert_eq!(problems.into_iter().map(|problem| &text[problem.span]).collect::<Vec<_>>(), wanted, "{text}");
+            // There, the block is sent as it stands.
+            assert!(units(&statements).is_ok(), "{text}");
+        }
     }
 }

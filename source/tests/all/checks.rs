@@ -127,7 +127,7 @@ fn units_cover_the_statements(text: &str, statements: &[Statement]) {
         assert_eq!(members, (0..statements.len()).collect::<Vec<_>>(), "{text:?}");
         assert!(units.iter().all(|unit| text.get(unit.span.clone()).is_some()), "{text:?}");
     }
-    for span in statement::absorb(statements).unwrap_or_default() {
+    for span in statement::absorb(text, statements).unwrap_or_default() {
         let absorbed = statements.iter().find(|statement| statement.span == span);
         let kind = absorbed.map(|statement| &statement.kind);
         assert!(

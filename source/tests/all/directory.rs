@@ -133,11 +133,11 @@ fn no_two_messages_of_one_build_give_away_the_same_free_version() {
     ]);
     let help: Vec<_> = package.load().problems.into_iter().flat_map(|problem| problem.help).collect();
     let wanted = [
-        "give it the next free version:\n\
+        "give it the next free version (`mv` where git does not know it yet):\n\
          git mv migrations/1_b.sql migrations/0002_b.sql\n\
          git mv migrations/1_b.down.sql migrations/0002_b.down.sql",
         "let `graven renumber 1` do that",
-        "rename it:\ngit mv migrations/init.sql migrations/0009_init.sql",
+        "rename it (`mv` where git does not know it yet):\ngit mv migrations/init.sql migrations/0009_init.sql",
     ];
     assert_eq!(help, wanted);
 }
@@ -154,10 +154,10 @@ fn a_name_that_is_clear_is_not_given_where_something_else_has_its_version() {
     ]);
     let help: Vec<_> = package.load().problems.into_iter().flat_map(|problem| problem.help).collect();
     let wanted = [
-        "rename it:\ngit mv migrations/7-d.sql migrations/7_d.sql",
-        "rename it:\ngit mv migrations/U1__b.down.sql migrations/0008_b.down.sql",
-        "rename it:\ngit mv migrations/V1__b.sql migrations/0008_b.sql",
-        "rename it:\ngit mv migrations/V7__c.sql migrations/0009_c.sql",
+        "rename it (`mv` where git does not know it yet):\ngit mv migrations/7-d.sql migrations/7_d.sql",
+        "rename it (`mv` where git does not know it yet):\ngit mv migrations/U1__b.down.sql migrations/0008_b.down.sql",
+        "rename it (`mv` where git does not know it yet):\ngit mv migrations/V1__b.sql migrations/0008_b.sql",
+        "rename it (`mv` where git does not know it yet):\ngit mv migrations/V7__c.sql migrations/0009_c.sql",
     ];
     assert_eq!(help, wanted);
 }
@@ -174,7 +174,8 @@ fn a_migration_laid_out_as_diesel_has_it_is_told_how_to_move() {
     assert_eq!(problems[0].rule.id, "stray-file");
     assert_eq!(
         problems[0].help,
-        ["it is laid out as diesel would have it; take its files out:\n\
+        ["it is laid out as diesel would have it; take its files out \
+          (`mv` where git does not know it yet):\n\
           git mv migrations/2026-01-31-093000_create_users/up.sql migrations/20260131093000_create_users.up.sql\n\
           git mv migrations/2026-01-31-093000_create_users/down.sql migrations/20260131093000_create_users.down.sql"]
     );
@@ -186,7 +187,7 @@ fn commands_over_strange_names_can_be_pasted_into_a_shell() {
     let help = &package.load().problems[0].help;
     assert_eq!(
         help,
-        &[r"rename it:
+        &[r"rename it (`mv` where git does not know it yet):
 git mv 'migrations/V1__it'\''s $(new).sql' 'migrations/1_it'\''s $(new).sql'"]
     );
 }

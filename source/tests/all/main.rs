@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod any;
+mod baselines;
 mod checks;
 mod directory;
 mod growth;

@@ -53,6 +53,44 @@ fn what_both_began_with_is_not_taken_for_a_side() {
 }
 
 #[test]
+fn a_marker_is_as_wide_as_the_first_one_and_what_is_wider_is_of_a_conflict_among_the_ancestors() {
+    let (a, b, c) = (format!("1 a {}\n", sum("a")), format!("2 b {}\n", sum("b")), format!("3 c {}\n", sum("c")));
+    let text = conflict(&a, &b, &c);
+    let nested = format!(
+        "\n||||||| merged common ancestors\n<<<<<<<<< Temporary merge branch 1\n{}=========\n>>>>>>>>> Temporary merge \
+         branch 2\n=======\n",
+        head("x")
+    );
+    let nested = text.replace("\n=======\n", &nested);
+    let twelve = |text: &str| {
+        ["<", "|", "=", ">"].iter().fold(text.to_owned(), |text, sign| {
+            text.replace(&format!("\n{}", sign.repeat(7)), &format!("\n{}", sign.repeat(12)))
+        })
+    };
+    for text in [&text, &nested, &twelve(&text), &twelve(&nested)] {
+        assert_eq!(Seal::parse(text).unwrap_err()[0].reason, DamageReason::ConflictMarker, "{text}");
+        let mended = mended(text);
+        assert_eq!((lines(&mended), mended.sides[1].label.as_str()), (format!("{a}{b}{c}"), "branch"), "{text}");
+    }
+    // Fewer are none.
+    let six = twelve(&text).replace(&"<".repeat(12), "<<<<<<");
+    assert!(Seal::mend(&six).is_err());
+}
+
+#[test]
+fn what_only_the_other_side_seals_and_is_not_here_is_left_behind() {
+    let line = |text: &str| format!("{text} {}\n", sum(text));
+    let both = line("1 a");
+    let (ours, theirs) =
+        (line("2 b") + &line("4 d"), "2 b unsealed\n".to_owned() + &line("3 c") + "5 e unsealed\n" + &line("6 f"));
+    let mended = mended(&conflict(&both, &ours, &theirs));
+    let left = |here: &str| {
+        mended.left_behind(|line| here.contains(&line.name)).map(|line| line.name.clone()).collect::<String>()
+    };
+    assert_eq!((left("abcdef"), left("abdef"), left("")), (String::new(), "c".to_owned(), "cf".to_owned()));
+}
+
+#[test]
 fn a_version_of_both_sides_is_one_line_where_one_knows_the_other() {
     let (a, b, c) = (sum("a"), sum("b"), sum("c"));
     for (what, ours, theirs, wanted) in [

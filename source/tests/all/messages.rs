@@ -20,6 +20,10 @@ fn a_sealed_migration_that_was_edited_looks_as_it_was_agreed() {
 
 note: databases that already ran it will not get the change
 help: undo the edit (`git checkout -- migrations/0001_users.sql`) and put the change in a new migration,
+      or undo one that is staged or committed:
+      f=migrations/0001_users.sql
+      for c in $(git rev-list --full-history HEAD -- \"$f\"); do git show \"$c:./$f\" 2>/dev/null | sha256sum | \
+         grep -q ^24f2f924f167 && git checkout \"$c\" -- \"$f\" && break; done
       or accept a harmless edit with `graven seal --accept-edit 1`
 rule: sealed-edited"]
     );

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use graven_source::Transaction;
+use graven_source::problem::{Style, render_all};
 use graven_source::set::Control;
 use graven_source::statement::StatementKind;
 
@@ -18,6 +19,12 @@ fn each_problem_is_found_at_its_place() {
         ("-- graven: transaction = off\nvacuum;\nbegin;\nselect 1;\ncommit;", &[]),
         ("-- no-transaction\nvacuum;", &[]),
         ("-- graven: transaction = off\nbegin isolation level serializable; select 1; commit;", &[]),
+        ("begin;\nset local search_path to a;\ncreate table x ();\ncommit;", &[]),
+        (
+            "begin;\nset local search_path to a;\ncommit;\nselect 1;\nbegin;\nselect set_config('a.b', 'c', true);\ncommit;",
+            &[("transaction-control", ":2:1")],
+        ),
+        ("-- graven: transaction = off\nbegin; set local search_path to a; commit; select 1;", &[]),
         ("select 1;\n\nbegin;", &[("transaction-control", ":3:1")]),
         ("commit;", &[("transaction-control", ":1:1")]),
         ("begin; begin; commit; commit;", &[("transaction-control", ":1:8")]),
@@ -124,4 +131,6 @@ fn a_large_file_of_nothing_but_problems_is_told_of_in_a_moment() {
     let problems = package.load().problems;
     assert_eq!(problems.len(), 100);
     assert_eq!(problems[99].notes.last().unwrap(), "the file has 99900 more problems, which are left out");
+    let text = render_all(&problems, 10, Style::Plain);
+    assert!(text.starts_with("100000 problems in the migrations\n") && text.ends_with("\n\nand 99990 more"), "{text}");
 }

@@ -12,7 +12,7 @@ use proptest::sample::subsequence;
 use crate::package::Package;
 
 /// Names that get into each other's way.
-const NAMES: [&str; 30] = [
+const NAMES: [&str; 34] = [
     "1_a.sql",
     "0001_b.sql",
     "1_b.down.sql",
@@ -43,6 +43,10 @@ const NAMES: [&str; 30] = [
     "99999999999999999999_big.down.sql",
     "10_a.sql",
     "10_z.down.sql",
+    "2_base.baseline.sql",
+    "3_hall.baseline.sql",
+    "5_base.baseline.sql",
+    "9_hall.baseline.sql",
 ];
 
 /// The commands of the first way out that has some, as pairs of names.
@@ -55,8 +59,10 @@ pub(crate) fn moves(problem: &Problem) -> Vec<(String, String)> {
 
 /// A seal file that has these files sealed, each with its name as its text.
 fn seal(sealed: &BTreeSet<(u64, &str)>) -> String {
-    let lines: String =
-        sealed.iter().map(|(version, name)| format!("{version} {name} {}\n", Checksum::of_text(name))).collect();
+    let lines: String = sealed
+        .iter()
+        .map(|(version, name)| format!("{version} {name} {}\n", Checksum::of_text(name.trim_end_matches(".baseline"))))
+        .collect();
     format!("head {}\n{lines}", Checksum::of_text(&lines))
 }
 
@@ -66,15 +72,19 @@ proptest! {
     #[test]
     fn all_that_is_suggested_fits_together_in_any_order(
         (files, shuffled) in subsequence(&NAMES, 0..12).prop_flat_map(|files| (Just(files), any::<u64>())),
-        sealed in subsequence(&[(1_u64, "a"), (2, "b"), (3, "e"), (4, "q"), (9, "h")], 0..4),
+        sealed in subsequence(&[(1_u64, "a"), (2, "b"), (2, "base.baseline"), (3, "e"), (4, "q"), (9, "h"), (9, "hall.baseline")], 0..5),
     ) {
         let package = Package::new(&[]);
+        // No baseline is sealed without the migration of its version.
+        let mut sealed: BTreeSet<_> = sealed.into_iter().collect();
+        let versions: Vec<u64> = sealed.iter().filter(|(_, name)| !name.ends_with(".baseline")).map(|(it, _)| *it).collect();
+        sealed.retain(|(version, _)| versions.contains(version));
         for file in &files {
             // Its text is its name, so that one that was sealed is known wherever it is.
             let stem = file.split('.').next().unwrap_or_default();
             package.write(file, stem.trim_start_matches(|c: char| !c.is_ascii_alphabetic()).as_bytes());
         }
-        package.write("seal.lock", seal(&sealed.into_iter().collect()).as_bytes());
+        package.write("seal.lock", seal(&sealed).as_bytes());
         let problems = package.load().problems;
         // Only a person can say which of two files of one version and one name is meant.
         let are_twins = |problem: &Problem| problem.help == ["delete the one that is not meant"];
@@ -100,6 +110,8 @@ proptest! {
                 "sealed-deleted" => problem.rows.len() == 1,
                 // There was no migration that it could belong to.
                 "reverse-without-forward" | "file-name" | "version-range" => problem.path.contains(".down."),
+                // What it stands for was not there, or went away, and it was not told to go anywhere yet.
+                "baseline-of-nothing" => !targets.iter().any(|target| problem.path.ends_with(&format!("/{target}"))),
                 // The text of a file with a wrong name was not known.
                 "sealed-edited" => true,
                 _ => false,

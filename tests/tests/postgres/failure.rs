@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use graven::__private as private;
 use graven::{Cause, Error, Event, Migrations, Outcome, Resolution, Sealing};
+use graven_source::Checksum;
 use std::sync::{Arc, Mutex};
 
 use crate::common::{Directory, exists, failed, fresh, history, lines, listen, set, until, value, versions};
@@ -335,7 +336,8 @@ async fn a_connection_that_is_ended_in_the_middle_leaves_nothing_and_a_rerun_goe
 fn past_the_rules(texts: &[&'static str]) -> Migrations {
     let migrations = (1..).zip(texts).map(|(version, text)| {
         let file = format!("{version}_m.sql");
-        private::migration(version, file, (2, 3), Sealing::Unsealed, *text, &[7; 32], &private::DEFAULT)
+        let checksum = Checksum::of_text(text);
+        private::migration(version, file, (2, 3), Sealing::Unsealed, *text, checksum.as_bytes(), &private::DEFAULT)
     });
     private::migrations(migrations.collect::<Vec<_>>().leak(), "migrations", None, None, "")
 }
@@ -390,7 +392,8 @@ async fn a_copy_outside_of_a_transaction_is_resolved_as_the_hint_says() {
         vec![unit("CREATE TABLE a (v int);"), unit("COPY a TO STDOUT;"), unit("CREATE TABLE b ();")].leak();
     let details: &'static _ =
         Box::leak(Box::new(private::details(private::Transaction::Off, None, None, None, &[], &[], units)));
-    let migration = private::migration(1, "1_m.sql", (2, 3), Sealing::Unsealed, sql, &[7; 32], details);
+    let checksum = Checksum::of_text(sql);
+    let migration = private::migration(1, "1_m.sql", (2, 3), Sealing::Unsealed, sql, checksum.as_bytes(), details);
     let migrations = private::migrations(vec![migration].leak(), "migrations", None, None, "");
     let (database, mut client) = fresh().await;
     let failed = failed(migrations.run(&mut client).await);

@@ -112,17 +112,98 @@ async fn an_old_snapshot_is_in_the_way_of_what_is_built_concurrently() {
     assert_eq!(failed.in_the_way[0].holds.as_deref(), Some("an old snapshot"));
 }
 
-/// Which of those that use the table holds the row, only the server can tell, and only while somebody waits.
+/// Many others use the table, and one of them holds the row.
 #[tokio::test]
-async fn who_holds_a_row_is_named_where_graven_connects_by_itself() {
+async fn who_holds_a_row_is_named_while_it_is_waited_for_and_right_after() {
+    let (database, _) = fresh().await;
+    database.execute(ORD).unwrap();
+    let _other = at_work(&database, "other", "INSERT INTO ord VALUES (7, 7)").await;
+    let savepoint = "SAVEPOINT s; UPDATE ord SET x = 2 WHERE id = 1";
+    for (work, sql) in [
+        (savepoint, "UPDATE ord SET x = 3 WHERE id = 1;"),
+        ("DELETE FROM ord WHERE id = 1", "SELECT FROM ord FOR UPDATE;"),
+        ("SELECT FROM ord WHERE id = 1 FOR UPDATE", "DO $$ BEGIN UPDATE public.ord SET x = 3 WHERE id = 1; END $$;"),
+    ] {
+        let _row = at_work(&database, "of the row", work).await;
+        for failed in [gives_up_by_url(&database, sql).await, gives_up(&database, sql).await] {
+            assert_eq!(names(&failed), ["of the row"], "{work}, {sql}: {failed:?}");
+            assert_eq!(failed.in_the_way[0].holds.as_deref(), Some("a row"));
+        }
+    }
+    // The server does not say which of two tables of that name it means.
+    database.execute("CREATE SCHEMA other; CREATE TABLE other.ord AS SELECT * FROM ord").unwrap();
+    let _innocent = at_work(&database, "innocent", "UPDATE other.ord SET x = 1").await;
+    let _row = at_work(&database, "of the row", savepoint).await;
+    let failed = gives_up(&database, "UPDATE ord SET x = 3 WHERE id = 1;").await;
+    assert_eq!(names(&failed), [""; 0], "{failed:?}");
+}
+
+/// Of several that share a row, its table tells no transaction's number. Rather nobody is named than somebody else.
+#[tokio::test]
+async fn who_shares_a_row_is_named_only_while_it_is_waited_for() {
+    let (database, _) = fresh().await;
+    database.execute(ORD).unwrap();
+    let share = "SELECT FROM ord WHERE id = 1 FOR SHARE";
+    let _one = at_work(&database, "one", share).await;
+    let _two = at_work(&database, "two", share).await;
+    let failed = gives_up_by_url(&database, "DELETE FROM ord WHERE id = 1;").await;
+    assert!(!failed.in_the_way.is_empty(), "{failed:?}");
+    assert!(names(&failed).iter().all(|name| ["one", "two"].contains(name)), "{failed:?}");
+    let failed = gives_up(&database, "DELETE FROM ord WHERE id = 1;").await;
+    assert_eq!(names(&failed), [""; 0], "{failed:?}");
+}
+
+/// A second would be too late.
+#[tokio::test]
+async fn who_holds_a_row_is_named_although_the_file_soon_gives_up() {
     let (database, _) = fresh().await;
     database.execute(ORD).unwrap();
     let _other = at_work(&database, "other", "INSERT INTO ord VALUES (7, 7)").await;
     let _row = at_work(&database, "of the row", "UPDATE ord SET x = 2 WHERE id = 1").await;
-    let failed = gives_up_by_url(&database, "UPDATE ord SET x = 3 WHERE id = 1;").await;
+    let sql = "-- graven: lock_timeout = 800ms\n-- graven: retries = 0\nUPDATE ord SET x = 3 WHERE id = 1;";
+    let failed = failed(set(&[("1_m.sql", sql)]).migrator().into_existing().run_url(database.url()).await);
     assert_eq!(names(&failed), ["of the row"], "{failed:?}");
-    let failed = gives_up(&database, "UPDATE ord SET x = 3 WHERE id = 1;").await;
-    assert_eq!(names(&failed), [""; 0], "{failed:?}");
+}
+
+/// Only while a migration's own SQL is under way, and no longer than that: a fleet that waits for the lock, or for a server
+/// that is slow to answer, must not use up the connections that others need.
+#[tokio::test]
+async fn the_second_connection_ends_with_the_message_for_which_it_was_made() {
+    let (database, _) = fresh().await;
+    let sql = "-- graven: transaction = off\nSELECT pg_sleep(1.8);\nSELECT pg_sleep(0.5);\n\
+               CREATE TABLE seen AS SELECT count(*) AS beside FROM pg_stat_activity \
+               WHERE datname = current_database() AND query LIKE '/* graven: looking whom%';";
+    let proxy = graven_testkit::Proxy::to(database.url()).unwrap();
+    set(&[("1_a.sql", sql)]).run_url(proxy.url()).await.unwrap();
+    assert!(proxy.traffic().connections >= 2, "{:#?}", proxy.traffic());
+    assert_eq!(value(&database, "SELECT beside FROM seen"), "0");
+}
+
+#[tokio::test]
+async fn a_look_that_takes_long_makes_one_connection() {
+    let (database, migrations, _client) = applied().await;
+    let dba = at_work(&database, "the dba", "LOCK TABLE graven_history").await;
+    let proxy = graven_testkit::Proxy::to(database.url()).unwrap();
+    let run = async { migrations.run_url(proxy.url()).await.unwrap().outcome };
+    let ends = async {
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        dba.batch_execute("COMMIT").await.unwrap();
+    };
+    assert_eq!(tokio::join!(run, ends).0, Outcome::UpToDate);
+    assert_eq!(proxy.traffic().connections, 1, "{:#?}", proxy.traffic());
+}
+
+#[tokio::test]
+async fn who_waits_for_another_instance_makes_one_connection() {
+    let (database, mut client) = fresh().await;
+    let migrations = set(&[("1_a.sql", "SELECT pg_sleep(3)")]);
+    let running = tokio::spawn(async move { migrations.run(&mut client).await });
+    until("it runs", || value(&database, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") != "0").await;
+    let proxy = graven_testkit::Proxy::to(database.url()).unwrap();
+    proxy.latency(Duration::from_millis(300));
+    assert_eq!(migrations.run_url(proxy.url()).await.unwrap().outcome, Outcome::UpToDate);
+    assert_eq!(proxy.traffic().connections, 1, "{:#?}", proxy.traffic());
+    running.await.unwrap().unwrap();
 }
 
 #[tokio::test]

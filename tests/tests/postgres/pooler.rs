@@ -182,3 +182,48 @@ async fn what_another_may_be_at_above_where_to_stop_is_left_to_it_at_once() {
     assert_eq!(below.run_url(&pooler.url(&database)).await.unwrap().outcome, Outcome::UpToDate);
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
 }
+
+/// Who has waited for the lock of somebody without a pooler, and then waits for what that one has begun, waits once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn that_another_instance_is_waited_for_is_told_once() {
+    let Some((database, pooler)) = pooled("transaction") else { return };
+    database.execute("CREATE TABLE gate ()").unwrap();
+    let gate = database.connect().await.unwrap();
+    gate.batch_execute("BEGIN; LOCK TABLE gate").await.unwrap();
+    let b = "-- graven: transaction = off\nCREATE TABLE b ();\nSELECT count(*) FROM gate;";
+    let migrations = set(&[("1_a.sql", "CREATE TABLE a ()"), ("2_b.sql", b)]);
+    let mut client = database.connect().await.unwrap();
+    let first = tokio::spawn(async move { migrations.migrator().into_existing().run(&mut client).await });
+    let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'gate'::regclass";
+    until("the run is at the gate", || value(&database, waiting) == "1").await;
+
+    let told = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let count = told.clone();
+    let observer = move |event: &graven::Event<'_>| {
+        if matches!(event, graven::Event::LockWaiting { .. }) {
+            count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        }
+    };
+    let mut migrator = migrations.migrator().into_existing().lock_timeout(Duration::from_secs(2)).observe(observer);
+    let ends = async {
+        tokio::time::sleep(Duration::from_millis(600)).await;
+        // The lock goes, and what was begun stays as it is.
+        first.abort();
+        database.execute("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'").unwrap();
+    };
+    let url = pooler.url(&database);
+    let (outcome, ()) = tokio::join!(migrator.run_url(&url), ends);
+    assert!(outcome.is_err(), "{outcome:?}");
+    assert_eq!(told.load(std::sync::atomic::Ordering::Relaxed), 1);
+    drop(gate);
+}
+
+/// Such a pooler ends a transaction that is open at the end of a message.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pooler_in_statement_mode_is_blamed_and_not_the_file() {
+    let Some((database, pooler)) = pooled("statement") else { return };
+    let sql = "CREATE TABLE a ();\nSET standard_conforming_strings = off;\nCREATE TABLE b ();";
+    let error = set(&[("1_a.sql", sql)]).run_url(&pooler.url(&database)).await.unwrap_err();
+    assert!(error.hint().unwrap().starts_with("a pooler in statement mode allows no transaction"), "{error:?}");
+    assert_eq!(set(&[("1_a.sql", sql)]).run_url(database.url()).await.unwrap().outcome, Outcome::Applied);
+}

@@ -174,3 +174,17 @@ fn the_rows_of_a_query_are_not_kept() {
     let kilobytes: u64 = peak.trim().trim_end_matches("kB").trim().parse().unwrap();
     assert!(kilobytes < 100_000, "{kilobytes} kB");
 }
+
+/// Between two messages its transaction is idle.
+#[tokio::test]
+async fn a_file_that_goes_in_pieces_outlasts_a_limit_to_how_long_a_transaction_may_be_idle() {
+    let database = Database::create().unwrap();
+    let limit = format!("ALTER DATABASE {} SET idle_in_transaction_session_timeout = '20ms'", database.name());
+    database.execute(&limit).unwrap();
+    let proxy = Proxy::to(database.url()).unwrap();
+    proxy.latency(std::time::Duration::from_millis(200));
+    let sql = "CREATE TABLE a (t text);\nSET standard_conforming_strings = off;\nINSERT INTO a VALUES ('\\x41');";
+    let migrations = set(&[("1_a.sql", sql)]);
+    assert_eq!(migrations.run_url(proxy.url()).await.unwrap().outcome, Outcome::Applied);
+    assert_eq!(value(&database, "SELECT t FROM a"), "A");
+}

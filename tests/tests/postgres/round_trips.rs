@@ -163,17 +163,63 @@ async fn one_pending_is_four_round_trips() {
 #[tokio::test]
 async fn a_hundred_and_twenty_pending_on_a_fresh_database_are_four_round_trips() {
     let (database, _) = fresh().await;
-    let file = |version: usize| {
-        let text =
-            format!("CREATE TABLE t{version} (id bigint PRIMARY KEY);\nINSERT INTO t{version} VALUES ({version});\n");
-        (format!("{version:04}_t{version}.sql"), text)
-    };
-    let files: Vec<_> = (1..=120).map(file).collect();
-    let files: Vec<_> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
-    let (outcome, applied, traffic) = run(database.url(), set(&files)).await;
+    let (outcome, applied, traffic) = run(database.url(), a_hundred_and_twenty("")).await;
     assert_eq!((outcome, applied), (Outcome::Applied, 120));
     assert_eq!(traffic.round_trips, 4, "{traffic:#?}");
     assert_eq!(value(&database, "SELECT count(*) FROM pg_tables WHERE tablename ~ '^t[0-9]+$'"), "120");
+}
+
+/// Each makes a table; the first one begins with that.
+fn a_hundred_and_twenty(head: &str) -> Migrations {
+    let file = |version: usize| {
+        let text =
+            format!("CREATE TABLE t{version} (id bigint PRIMARY KEY);\nINSERT INTO t{version} VALUES ({version});\n");
+        let head = if version == 1 { head } else { "" };
+        (format!("{version:04}_t{version}.sql"), format!("{head}{text}"))
+    };
+    let files: Vec<_> = (1..=120).map(file).collect();
+    let files: Vec<_> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    set(&files)
+}
+
+/// The head of a dump turns on what is on: its strings, and those of all after it, are read as they were.
+#[tokio::test]
+async fn a_file_with_the_head_of_a_dump_goes_out_with_the_others() {
+    let (database, _) = fresh().await;
+    let head = "SET client_encoding = 'UTF8';\nSET standard_conforming_strings = on;\n\
+                SELECT pg_catalog.set_config('search_path', '', false);\nSET search_path = public;\n\
+                CREATE TABLE path AS SELECT 'C:\\' || E'\\\\' AS p;\n";
+    let (outcome, applied, traffic) = run(database.url(), a_hundred_and_twenty(head)).await;
+    assert_eq!((outcome, applied, traffic.round_trips), (Outcome::Applied, 120, 4), "{traffic:#?}");
+    assert_eq!(value(&database, "SELECT p FROM path"), r"C:\\");
+}
+
+/// However long each message takes on its way: a second connection is for a migration that itself takes long.
+#[tokio::test]
+async fn far_from_the_server_a_run_by_url_makes_one_connection_and_no_more_round_trips() {
+    let far = Duration::from_millis(300);
+    let (database, migrations) = glance::applied(10_000).await;
+    let proxy = Proxy::to(database.url()).unwrap();
+    proxy.latency(far);
+    assert_eq!(migrations.run_url(proxy.url()).await.unwrap().outcome, Outcome::UpToDate);
+    let traffic = proxy.traffic();
+    assert_eq!((traffic.connections, traffic.round_trips), (1, 1), "{traffic:#?}");
+
+    // On a busy machine the migrations themselves may take so long that it is looked whom they wait for.
+    let mut counted = Vec::new();
+    while counted.len() < 5 {
+        let (database, _) = fresh().await;
+        let proxy = Proxy::to(database.url()).unwrap();
+        proxy.latency(far);
+        let report = a_hundred_and_twenty("").run_url(proxy.url()).await.unwrap();
+        assert_eq!(report.applied.len(), 120);
+        let traffic = proxy.traffic();
+        counted.push((traffic.connections, traffic.round_trips));
+        if counted.last() == Some(&(1, 4)) {
+            return;
+        }
+    }
+    panic!("{counted:?}");
 }
 
 /// The pauses are 5 ms, then double up to 500 ms, and jitter takes at most half of each: ten of them fit into a second,

@@ -75,6 +75,34 @@ async fn of_several_servers_the_one_that_takes_writes_is_found_also_after_a_fail
 }
 
 #[tokio::test]
+async fn where_no_server_is_the_one_that_is_asked_for_a_run_and_the_doctor_say_so() {
+    let Some((_primary, standby, database)) = pair() else { return };
+    let read_only = database.role("reader").unwrap();
+    database.execute(&format!("ALTER ROLE {} SET default_transaction_read_only = on", read_only.name())).unwrap();
+    let none_writes =
+        ("none of the servers takes writes", "each that answers is a standby, or has default_transaction_read_only");
+    let none_reads = ("none of the servers is read-only", "migrations need one that takes writes");
+    for (url, (what, remedy)) in [
+        (format!("{}?target_session_attrs=read-write", standby.url_of(&database)), none_writes),
+        (format!("{}?target_session_attrs=primary", standby.url_of(&database)), none_writes),
+        (format!("{}?target_session_attrs=read-write", read_only.url()), none_writes),
+        (both(database.url(), database.url(), &database, "?target_session_attrs=standby"), none_reads),
+    ] {
+        let error = set(&[A]).run_url(&url).await.unwrap_err();
+        assert!(matches!(error, Error::Connect { .. }), "{url}: {error:?}");
+        assert!(error.hint().unwrap().starts_with(remedy), "{url}: {error:?}");
+        let diagnosis = set(&[A]).migrator().doctor_url(&url).await;
+        let found: Vec<_> = diagnosis.complaints().collect();
+        assert!(found.len() == 1 && found[0].id == "connection", "{url}: {diagnosis:#?}");
+        assert!(found[0].what.ends_with(what) || found[0].what.contains(&format!("{what}, ")), "{url}: {found:?}");
+        assert!(found[0].remedy.as_ref().unwrap().starts_with(remedy), "{url}: {found:?}");
+    }
+    // Both words of libpq lead to the server that they mean.
+    let hosts = both(&standby.url_of(&database), database.url(), &database, "?target_session_attrs=primary");
+    assert_eq!(versions(&set(&[A]).run_url(&hosts).await.unwrap()), [1]);
+}
+
+#[tokio::test]
 async fn on_a_standby_what_the_primary_may_be_at_above_where_to_stop_is_left_to_it() {
     let Some((primary, standby, database)) = pair() else { return };
     let b = ("2_b.sql", "-- graven: transaction = off\nCREATE TABLE b ();\nSELECT * FROM later;");

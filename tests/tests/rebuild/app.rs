@@ -172,6 +172,13 @@ impl App {
         self.cargo(&[])
     }
 
+    /// Builds the package, whose folder is said to be that one.
+    pub(crate) fn build_in(&self, folder: &str) -> AppBuilt {
+        let mut cargo = cargo(&self.path(), "build");
+        cargo.arg("--target-dir").arg(self.target()).env("GRAVEN_MANIFEST_DIR", folder);
+        AppBuilt(Built::by(cargo))
+    }
+
     /// Builds the package, and it alone, without debug assertions. What it depends on would only be compiled again.
     pub(crate) fn release(&self, arguments: &[&str]) -> AppBuilt {
         let release = ["--config", "profile.dev.package.app.debug-assertions=false"];
@@ -204,9 +211,42 @@ impl App {
         fs::read(self.binary()).unwrap().windows(text.len()).any(|window| window == text.as_bytes())
     }
 
+    /// Another worktree of the package: the same files, as of that time.
+    pub(crate) fn worktree(&self, name: &str, time: SystemTime) -> PathBuf {
+        let worktree = self.scratch.path().join(name);
+        for folder in ["", "src", "migrations"] {
+            fs::create_dir_all(worktree.join(folder)).unwrap();
+            for entry in fs::read_dir(self.path().join(folder)).unwrap().map(Result::unwrap) {
+                if entry.file_type().unwrap().is_file() {
+                    let copy = worktree.join(folder).join(entry.file_name());
+                    fs::copy(entry.path(), &copy).unwrap();
+                    File::options().write(true).open(copy).unwrap().set_modified(time).unwrap();
+                }
+            }
+        }
+        worktree
+    }
+
+    /// What `cargo run` does in a worktree, with the target directory of all.
+    pub(crate) fn cargo_run_in(&self, worktree: &Path) -> (AppBuilt, String) {
+        let mut cargo = cargo(worktree, "build");
+        let built = Built::by({
+            cargo.arg("--target-dir").arg(self.target());
+            cargo
+        });
+        let mut program = Command::new(self.binary());
+        program.env("CARGO_MANIFEST_DIR", worktree).env("CARGO_PKG_NAME", "app");
+        (AppBuilt(built), Self::output(program))
+    }
+
     /// Runs the program, and hands back what it prints.
     pub(crate) fn run(&self) -> String {
         let mut program = Command::new(self.binary());
+        program.env_remove("CARGO_MANIFEST_DIR").env_remove("CARGO_PKG_NAME");
+        Self::output(program)
+    }
+
+    fn output(mut program: Command) -> String {
         program.env_remove("GRAVEN_MODE").env_remove("GRAVEN_LOCK_TIMEOUT");
         let output = program.output().unwrap();
         assert!(output.status.success(), "{output:?}");

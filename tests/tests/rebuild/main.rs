@@ -10,7 +10,7 @@ mod nightly;
 #[path = "../scratch/mod.rs"]
 mod scratch;
 
-use std::fs;
+use std::fs::{self, File};
 use std::time::{Duration, SystemTime};
 
 use crate::app::App;
@@ -29,6 +29,8 @@ fn a_change_to_the_migrations_is_built_or_refused() {
     a_file_with_an_older_time_is_refused_when_the_program_runs(&app);
     #[cfg(unix)]
     a_file_that_is_linked_is_built_when_what_it_points_to_is_edited(&app);
+    what_was_built_of_another_worktree_is_refused_when_the_program_runs(&app);
+    a_relative_folder_is_one_of_the_place_where_the_compiler_runs(&app);
     a_migration_made_by_graven_new_is_built(&app);
     a_migration_dropped_in_by_hand_is_refused_when_the_program_runs(&app);
     a_release_refuses_what_is_not_sealed_until_it_is_allowed_or_sealed(&app);
@@ -178,6 +180,44 @@ fn a_file_that_is_linked_is_built_when_what_it_points_to_is_edited(app: &App) {
     app.build().is_fresh();
     assert!(app.run().contains("this binary was built before migrations/0003_add_index.sql was edited"));
     app.restore();
+}
+
+/// To cargo, packages that lie elsewhere and share a target directory are one.
+fn what_was_built_of_another_worktree_is_refused_when_the_program_runs(app: &App) {
+    app.restore();
+    app.build().succeeds();
+    let worktree = app.worktree("another", yesterday());
+    let (built, listed) = app.cargo_run_in(&worktree);
+    built.is_fresh();
+    assert!(!listed.contains("was built before"), "{listed}");
+
+    let edited = worktree.join("migrations").join(INDEX);
+    fs::write(&edited, "create unique index on users (email);\n").unwrap();
+    File::options().write(true).open(&edited).unwrap().set_modified(yesterday()).unwrap();
+    let (built, listed) = app.cargo_run_in(&worktree);
+    built.is_fresh();
+    assert!(listed.contains("this binary was built before migrations/0003_add_index.sql was edited"), "{listed}");
+    fs::write(worktree.join("migrations/0004_by_hand.sql"), "select 4;\n").unwrap();
+    let (built, listed) = app.cargo_run_in(&worktree);
+    built.is_fresh();
+    assert!(listed.contains("this binary was built before migrations/0004_by_hand.sql was added"), "{listed}");
+    // The worktree that was built is not stale, nor is any where cargo runs another package.
+    assert!(!app.run().contains("was built before"));
+}
+
+/// What builds other than cargo say of the package. The compiler includes what is relative from beside the source.
+fn a_relative_folder_is_one_of_the_place_where_the_compiler_runs(app: &App) {
+    app.restore();
+    // As long as the other, so that its length does not give it away.
+    app.scratch.write(&format!("app/src/migrations/{USERS}"), "create table other (id bigint);\n");
+    app.build_in(".").succeeds();
+    let listed = app.run();
+    assert!(listed.contains("0001_create_users.sql Sealed \"create table users (id bigint);\""), "{listed}");
+    assert!(!listed.contains("was built before"), "{listed}");
+    app.touch_seal();
+    app.build_in("").fails_with("GRAVEN_MANIFEST_DIR is empty: build with cargo, or set it to the package's folder");
+    app.touch_seal();
+    app.build().succeeds();
 }
 
 fn a_migration_made_by_graven_new_is_built(app: &App) {

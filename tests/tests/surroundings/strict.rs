@@ -1,7 +1,7 @@
 //! A crate that allows nothing: whatever a lint says of the expansion stops the build.
 #![no_std]
 #![no_implicit_prelude]
-#![forbid(unsafe_code)]
+#![forbid(long_running_const_eval, unsafe_code)]
 #![deny(warnings)]
 #![deny(future_incompatible, keyword_idents, let_underscore, nonstandard_style, rust_2018_idioms)]
 #![deny(rust_2024_compatibility, unused)]

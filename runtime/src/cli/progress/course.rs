@@ -9,6 +9,8 @@ use crate::cli::progress::sight::Sight;
 
 /// How long nothing must have happened before it is worth a look whom the run waits for.
 const QUIET: Duration = Duration::from_secs(1);
+/// How long where it only reads: a server far away takes its time, and whole fleets read at once.
+const QUIET_READING: Duration = Duration::from_secs(5);
 /// How long until the first plain line says that the run is alive.
 const FIRST_LINE: Duration = Duration::from_secs(5);
 /// How long until each further one.
@@ -255,16 +257,16 @@ impl Course {
 
     /// The look that is worth taking, where nothing has happened for so long.
     pub(crate) fn look_due(&self, now: Instant) -> Option<LookDue> {
-        let began = match &self.doing {
+        let (began, quiet) = match &self.doing {
             Doing::Connecting | Doing::WaitingForLock { .. } => return None,
-            Doing::Reading => self.since,
-            Doing::Running { resumes, .. } => resumes.unwrap_or(self.since),
+            Doing::Reading => (self.since, QUIET_READING),
+            Doing::Running { resumes, .. } => (resumes.unwrap_or(self.since), QUIET),
         };
         let together = match self.sent() {
             [] | [_] => Vec::new(),
             several => several.iter().map(|sent| sent.key.clone()).collect(),
         };
-        let due = now.saturating_duration_since(began) >= QUIET;
+        let due = now.saturating_duration_since(began) >= quiet;
         due.then(|| LookDue { event: self.event, history: self.history.clone(), together })
     }
 

@@ -1,7 +1,7 @@
 //! The look from beside: a second connection that asks the server whom the run waits for.
 //!
-//! It is made only when nothing has happened for a while, and it is for show: if it cannot be made, or the server does not
-//! answer, nothing is said and nobody asks again. Between two looks it is idle, without a transaction, so that it never
+//! It is made only when nothing has happened for a while, and ends when something does, and it is for show: if it cannot be
+//! made, or the server does not answer, nothing is said and nobody asks again. Between two looks it is idle, without a transaction, so that it never
 //! holds up what it looks at.
 
 use std::collections::{HashMap, HashSet};
@@ -44,6 +44,8 @@ pub(crate) async fn watch(watched: Watched, shown: Shown) {
     let mut client = None;
     loop {
         let Some(due) = shown.lock().course.look_due(Instant::now()) else {
+            // A connection is one of a limited number, and others need theirs.
+            client = None;
             tokio::time::sleep(IDLE).await;
             continue;
         };

@@ -30,13 +30,13 @@ pub(super) struct Parts {
     theirs: String,
 }
 
-/// Takes a text with conflict markers apart.
-pub(super) fn split(text: &str) -> Result<Parts, MendError> {
+/// Takes a text with conflict markers apart, each of which has so many signs.
+pub(super) fn split(text: &str, width: usize) -> Result<Parts, MendError> {
     let mut parts = Parts { parts: Vec::new(), ours: "ours".to_owned(), theirs: "theirs".to_owned() };
     let mut place = Where::Outside;
     for (number, line) in numbered(text) {
-        let label = line.get(7..).unwrap_or_default().trim();
-        place = match (marker(line), &place) {
+        let label = line.get(width..).unwrap_or_default().trim();
+        place = match (marker(line, width), &place) {
             (None, _) => {
                 parts.parts.push(Part { number, text: line.to_owned(), place: place.clone() });
                 place

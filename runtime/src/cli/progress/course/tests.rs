@@ -164,6 +164,15 @@ fn nobody_looks_while_another_instance_is_waited_for() {
 }
 
 #[test]
+fn nobody_looks_soon_while_the_history_is_read() {
+    let began = Instant::now();
+    let mut course = Course::new(began);
+    course.connected();
+    assert_eq!(course.look_due(began + seconds(4.5)), None);
+    assert!(course.look_due(began + seconds(5.0)).is_some());
+}
+
+#[test]
 fn ages_are_said_as_people_say_them() {
     for (seconds, said) in
         [(0, "0 s"), (119, "119 s"), (125, "2 min 05 s"), (7199, "119 min 59 s"), (7500, "2 h 05 min")]

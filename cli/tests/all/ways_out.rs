@@ -1,0 +1,217 @@
+//! What a message prints is typed as it stands, by a shell, in a real git repository: then it must have helped.
+
+use std::path::Path;
+
+use crate::team::{Team, seals};
+use crate::world::Ran;
+
+impl Team {
+    /// Types the commands of the first way out that begins so, as they are printed.
+    fn follow(&self, ran: &Ran, way: &str) {
+        let lines = || ran.stderr.lines().map(str::trim);
+        let begins = |line: &str| line.trim_start_matches("help: ").trim_start_matches("or ").starts_with(way);
+        let is_over = |line: &str| ["or ", "rule: ", "note: "].iter().any(|next| line.starts_with(next));
+        let commands: Vec<&str> =
+            lines().skip_while(|line| !begins(line)).skip(1).take_while(|it| !is_over(it)).collect();
+        assert!(!commands.is_empty(), "{way}\n{}", ran.page());
+        self.types(&commands.join("\n"));
+    }
+
+    /// Types commands into a shell that stops at the first one that fails.
+    fn types(&self, commands: &str) {
+        let folder = Path::new(env!("CARGO_BIN_EXE_graven")).parent().expect("a folder");
+        let path = std::env::var("PATH").expect("a path");
+        let mut shell = self.command("sh");
+        shell.args(["-ec", commands]).env("PATH", format!("{}:{path}", folder.display()));
+        let ran = self.world.ran(shell.output().expect("a shell"));
+        assert_eq!(ran.code, Some(0), "{commands}\n{}", ran.page());
+    }
+
+    /// Lets a rebase go on, after what stopped it was mended.
+    fn goes_on(&self) -> Ran {
+        self.git(&["add", "--all"]);
+        self.try_git(&["rebase", "--continue"])
+    }
+}
+
+const KEEP: &str = "keep the seal file of ";
+
+#[test]
+fn a_rebase_that_stops_twice_at_versions_that_both_sealed_is_mended_twice_in_the_same_way() {
+    let team = Team::new();
+    team.branch("theirs", |world| {
+        seals("0004_a4.sql", "select 'a4';\n")(world);
+    });
+    team.branch("own", seals("0004_b4.sql", "select 'b4';\n"));
+    seals("0005_b5.sql", "select 'b5';\n")(&team.world);
+    team.commit("b5");
+    assert_eq!(team.try_git(&["rebase", "theirs"]).code, Some(1));
+    team.follow(&team.world.run(&["check"]), KEEP);
+    assert_eq!(team.lines(), ["0001 create_users", "0004 a4", "0005 b4"]);
+    assert_eq!(team.goes_on().code, Some(1));
+    team.follow(&team.world.run(&["check"]), KEEP);
+    let ran = team.goes_on();
+    assert_eq!(ran.code, Some(0), "{}", ran.page());
+    // What is not sealed yet keeps its order.
+    assert_eq!(team.lines(), ["0001 create_users", "0004 a4", "0005 b4", "0006 b5"]);
+    team.world.done(&["check", "--sealed"]);
+}
+
+#[test]
+fn a_merge_of_several_versions_that_both_sealed_is_mended_by_what_is_printed() {
+    let team = Team::new();
+    team.branch("theirs", |world| {
+        seals("0004_a4.sql", "select 'a4';\n")(world);
+        seals("0006_a6.sql", "select 'a6';\n")(world);
+    });
+    team.branch("own", |world| {
+        seals("0005_b5.sql", "select 'b5';\n")(world);
+        seals("0006_b6.sql", "select 'b6';\n")(world);
+    });
+    team.git(&["checkout", "--quiet", "theirs"]);
+    team.merge("own", "merge");
+    team.follow(&team.world.run(&["seal"]), KEEP);
+    assert_eq!(team.lines(), ["0001 create_users", "0004 a4", "0006 a6", "0007 b5", "0008 b6"]);
+    team.world.done(&["check", "--sealed"]);
+}
+
+#[test]
+fn two_baselines_of_one_version_that_both_sealed_are_for_people_and_the_other_one_goes() {
+    let team = Team::new();
+    team.branch("theirs", seals("0001_all.baseline.sql", "create table users (id bigint);\n"));
+    team.branch("own", seals("0001_whole.baseline.sql", "create table users (id bigint);\n"));
+    team.merge("theirs", "merge");
+    team.follow(&team.world.run(&["check"]), KEEP);
+    assert_eq!(team.lines(), ["0001 create_users", "0001 whole.baseline"]);
+    team.world.done(&["check", "--sealed"]);
+}
+
+#[test]
+fn a_cherry_pick_of_one_commit_of_several_seals_what_it_brought_and_no_more() {
+    for (what, mains, wanted) in [
+        ("its version is free", None, ["0001 create_users", "0005 b5"].as_slice()),
+        ("its version is not", Some("0007_a7.sql"), &["0001 create_users", "0007 a7", "0008 b5"]),
+        (
+            "another one has the version that it does not bring",
+            Some("0004_a4.sql"),
+            &["0001 create_users", "0004 a4", "0005 b5"],
+        ),
+    ] {
+        let team = Team::new();
+        team.branch("own", seals("0004_b4.sql", "select 'b4';\n"));
+        seals("0005_b5.sql", "select 'b5';\n")(&team.world);
+        team.commit("b5");
+        team.git(&["checkout", "--quiet", "main"]);
+        if let Some(file) = mains {
+            seals(file, "select 'main';\n")(&team.world);
+            team.commit("main");
+        }
+        assert_eq!(team.try_git(&["cherry-pick", "own"]).code, Some(1), "{what}");
+        let (conflict, checked) = (team.world.read("seal.lock"), team.world.run(&["check"]));
+        for verb in ["seal", "renumber"] {
+            let ran = team.world.run(&[verb]);
+            assert_eq!((ran.code, ran.stderr.as_str()), (Some(6), checked.stderr.as_str()), "{what}: {verb}");
+            assert_eq!(team.world.read("seal.lock"), conflict, "{what}: {verb}");
+        }
+        team.follow(&checked, KEEP);
+        assert_eq!(team.lines(), wanted, "{what}");
+        team.world.done(&["check", "--sealed"]);
+    }
+}
+
+#[test]
+fn an_edit_is_undone_wherever_it_has_got_to() {
+    for name in ["add_mail", "add mail and 'more'"] {
+        let (file, text) = (format!("0002_{name}.sql"), "alter table users add mail text;\n");
+        let team = Team::new();
+        // Sealed under another version, as it came out of a merge.
+        team.branch("own", seals("0003_other.sql", text));
+        team.git(&["mv", "migrations/0003_other.sql", &format!("migrations/{file}")]);
+        team.git(&["checkout", "begin", "--", "migrations/seal.lock"]);
+        team.world.done(&["seal"]);
+        team.commit("renumbered");
+        for commits in 0..3 {
+            team.world.write(&file, &format!("{text}-- edit {commits}\n"));
+            team.git(&["add", "--all"]);
+            for at in 0..commits {
+                team.world.write(&file, &format!("{text}-- edit {commits}, {at}\n"));
+                team.commit("edit");
+            }
+            let ran = team.world.run(&["check"]);
+            assert!(ran.stderr.contains("sealed migration 2 was edited"), "{}", ran.page());
+            team.follow(&ran, "undo one that is staged or committed");
+            team.world.done(&["check", "--sealed"]);
+        }
+    }
+}
+
+#[test]
+fn what_a_commit_deleted_comes_back_by_the_command_that_the_message_prints() {
+    let team = Team::new();
+    team.git(&["rm", "--quiet", "migrations/0001_create_users.sql"]);
+    team.git(&["commit", "--quiet", "--message", "delete"]);
+    team.follow(&team.world.run(&["check"]), "if a commit deleted it");
+    team.world.done(&["check", "--sealed"]);
+}
+
+#[test]
+fn what_a_merge_has_dropped_comes_back() {
+    for ending in [".sql", ".up.sql"] {
+        let team = Team::new();
+        let file = format!("0002_b{ending}");
+        team.branch("own", seals(&file, "select 2;\n"));
+        team.branch("other", |world| world.write("0003_c.up.sql", "select 3;\n"));
+        team.git(&["merge", "--quiet", "--no-commit", "own"]);
+        // Sets in which some are called `.up.sql` leave open what this one was called.
+        team.git(&["rm", "--quiet", "-f", &format!("migrations/{file}")]);
+        team.git(&["commit", "--quiet", "--message", "merge"]);
+        team.git(&["commit", "--quiet", "--allow-empty", "--message", "more"]);
+        let ran = team.world.run(&["check"]);
+        assert!(ran.stderr.contains("sealed migration 2 is gone"), "{}", ran.page());
+        team.follow(&ran, "if a commit deleted it");
+        assert_eq!(team.world.read(&file), "select 2;\n");
+        team.world.done(&["check"]);
+        // Not committed yet.
+        team.commit("back");
+        team.world.delete(&file);
+        let ran = team.world.run(&["check"]);
+        let way = ran.stderr.split_once("take it back from git: `").and_then(|(_, way)| way.split_once('`'));
+        team.types(way.unwrap_or_else(|| panic!("{}", ran.page())).0);
+        team.world.done(&["check"]);
+    }
+}
+
+#[test]
+fn a_seal_file_that_git_merged_by_itself_is_mended_by_graven_seal_as_the_message_says() {
+    let team = Team::new();
+    std::fs::write(team.world.folder().join(".gitattributes"), "seal.lock merge=union\n").expect("a file");
+    team.commit("attributes");
+    team.git(&["tag", "--force", "begin"]);
+    team.branch("theirs", seals("0002_a.sql", "select 2;\n"));
+    team.branch("own", seals("0003_b.sql", "select 3;\n"));
+    team.git(&["merge", "--quiet", "theirs"]);
+    let ran = team.world.run(&["check"]);
+    let damages = ran.stderr.matches("rule: seal-damaged").count();
+    assert!(damages > 0 && ran.stderr.matches("let `graven seal` compare them").count() == damages, "{}", ran.page());
+    team.world.done(&["seal"]);
+    assert_eq!(team.lines(), ["0001 create_users", "0002 a", "0003 b"]);
+    team.world.done(&["check", "--sealed"]);
+}
+
+#[test]
+fn conflict_markers_of_another_width_are_known() {
+    for style in ["merge", "diff3"] {
+        let team = Team::new();
+        std::fs::write(team.world.folder().join(".gitattributes"), "seal.lock conflict-marker-size=12\n")
+            .expect("a file");
+        team.commit("attributes");
+        team.git(&["tag", "--force", "begin"]);
+        team.branch("theirs", seals("0002_a.sql", "select 2;\n"));
+        team.branch("own", seals("0003_b.sql", "select 3;\n"));
+        team.merge("theirs", style);
+        assert!(team.world.read("seal.lock").contains("\n<<<<<<<<<<<< HEAD\n"));
+        let ran = team.world.done(&["seal"]);
+        assert!(ran.stdout.contains("  of HEAD: 0003 b\n  of theirs: 0002 a\n"), "{}", ran.page());
+        team.world.done(&["check", "--sealed"]);
+    }
+}
