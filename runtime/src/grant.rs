@@ -4,6 +4,7 @@
 //! statement does not name, it says nothing.
 
 mod ask;
+mod place;
 mod statement;
 
 use crate::connection::Connection;
@@ -14,6 +15,7 @@ use crate::session::Session;
 use crate::sql::plain;
 
 use self::ask::{Asker, Found, Kind, Language, ask};
+use self::place::Place;
 use self::statement::Words;
 
 /// What to grant so that what was refused is allowed. Never fails: it only serves a message.
@@ -64,29 +66,19 @@ enum Whose {
     Unsaid,
 }
 
-/// Where it was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
-    Statement,
-    /// In a function, whose text is not known, and which may run with the rights of its owner.
-    Function,
-}
-
 impl Reading {
     fn of(migration: &Migration, at: Option<usize>, context: Option<&str>) -> Self {
         let sql = migration.sql();
         let statement = Words::of(statement_at(sql, at));
         let before = Words::of(sql.get(..at.unwrap_or(sql.len())).unwrap_or_default());
-        let is_rolled_back = migration.transaction() == Transaction::On;
+        // A role that is chosen in a transaction goes back with it, be it graven's or the file's own.
+        let of_its_own = ["local", "begin", "start"].iter().any(|it| before.names(it));
+        let is_rolled_back = migration.transaction() == Transaction::On || of_its_own;
         let chosen = |is_chosen| if is_chosen { Whose::Unsaid } else { Whose::TheSessions };
         Self {
             path: chosen(before.names("search_path") || statement.names("search_path")),
             role: chosen(statement.choose_a_role() || is_rolled_back && before.choose_a_role()),
-            // Of a `DO` block the whole text is known. It is called so in each language.
-            place: match context {
-                Some(context) if !context.contains("inline_code_block") => Place::Function,
-                _ => Place::Statement,
-            },
+            place: Place::of(context, sql),
             statement,
         }
     }
@@ -253,6 +245,8 @@ fn right(found: &Found, statement: &Words, asker: &Asker) -> Option<String> {
     let grant = |right: &str, on: &str| Some(format!("`GRANT {right} ON {on} {what} TO {role}`, {OR}"));
     let only = |right: &str, on: &str| if found.lacks(right) { grant(right, on) } else { None };
     match found.kind {
+        // Who has but the right itself hands on nothing, and hears no more than a warning (PostgreSQL manual, GRANT).
+        Kind::Schema if statement.grants_on_a_schema() => owner(found, asker),
         Kind::Schema if found.lacks("USAGE") => Some(format!(
             "`GRANT USAGE ON SCHEMA {what} TO {role}`, with CREATE as well where it is to make something there; or run \
              migrations with a role that has these rights"

@@ -122,7 +122,11 @@ async fn at_first<C: Connection>(
     match now {
         First::Empty(server) => Ok(Look { server: *server, ..Look::default() }),
         First::Table => look(session, question).await,
-        First::Unclear => ask(session, question, history::state(question.wanted, Schema::Known)).await,
+        First::Unclear => match ask(session, question, history::state(question.wanted, Schema::Known)).await {
+            // Another run has made it since.
+            Ok(now) if now.server.table_exists => look(session, question).await,
+            other => other,
+        },
     }
 }
 

@@ -16,7 +16,7 @@ use crate::migrations::{Effect, Migration, Unit};
 use crate::plan::{Start, Step};
 use crate::retry::Retries;
 use crate::run::Run;
-use crate::sent::Sent;
+use crate::sent::{Sent, changes_strings};
 use crate::session::Reach;
 use crate::state::{PutsBack, Reaches};
 
@@ -25,6 +25,9 @@ use self::trace::sets_a_limit;
 pub(crate) use self::trace::{IfNotExists, NewIndex, Trace, Undoes};
 
 const RECORDING: &str = "recording progress in the history";
+const NOTING: &str = "noting what there is before a statement";
+/// Has a commit return before it is on disk.
+const LAZILY: &str = "SET LOCAL synchronous_commit = off";
 const PUTTING_BACK: &str = "putting the session's settings back";
 
 impl Applying<'_> {
@@ -78,19 +81,26 @@ impl Applying<'_> {
                 history::claim_started(self.table, migration, self.claimant, doubt_about(migration, 0))
             }
         };
-        let mut message = self.before_a_record(durability(migration, 0));
+        let done = if let Start::Resume { done, .. } = &step.start { *done as usize } else { 0 };
+        let mut message = self.before_a_record(durability(migration, done));
         message.extend(self.state.no_transaction_timeout(Reaches::Transaction).map(str::to_owned));
         // Each is one statement so far.
         let is_noted = before.is_some();
-        let answer = message.len() + usize::from(is_noted);
+        let claimed = message.len();
+        let answer = claimed + usize::from(is_noted);
         message.push(claim);
         message.extend(before.map(|before| self.claimant.note_found(self.table, migration.version, &before)));
         if is_fresh && run.session.reach() == Reach::Own {
             message.push(self.session_timeouts(migration));
         }
         let reply = run.session.send(&message.join(";\n")).await;
-        if let Some(failure) = reply.failure {
-            return self.claim_failed(failure).map(|_| Begun::Elsewhere);
+        match reply.failure {
+            None => {}
+            // It is what is asked of the catalog that was refused, or what that has to wait for.
+            Some(failure) if is_noted && reply.completed.len() > claimed => {
+                return Err(Error::from_failure(NOTING, failure));
+            }
+            Some(failure) => return self.claim_failed(failure).map(|_| Begun::Elsewhere),
         }
         let Some(row) = reply.completed.get(answer).and_then(|rows| rows.first()) else { return Ok(Begun::Elsewhere) };
         let said = row.optional(0).map(str::to_owned);
@@ -103,17 +113,13 @@ impl Applying<'_> {
 
     /// What precedes a change of the history in its message.
     fn before_a_record(self, durability: Durability) -> Vec<String> {
-        let lazily = (durability == Durability::WithTheNext).then(|| "SET LOCAL synchronous_commit = off".to_owned());
+        let lazily = (durability == Durability::WithTheNext).then(|| LAZILY.to_owned());
         self.patience().into_iter().chain(lazily).collect()
     }
 
-    /// Puts the row back to what it was before the claim, where nothing has run since.
-    async fn give_back<C: Connection>(self, run: &mut Run<'_, '_, C>, step: &Step) {
-        let version = step.migration.version;
-        let record = match &step.start {
-            Start::Fresh | Start::Again { .. } => history::unclaim(self.table, version, self.claimant),
-            Start::Resume { doubt, .. } => history::unsettle(self.table, version, self.claimant, *doubt),
-        };
+    /// Puts the row back to what it was before it was taken over, where nothing has run since.
+    async fn give_back<C: Connection>(self, run: &mut Run<'_, '_, C>, step: &Step, doubt: Doubt) {
+        let record = history::unsettle(self.table, step.migration.version, self.claimant, doubt);
         // If this fails too, the row says that the statement is in doubt: people will find that it has not run.
         let _ = match run.session.reach() {
             Reach::Own => run.session.send(&format!("{};\n{record}", self.state.restore())).await,
@@ -143,6 +149,13 @@ impl Applying<'_> {
             1 => "setting the timeouts",
             _ => "setting again what the migration had set",
         };
+        // The server reads the strings of a whole message by what says how to when it comes.
+        if changes_strings(migration.sql()) {
+            for statement in message {
+                run.session.expect(doing, &statement).await?;
+            }
+            return Ok(());
+        }
         run.session.expect(doing, &message.join("\n;\n")).await.map(drop)
     }
 
@@ -187,18 +200,24 @@ impl Applying<'_> {
         if is_disturbed {
             message.push(self.state.restore().to_owned());
         }
-        message.extend(self.before_a_record(if lazily { Durability::WithTheNext } else { Durability::AtOnce }));
-        if !lazily {
-            message.push(history::ON_DISK.to_owned());
-        }
-        let answer = message.len();
-        message.push(history::complete(self.table, migration.version, self.claimant));
+        message.extend(self.patience());
+        let at_commit = if lazily { LAZILY } else { history::ON_DISK }.to_owned();
+        let complete = history::complete(self.table, migration.version, self.claimant);
         let goes_along = !is_disturbed && self.state.puts_back() == PutsBack::Defaults;
-        if goes_along && run.session.reach() == Reach::Own {
-            message.push(self.state.restore().to_owned());
-        }
+        let answer = if goes_along {
+            message.push(complete);
+            if run.session.reach() == Reach::Own {
+                message.push(self.state.restore().to_owned());
+            }
+            // Behind the RESET ALL, which would undo it.
+            message.push(at_commit);
+            self.patience().len()
+        } else {
+            message.extend([at_commit, complete]);
+            self.patience().len() + 1
+        };
         let results = run.session.expect(RECORDING, &message.join(";\n")).await?;
-        // Each before it is one statement, unless the session was put back there.
+        // Each before it is one statement, unless the session was put back there: then it is the last.
         let answered = if is_disturbed { results.last() } else { results.get(answer) };
         if answered.is_none_or(Vec::is_empty) {
             return Err(self.not_ours(run, migration).await);
@@ -242,10 +261,10 @@ impl Applying<'_> {
             Noted::Earlier(noted) => (noted, None),
             Noted::Now(noted) => (None, noted),
         };
-        if let Start::Resume { .. } = step.start
+        if let Some(doubt) = doubt
             && let Err(error) = self.set_up(run, migration, first).await
         {
-            self.give_back(run, step).await;
+            self.give_back(run, step, doubt).await;
             return Err(error);
         }
         for (at, unit) in units.iter().enumerate().skip(first) {

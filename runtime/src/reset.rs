@@ -122,7 +122,11 @@ impl Migrator {
     /// As for an error: another reset finishes what was begun.
     pub async fn reset_url(&mut self, url: &str, sessions: Sessions) -> Result<ResetReport, Error> {
         let options = self.options()?.with_environment()?;
-        guard::check(self.migrations())?;
+        let set = self.migrations();
+        guard::check(set)?;
+        // What cannot be made again is not taken away.
+        let repeatables = set.repeatables.iter().map(|repeatable| &repeatable.0);
+        guard::refuse_torn(set, set.iter().chain(set.baselines).chain(repeatables))?;
         let place = Place::of(url)?;
         let environment = std::env::var("GRAVEN_ENV").ok();
         place.refused(rules::before_connecting(&place, environment.as_deref()))?;

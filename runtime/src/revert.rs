@@ -224,7 +224,8 @@ impl<C: Connection> Run<'_, '_, C> {
             let reversal = self.redoable(&seen, version);
             let reversal = reversal.map_err(|refused| self.not_redoable(&seen, version, refused))?;
             // What cannot be applied again is not taken back.
-            guard::refuse_torn(&self.set, [reversal.migration])?;
+            let again = self.again(&seen, reversal.migration);
+            guard::refuse_torn(&self.set, again.steps.iter().map(|step| step.migration))?;
             if self.take_back(table, &seen, &[reversal], state).await? == Outcome::Applied {
                 return self.apply_again(table, &seen, reversal, state).await;
             }

@@ -107,8 +107,10 @@ impl<C: Connection> Run<'_, '_, C> {
                     }
                     return Ok(report(&stamping, self.set.len()));
                 }
-                // Where no lock holds: somebody else has made the table or recorded one of them at this very moment.
-                Some(Failure::Server(error)) if matches!(error.sqlstate.as_str(), "23505" | "42P07" | "40001") => {}
+                // Where no lock holds: somebody else has made the table, or the type of its rows, or recorded one of them at this
+                // very moment.
+                Some(Failure::Server(error))
+                    if matches!(error.sqlstate.as_str(), "23505" | "42P07" | "42710" | "40001") => {}
                 Some(failure) => return Err(Error::from_failure("recording migrations as applied", failure)),
             }
             seen = self.look().await?;

@@ -182,6 +182,36 @@ fn what_a_merge_has_dropped_comes_back() {
 }
 
 #[test]
+fn what_was_renamed_before_a_commit_deleted_it_comes_back_under_one_name() {
+    let team = Team::new();
+    // Sets in which some are called `.up.sql` leave open what this one was called.
+    seals("0002_a.sql", "select 2;\n")(&team.world);
+    seals("0003_b.up.sql", "select 3;\n")(&team.world);
+    team.commit("sealed");
+    team.git(&["mv", "migrations/0002_a.sql", "migrations/0002_a.up.sql"]);
+    team.commit("renamed");
+    team.git(&["rm", "--quiet", "migrations/0002_a.up.sql"]);
+    team.commit("deleted");
+    team.follow(&team.world.run(&["check"]), "if a commit deleted it");
+    let back = team.world.files().iter().filter(|file| file.starts_with("0002_a.")).count();
+    assert_eq!(back, 1, "{:?}", team.world.files());
+    team.world.done(&["check", "--sealed"]);
+}
+
+#[test]
+fn what_was_committed_with_crlf_comes_back() {
+    let team = Team::new();
+    team.git(&["config", "core.autocrlf", "false"]);
+    seals("0002_a.sql", "select 2;\r\nselect 3;\r\n")(&team.world);
+    team.commit("sealed");
+    team.world.write("0002_a.sql", "select 4;\r\n");
+    team.commit("edited");
+    team.follow(&team.world.run(&["check"]), "undo one that is staged or committed");
+    assert_eq!(team.world.read("0002_a.sql"), "select 2;\r\nselect 3;\r\n");
+    team.world.done(&["check", "--sealed"]);
+}
+
+#[test]
 fn a_seal_file_that_git_merged_by_itself_is_mended_by_graven_seal_as_the_message_says() {
     let team = Team::new();
     std::fs::write(team.world.folder().join(".gitattributes"), "seal.lock merge=union\n").expect("a file");

@@ -216,8 +216,8 @@ where
 fn right_to_connect(config: &Config, said: &ServerError) -> Option<String> {
     let user = config.get_user()?;
     let database = config.get_dbname().unwrap_or(user);
-    // A setting of the URL's `options` may be what is refused.
-    let is_database = said.sqlstate == "42501" && is_named_in(database, &said.message);
+    // A setting of the URL's `options` may be what is refused: that comes without a detail, which CONNECT's always has.
+    let is_database = said.sqlstate == "42501" && said.detail.is_some() && is_named_in(database, &said.message);
     is_database.then(|| format!("`GRANT CONNECT ON DATABASE {} TO {}`", plain(database), plain(user)))
 }
 

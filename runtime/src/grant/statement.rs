@@ -64,6 +64,12 @@ impl Words {
         self.begins_with(&["grant", "revoke"])
     }
 
+    /// `GRANT … ON SCHEMA`, also in a `DO` block. `ON ALL TABLES IN SCHEMA` takes but USAGE on it.
+    pub(super) fn grants_on_a_schema(&self) -> bool {
+        let on_schema = |pair: &[Word]| matches!(pair, [a, b] if a.is("on") && b.is("schema"));
+        (self.names("grant") || self.names("revoke")) && self.0.windows(2).any(on_schema)
+    }
+
     /// Whether it is one of those that only the owner may run.
     pub(super) fn is_for_the_owner_of(&self, kind: Kind) -> bool {
         const OWNERS: [&str; 10] =
@@ -224,6 +230,22 @@ mod tests {
         for text in ["CREATE ROLE x", "CREATE SCHEMA s AUTHORIZATION x", "SELECT role FROM t", "ALTER ROLE x SET a = b"]
         {
             assert!(!Words::of(text).choose_a_role(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_right_on_a_schema_is_known_from_rights_on_what_is_in_it() {
+        for text in [
+            "GRANT USAGE ON SCHEMA s TO x",
+            "revoke all on schema s from x",
+            "DO 'BEGIN GRANT ALL ON SCHEMA s TO x; END'",
+        ] {
+            assert!(Words::of(text).grants_on_a_schema(), "{text}");
+        }
+        for text in
+            ["GRANT SELECT ON ALL TABLES IN SCHEMA s TO x", "GRANT SELECT ON s.t TO x", "COMMENT ON SCHEMA s IS NULL"]
+        {
+            assert!(!Words::of(text).grants_on_a_schema(), "{text}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Going on after a unit that was cut off or has failed: what it left behind is looked for, cleaned up, and recorded.
 
-use super::disturbs_records;
 use super::trace::{IfNotExists, Trace};
+use super::{NOTING, disturbs_records};
 use crate::apply::Applying;
 use crate::connection::{Connection, Failure, Reply};
 use crate::error::Error;
@@ -204,7 +204,7 @@ impl Applying<'_> {
         going.noted = match going.before.take() {
             Some(noted) => Some(noted),
             None if disturbs_records(migration, at) => {
-                let results = run.session.expect("noting what there is before a statement", &before).await?;
+                let results = run.session.expect(NOTING, &before).await?;
                 let found = results.first().and_then(|rows| rows.first()).map_or(NONE, |row| row.text(0)).to_owned();
                 let note = self.claimant.note(self.table, version, &found);
                 self.record(run, migration, at, note).await?;

@@ -48,7 +48,8 @@ fn meant(comment: &Part<'_>) -> Option<(String, Range<usize>)> {
     let key = known(key)?;
     let rest = rest.trim();
     let value = match rest.strip_prefix(['=', '＝']) {
-        Some(value) => value.trim_start(),
+        // A value ends in none of these; as a part of it, it would be refused again.
+        Some(value) => value.trim_start().trim_end_matches([';', '.', ',']).trim_end(),
         // Without that sign, it may be a sentence.
         None => Some(rest.trim_start_matches([':', '：']).trim_start()).filter(|value| holds(key, value))?,
     };

@@ -142,6 +142,9 @@ fn a_comment_that_is_meant_as_a_directive_is_reported_with_the_right_spelling() 
         ("-- gravem: transaction = off", "transaction = off", "gravem: transaction = off"),
         ("-- Garven: statement_timeout = 0\nselect 1;", "statement_timeout = 0", "Garven: statement_timeout = 0"),
         ("/* graven: transaction = off */", "transaction = off", "graven: transaction = off"),
+        ("/* graven: transaction = off; */", "transaction = off", "graven: transaction = off;"),
+        ("-- graven; lock_timeout = 2s .", "lock_timeout = 2s", "graven; lock_timeout = 2s ."),
+        ("-- graven allow = a-rule, b-rule,;", "allow = a-rule, b-rule", "graven allow = a-rule, b-rule,;"),
         ("/*\n * Why.\n * graven: retries = 3\n */", "retries = 3", "graven: retries = 3"),
         ("/** grave: retries = 3*/", "retries = 3", "grave: retries = 3"),
     ] {

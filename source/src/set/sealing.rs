@@ -208,23 +208,24 @@ impl Check<'_> {
 
     /// Takes a file, which had one of these names, from the last commit in which it has its sealed text: be that one that
     /// a merge left behind. It does not go by what commits did to the seal file: after a merge, a text may be sealed under
-    /// another version than in the commit that sealed it. `None` where the way from the working directory to the file is
-    /// not known.
+    /// another version than in the commit that sealed it. A commit may hold the text with CRLF, of which its checksum
+    /// knows nothing. `None` where the way from the working directory to the file is not known.
     fn out_of_history(&self, files: &[String], checksum: Checksum) -> Option<String> {
         if Path::new(&self.place.shown).is_absolute() {
             return None;
         }
         let files: Vec<String> = files.iter().map(|file| quote(&self.place.path_of(file))).collect();
-        let (begin, end) = match files.as_slice() {
-            [file] => (format!("f={file}"), ""),
-            several => (format!("for f in {}; do", several.join(" ")), "; done"),
+        let (begin, found, end) = match files.as_slice() {
+            [file] => (format!("f={file}"), "break", ""),
+            // A second one of the same text would be one too many.
+            several => (format!("for f in {}; do", several.join(" ")), "break 2", "; done"),
         };
         let digits = checksum.short();
         let digits = digits.trim_start_matches("sha256:").trim_end_matches('…');
         Some(format!(
             "{begin}\n\
-             for c in $(git rev-list --full-history HEAD -- \"$f\"); do git show \"$c:./$f\" 2>/dev/null | sha256sum | \
-             grep -q ^{digits} && git checkout \"$c\" -- \"$f\" && break; done{end}"
+             for c in $(git rev-list --full-history HEAD -- \"$f\"); do git show \"$c:./$f\" 2>/dev/null | \
+             tr -d '\\r' | sha256sum | grep -q ^{digits} && git checkout \"$c\" -- \"$f\" && {found}; done{end}"
         ))
     }
 

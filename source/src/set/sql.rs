@@ -102,7 +102,8 @@ impl File<'_> {
             DirectiveReason::Malformed => {
                 "write `-- graven: key = value`, such as `-- graven: lock_timeout = 2s`".to_owned()
             }
-            DirectiveReason::Misspelt { meant } => format!("write `{}`, on a line of its own", brief(meant)),
+            // It is copied from here, so that it is whole.
+            DirectiveReason::Misspelt { meant } => format!("write `{meant}`, on a line of its own"),
             DirectiveReason::NotOnOrOff { .. } => "write `on` or `off`".to_owned(),
             DirectiveReason::NotADuration { .. } => "write it as in `200ms`, `5s` or `1min`; `0` is none".to_owned(),
             DirectiveReason::NotANumberOfRetries { .. } => "write a number from 0 to 100".to_owned(),

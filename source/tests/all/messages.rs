@@ -22,8 +22,8 @@ note: databases that already ran it will not get the change
 help: undo the edit (`git checkout -- migrations/0001_users.sql`) and put the change in a new migration,
       or undo one that is staged or committed:
       f=migrations/0001_users.sql
-      for c in $(git rev-list --full-history HEAD -- \"$f\"); do git show \"$c:./$f\" 2>/dev/null | sha256sum | \
-         grep -q ^24f2f924f167 && git checkout \"$c\" -- \"$f\" && break; done
+      for c in $(git rev-list --full-history HEAD -- \"$f\"); do git show \"$c:./$f\" 2>/dev/null | \
+         tr -d '\\r' | sha256sum | grep -q ^24f2f924f167 && git checkout \"$c\" -- \"$f\" && break; done
       or accept a harmless edit with `graven seal --accept-edit 1`
 rule: sealed-edited"]
     );
@@ -46,6 +46,15 @@ fn a_place_in_sql_is_shown_with_its_line_and_a_caret() {
              rule: unterminated"
         ))
     );
+}
+
+#[test]
+fn the_directive_that_was_meant_can_be_copied_whole() {
+    let rules = "allow = ban-drop-column, ban-drop-table, ban-char-field, adding-required-field";
+    let package = Package::new(&[("0001_a.sql", &format!("-- graven; {rules}\nselect 1;\n")), ("seal.lock", "")]);
+    let help = format!("\nhelp: write `-- graven: {rules}`, on a line of its own\n");
+    let rendered = package.rendered();
+    assert!(matches!(rendered.as_slice(), [problem] if problem.contains(&help)), "{rendered:#?}");
 }
 
 #[test]

@@ -174,6 +174,35 @@ async fn a_thousand_migrations_and_a_large_one_go_through() {
 }
 
 #[tokio::test]
+async fn a_file_without_a_transaction_waits_for_the_disk_at_its_commit_where_it_is_the_last() {
+    let (database, _) = fresh().await;
+    let name = database.name();
+    // Whoever writes to the history says at the commit whether it waits.
+    let notes = "CREATE TABLE notes (n serial, id text, s text);
+         CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$
+         BEGIN IF NEW.state = 'applied' THEN
+         INSERT INTO notes (id, s) VALUES (NEW.id, current_setting('synchronous_commit')); END IF; RETURN NULL; END $$;
+         CREATE CONSTRAINT TRIGGER note AFTER UPDATE ON graven_history DEFERRABLE INITIALLY DEFERRED
+         FOR EACH ROW EXECUTE FUNCTION note();";
+    let vacuum = "-- graven: transaction = off\nVACUUM notes;";
+    let select = "-- graven: transaction = off\nSELECT 1;";
+    for (default, own) in [("off", ""), ("on", ""), ("off", "SET work_mem = '7MB'")] {
+        database.execute("DROP TABLE IF EXISTS graven_history, notes; DROP FUNCTION IF EXISTS note").unwrap();
+        database.execute(&format!("ALTER DATABASE {name} SET synchronous_commit = {default}")).unwrap();
+        let mut client = database.connect().await.unwrap();
+        client.batch_execute(own).await.unwrap();
+        let files = [("1_a.sql", notes), ("2_b.sql", vacuum), ("3_c.sql", select), ("4_d.sql", vacuum)];
+        set(&files[..1]).run(&mut client).await.unwrap();
+        set(&files).run(&mut client).await.unwrap();
+        let noted = lines(&database, "SELECT id || ' ' || s FROM notes WHERE id <> '1' ORDER BY n");
+        // What the second did can be found in the catalog, and more comes after it; of the third nobody could tell.
+        assert_eq!(noted, ["2 off", "3 on", "4 on"], "{default} {own}");
+        let setting: String = client.query_one("SHOW synchronous_commit", &[]).await.unwrap().get(0);
+        assert_eq!(setting, default);
+    }
+}
+
+#[tokio::test]
 async fn what_a_run_reports_is_on_disk_also_where_a_role_does_not_wait_for_it() {
     let (database, _) = fresh().await;
     database.execute(&format!("ALTER DATABASE {} SET synchronous_commit = off", database.name())).unwrap();

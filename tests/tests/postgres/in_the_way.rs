@@ -198,7 +198,9 @@ async fn who_waits_for_another_instance_makes_one_connection() {
     let (database, mut client) = fresh().await;
     let migrations = set(&[("1_a.sql", "SELECT pg_sleep(3)")]);
     let running = tokio::spawn(async move { migrations.run(&mut client).await });
-    until("it runs", || value(&database, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") != "0").await;
+    let locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' \
+                 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    until("it runs", || value(&database, locks) != "0").await;
     let proxy = graven_testkit::Proxy::to(database.url()).unwrap();
     proxy.latency(Duration::from_millis(300));
     assert_eq!(migrations.run_url(proxy.url()).await.unwrap().outcome, Outcome::UpToDate);

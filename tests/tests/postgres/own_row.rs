@@ -26,7 +26,7 @@ async fn a_file_that_empties_all_tables_is_rolled_back_and_says_what_it_did() {
     for head in [
         "",
         // It travels in several messages.
-        "SET standard_conforming_strings = on;\n",
+        "SET standard_conforming_strings = off;\n",
     ] {
         let (database, mut client) = fresh().await;
         let text = format!("{head}{EMPTY_ALL}INSERT INTO n VALUES (7);");

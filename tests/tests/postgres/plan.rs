@@ -21,7 +21,7 @@ const FILES: &[(&str, &str)] = &[
         "0003_index.sql",
         "-- graven: transaction = off\n-- graven: statement_timeout = 1min\nCREATE INDEX CONCURRENTLY t_v ON t (v);\nBEGIN;\nLOCK t;\nUPDATE t SET v = 1;\nCOMMIT;",
     ),
-    ("0004_strings.sql", "SET standard_conforming_strings = on;\nSELECT 1;"),
+    ("0004_strings.sql", "SET standard_conforming_strings = off;\nSELECT 1;"),
     ("0005_last.sql", "TRUNCATE other;"),
 ];
 

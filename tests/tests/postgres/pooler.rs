@@ -209,7 +209,9 @@ async fn that_another_instance_is_waited_for_is_told_once() {
         tokio::time::sleep(Duration::from_millis(600)).await;
         // The lock goes, and what was begun stays as it is.
         first.abort();
-        database.execute("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'").unwrap();
+        let end = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' \
+                   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+        database.execute(end).unwrap();
     };
     let url = pooler.url(&database);
     let (outcome, ()) = tokio::join!(migrator.run_url(&url), ends);

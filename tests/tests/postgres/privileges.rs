@@ -271,7 +271,7 @@ const RIGHTS: [Way; 16] = [
     ),
 ];
 
-const OWNERS: [Way; 8] = [
+const OWNERS: [Way; 10] = [
     (
         "CREATE SCHEMA w; GRANT USAGE ON SCHEMA w TO PUBLIC; CREATE TABLE w.t (v int); ALTER TABLE w.t OWNER TO {a}",
         "-- graven: transaction = off\nSELECT 1;\nCREATE INDEX CONCURRENTLY t_v ON w.t (v);",
@@ -303,6 +303,17 @@ const OWNERS: [Way; 8] = [
         "CREATE TABLE w.h (v int); CREATE INDEX i ON w.h (v); ALTER TABLE w.h OWNER TO {h}; GRANT CREATE ON SCHEMA w TO {h}",
         "ALTER INDEX w.i RENAME TO j",
         &["w.i is {h}'s: `GRANT {h} TO {me}`, "],
+    ),
+    // Obeyed, USAGE would have let it pass, and grant nothing.
+    (
+        "CREATE SCHEMA sa AUTHORIZATION {a}; REVOKE {a} FROM {me}",
+        "GRANT USAGE ON SCHEMA sa TO {h}",
+        &["sa is {a}'s: `GRANT {a} TO {me}`, "],
+    ),
+    (
+        "CREATE SCHEMA sb AUTHORIZATION {b}; REVOKE {b} FROM {me}",
+        "DO $$ BEGIN REVOKE USAGE ON SCHEMA sb FROM {b}; END $$",
+        &["sb is {b}'s: `GRANT {b} TO {me}`, "],
     ),
 ];
 
@@ -351,7 +362,10 @@ async fn a_grant_that_would_not_help_is_not_named() {
          CREATE SCHEMA secret; CREATE SCHEMA of_owner AUTHORIZATION pg_database_owner; GRANT {a} TO {me}; GRANT USAGE ON SCHEMA public TO {a}; CREATE TABLE o.t (); \
          CREATE FUNCTION reads() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM o.t'; \
          CREATE FUNCTION makes() RETURNS void LANGUAGE sql SECURITY DEFINER AS 'CREATE TABLE secret.t ()'; \
-         ALTER FUNCTION makes OWNER TO {a}",
+         ALTER FUNCTION makes OWNER TO {a}; \
+         CREATE FUNCTION block() RETURNS int LANGUAGE plpgsql SECURITY DEFINER \
+         AS 'BEGIN CREATE TABLE secret.t (); RETURN 1; END'; \
+         ALTER FUNCTION block OWNER TO {a}",
     );
     for text in [
         // A policy is lacking.
@@ -362,6 +376,9 @@ async fn a_grant_that_would_not_help_is_not_named() {
         "SELECT reads()",
         // Whose rights count there.
         "SELECT makes()",
+        "DO $$ BEGIN PERFORM makes(); END $$",
+        "DO $$ DECLARE v int; BEGIN v := block(); END $$",
+        "DO $$ BEGIN PERFORM block(); END $$",
         "DO $$ BEGIN SET LOCAL ROLE {a}; CREATE TABLE secret.t (); END $$",
         // Nobody can become a member of the database's owner.
         "DROP SCHEMA of_owner",
@@ -377,6 +394,11 @@ async fn a_grant_that_would_not_help_is_not_named() {
     let of_a_superuser =
         "run migrations with the role that owns these objects (o.t is postgres's), or have them handed";
     assert!(error.hint().unwrap().starts_with(of_a_superuser), "{error:?}");
+    // The role goes with the file's own transaction.
+    let off = "-- graven: transaction = off\nBEGIN;\nSET LOCAL ROLE {a};\nCREATE TABLE secret.t ();\nCOMMIT;";
+    let error = others.run(&[("1_m.sql".to_owned(), others.named(off))]).await.unwrap_err();
+    assert!(error.to_string().contains("permission denied for schema secret"), "{error:?}");
+    assert!(error.hint().unwrap().starts_with(OWNS), "{error:?}");
 }
 
 /// As `SET ROLE` and `--role` ask whether somebody is a member, and ownership whether he has the role's rights.
@@ -443,6 +465,13 @@ async fn who_may_not_connect_is_told_the_grant_by_a_run_and_by_the_doctor() {
     let error = set(&[A]).run_url(&setting).await.unwrap_err();
     assert!(matches!(&error, Error::Connect { grant: None, .. }), "{error:?}");
     assert!(!error.hint().unwrap().contains("CONNECT"), "{error:?}");
+    // Nor is a role that it may not take, were it called as the database.
+    database.execute(&format!("CREATE ROLE {}", database.name())).unwrap();
+    let result = set(&[A]).run_url(&format!("{}?options=-c%20role%3D{}", role.url(), database.name())).await;
+    database.execute(&format!("DROP ROLE {}", database.name())).unwrap();
+    let error = result.unwrap_err();
+    assert!(error.explain().contains("permission denied to set role"), "{error:?}");
+    assert!(matches!(&error, Error::Connect { grant: None, .. }), "{error:?}");
 }
 
 #[tokio::test]

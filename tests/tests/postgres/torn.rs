@@ -5,7 +5,7 @@
 //! for the look.
 
 use graven::__private as private;
-use graven::{Checksum, Error, Migrations, Outcome, ScriptRange, Sealing, Target};
+use graven::{Checksum, Error, Migrations, Outcome, ScriptRange, Sealing, Sessions, Target};
 
 use crate::common::{exists, fresh, history, lines, set};
 
@@ -82,6 +82,9 @@ async fn no_kind_of_migration_is_run_so() {
     let repeatable = private::repeatable("v.repeatable.sql", 1, INCLUDED, checksum.as_bytes(), &private::REPEATABLE);
     let torn = private::with_repeatables(with_reverse(READ, "DROP TABLE a;"), vec![repeatable].leak());
     is_refused(torn.run(&mut client).await, "v.repeatable.sql");
+    is_refused(torn.migrator().redo(&mut client, 1).await, "v.repeatable.sql");
+    is_refused(torn.migrator().reset_url(database.url(), Sessions::End).await, "v.repeatable.sql");
+    assert!(exists(&database, "a"));
 
     let (database, mut client) = fresh().await;
     let baseline = migration(1, "1_a.baseline.sql", READ, INCLUDED, &private::BASELINE);
