@@ -1,7 +1,8 @@
 //! Going on after a unit that was cut off or has failed: what it left behind is looked for, cleaned up, and recorded.
 
+use super::NOTING;
+use super::records::disturbs_records;
 use super::trace::{IfNotExists, Trace};
-use super::{NOTING, disturbs_records};
 use crate::apply::Applying;
 use crate::connection::{Connection, Failure, Reply};
 use crate::error::Error;
