@@ -41,8 +41,8 @@ pub(crate) fn embed(set: Set) -> Migrations {
 fn repeatable(found: Repeatable) -> private::Repeatable {
     let Repeatable { name, file, text, checksum, directives, control, .. } = &found;
     let parts = Parts { kind: Kind::Repeatable, text, directives, control, was: &[] };
-    let name = bound(name.len());
-    private::repeatable(leak(file.clone()), name, leak(text.clone()), checksum.as_bytes(), parts.details(None))
+    let embedded = leak(format!("{file}{text}"));
+    private::repeatable(embedded, bound(file.len()), bound(name.len()), checksum.as_bytes(), parts.details(None))
 }
 
 fn migration(found: Migration, reverse: Option<Migration>) -> private::Migration {

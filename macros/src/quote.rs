@@ -1,5 +1,6 @@
 //! Values of a checked set become constant tokens. Every path in them is absolute or the runtime's own.
 
+use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -38,8 +39,7 @@ pub(crate) fn items(runtime: &TokenStream, set: &Set) -> TokenStream {
     let (count, reverses) = (forward.rows.len(), backward.rows.len());
     let plain = option(None);
     let others = [baselines(runtime, set), repeatables(runtime, set)];
-    // Where an author forbids the lint, to allow it is an error.
-    let long = (count >= LONG).then(|| quote! { #[allow(long_running_const_eval)] });
+    let long = allow_long(count);
     if reverses == 0 {
         let table = forward.call(runtime, location, &plain, &quote! { &[] });
         return quote! {
@@ -59,6 +59,11 @@ pub(crate) fn items(runtime: &TokenStream, set: &Set) -> TokenStream {
         static MIGRATIONS: [#runtime::Migration; #count] = #forward;
         #(#others)*
     }
+}
+
+/// The attribute for what is computed over so many migrations. Where an author forbids the lint, to allow it is an error.
+fn allow_long(migrations: usize) -> Option<TokenStream> {
+    (migrations >= LONG).then(|| quote! { #[allow(long_running_const_eval)] })
 }
 
 /// The expression of a set together with what its seal is called, and with its baselines and repeatables, which most sets have
@@ -96,9 +101,9 @@ fn baselines(runtime: &TokenStream, set: &Set) -> Option<TokenStream> {
 /// each text is a literal.
 fn repeatables(runtime: &TokenStream, set: &Set) -> Option<TokenStream> {
     let repeatable = |found: &Repeatable| {
-        let (file, text) = (&found.file, &found.text);
-        // It begins the file's name; no file system knows names that do not fit.
-        let name = u16::try_from(found.name.len()).unwrap_or(u16::MAX);
+        // No file system knows names that do not fit.
+        let [file, name] = [&found.file, &found.name].map(|it| u16::try_from(it.len()).unwrap_or(u16::MAX));
+        let (embedded, text) = (format!("{}{}", found.file, found.text), &found.text);
         let checksum = Literal::byte_string(found.checksum.as_bytes());
         let parts =
             Parts { kind: Kind::Repeatable, text, directives: &found.directives, control: &found.control, was: &[] };
@@ -108,7 +113,7 @@ fn repeatables(runtime: &TokenStream, set: &Set) -> Option<TokenStream> {
             }
             _ => quote! { &#runtime::__private::REPEATABLE },
         };
-        quote! { #runtime::__private::repeatable(#file, #name, #text, #checksum, #details) }
+        quote! { #runtime::__private::repeatable(#embedded, #file, #name, #checksum, #details) }
     };
     let count = set.repeatables.len();
     let all = set.repeatables.iter().map(repeatable);
@@ -156,16 +161,19 @@ impl<'a> Table<'a> {
         let special = if special.is_empty() {
             quote! { &[] }
         } else {
-            quote! { { static SPECIAL: &[#runtime::__private::Details] = &[#(#special),*]; SPECIAL } }
+            // A static of that size: what a slice without a name points to, the compiler would write down once more for each
+            // migration that points into it.
+            let count = special.len();
+            quote! { { static SPECIAL: [#runtime::__private::Details; #count] = [#(#special),*]; &SPECIAL } }
         };
         let found = || self.rows.iter().map(|(found, _)| *found);
         let form = Form::of(found());
-        let texts = array(found(), |tokens, found| push_text(tokens, form, location, found));
+        let name = runtime.to_string();
+        let texts = array(found(), |tokens, found| push_text(tokens, &name, form, location, found));
         let texts = match form {
             Form::Strings => quote! { #runtime::__private::Texts::Strings(&#texts) },
             Form::Bytes => quote! { #runtime::__private::Texts::Bytes(&#texts) },
         };
-        let files = array(found(), |tokens, found| push_string(tokens, &found.file));
         let versions = array(found(), |tokens, found| tokens.push_str(&found.version.to_string()));
         let numbers = array(found(), |tokens, found| tokens.push_str(&numbers(found).to_string()));
         // Mostly nobody has any.
@@ -176,7 +184,7 @@ impl<'a> Table<'a> {
         let checksums = Literal::byte_string(&checksums);
         quote! {
             #runtime::__private::table(
-                #texts, &#files, &#versions, &#numbers, #checksums, &#which, #plain, #special, #reversed
+                #texts, &#versions, &#numbers, #checksums, &#which, #plain, #special, #reversed
             )
         }
     }
@@ -188,7 +196,8 @@ fn numbers(found: &Migration) -> u64 {
     let fit = |number: usize, bits: u32| u64::try_from(number).unwrap_or(u64::MAX).min((1 << bits) - 1);
     let name = found.name_range();
     let sealed = u64::from(found.sealing == Sealing::Sealed);
-    fit(found.text.len(), 32) | fit(name.start, 11) << 32 | fit(name.end, 11) << 43 | sealed << 54
+    let places = fit(name.start, 10) << 32 | fit(name.end, 10) << 42 | fit(found.file.len(), 10) << 52;
+    fit(found.text.len(), 32) | places | sealed << 62
 }
 
 /// An array. It is written as text, for the compiler to read: its own build is optimised, that of a procedural macro is
@@ -206,7 +215,7 @@ fn array<T>(items: impl Iterator<Item = T>, push: impl Fn(&mut String, T)) -> To
 /// As what the compiler is to take the texts of a set.
 #[derive(Clone, Copy)]
 enum Form {
-    /// Each has the same type, which is less to do where there are thousands.
+    /// Each has the same type, and the compiler puts name and text together, which is less to do where there are thousands.
     Strings,
     /// Of a string the compiler makes a literal, escapes it, and takes it apart again: 90 instructions a byte.
     Bytes,
@@ -221,14 +230,33 @@ impl Form {
     }
 }
 
-/// The text of a migration: what the compiler includes, or a literal for what git or an editor wrote with other line ends,
-/// since the compiler takes a file as it is.
-fn push_text(tokens: &mut String, form: Form, location: &Path, found: &Migration) {
+/// The file's name and the text of a migration: what the compiler includes, or a literal for what git or an editor wrote with
+/// other line ends, since the compiler takes a file as it is.
+fn push_text(tokens: &mut String, runtime: &str, form: Form, location: &Path, found: &Migration) {
+    let path = location.join(&found.file);
     match (included(found), form) {
-        (true, Form::Strings) => push_include(tokens, "str", &location.join(&found.file)),
-        (true, Form::Bytes) => push_include(tokens, "bytes", &location.join(&found.file)),
-        (false, Form::Strings) => push_string(tokens, &found.text),
-        (false, Form::Bytes) => tokens.push_str(&Literal::byte_string(found.text.as_bytes()).to_string()),
+        (true, Form::Bytes) if found.text.len() >= LARGE => {
+            let bytes = found.file.len() + found.text.len();
+            let file = Literal::byte_string(found.file.as_bytes());
+            let _ = write!(tokens, "{{ static TEXT: [u8; {bytes}] = {runtime}::__private::joined({file}, ");
+            push_include(tokens, "bytes", &path);
+            tokens.push_str("); &TEXT }");
+        }
+        (true, form) => {
+            tokens.push_str("::core::concat!(");
+            push_string(tokens, &found.file);
+            tokens.push(',');
+            push_include(tokens, "str", &path);
+            tokens.push_str(match form {
+                Form::Strings => ")",
+                Form::Bytes => ").as_bytes()",
+            });
+        }
+        (false, Form::Strings) => push_string(tokens, &format!("{}{}", found.file, found.text)),
+        (false, Form::Bytes) => {
+            let embedded = [found.file.as_bytes(), found.text.as_bytes()].concat();
+            tokens.push_str(&Literal::byte_string(&embedded).to_string());
+        }
     }
 }
 
@@ -301,23 +329,27 @@ impl Parts<'_> {
         let lock_timeout = option(self.directives.lock_timeout.map(duration));
         let statement_timeout = option(self.directives.statement_timeout.map(duration));
         let retries = option(self.directives.retries.map(|retries| quote! { #retries }));
-        let was = self.was.iter().map(|checksum| {
-            let bytes = Literal::byte_string(checksum.as_bytes());
-            quote! { *#bytes }
-        });
+        let was: Vec<_> = self.was.iter().map(|checksum| Literal::byte_string(checksum.as_bytes())).collect();
         let absorbed = absorbed.iter().map(|span| {
             let (start, end) = (offset(span.start), offset(span.end));
             quote! { (#start, #end) }
         });
-        let units = units.iter().map(|unit| {
+        let unit = |unit: &Unit| {
             let (start, end) = (offset(unit.span.start), offset(unit.span.end));
             let effect = effect(runtime, unit, self.text);
             quote! { #runtime::__private::unit(#start, #end, #effect) }
-        });
+        };
+        let units: Vec<_> = units.iter().map(unit).collect();
+        // Items: a borrow of what is computed lives for ever in an item's initialiser, and not everywhere else. Most need none.
+        let was_item = (!was.is_empty()).then(|| quote! { const WAS: &[[u8; 32]] = &[#(*#was),*]; });
+        let was = was_item.as_ref().map_or_else(|| quote! { &[] }, |_| quote! { WAS });
+        let units_item =
+            (!units.is_empty()).then(|| quote! { const UNITS: &[#runtime::__private::Unit] = &[#(#units),*]; });
+        let units = units_item.as_ref().map_or_else(|| quote! { &[] }, |_| quote! { UNITS });
         let mut details = quote! {
             #runtime::__private::details(
                 #runtime::__private::Transaction::#transaction, #lock_timeout, #statement_timeout, #retries,
-                WAS, &[#(#absorbed),*], UNITS,
+                #was, &[#(#absorbed),*], #units,
             )
         };
         details = match self.kind {
@@ -329,12 +361,13 @@ impl Parts<'_> {
         if let Some(reverse) = reverse {
             details = quote! { #runtime::__private::with_reverse(#details, &REVERSES[#reverse]) };
         }
-        // Items: a borrow of what is computed lives for ever in an item's initialiser, and not everywhere else.
+        // An item for each: in one initialiser for all, the compiler would go through all of them again for each.
         Which::Special(quote! {
             {
-                const WAS: &[[u8; 32]] = &[#(#was),*];
-                const UNITS: &[#runtime::__private::Unit] = &[#(#units),*];
-                #details
+                #was_item
+                #units_item
+                const DETAILS: #runtime::__private::Details = #details;
+                DETAILS
             }
         })
     }

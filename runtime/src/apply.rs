@@ -67,7 +67,7 @@ impl Way {
         let together = |step: &&Step| Self::alone(step) == Self::Together(1);
         let mut bytes = 0;
         let fits = |step: &&Step| {
-            bytes += step.migration.sql.len();
+            bytes += step.migration.text().len();
             bytes <= MOST_BYTES
         };
         Self::Together(steps.iter().take(MOST_MIGRATIONS).take_while(together).take_while(fits).count().max(1))

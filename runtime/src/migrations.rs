@@ -6,7 +6,6 @@ mod text;
 use graven_source::{Checksum, Version};
 
 pub use self::migration::{Details, Effect, Migration, Repeatable, Sealing, Transaction, Unit};
-pub(crate) use self::text::Text;
 use crate::connection::Connection;
 use crate::error::Error;
 use crate::health::Health;
@@ -170,8 +169,13 @@ impl Migrations {
     /// # The connection's own state
     ///
     /// Settings (`SET`), the role, prepared statements, temporary tables and LISTEN are afterwards what they were. The
-    /// exception are settings with a dot whose library this session has not loaded (`SET my.own = …`, and those of an
-    /// extension before its first use): PostgreSQL lists them nowhere, and a run that applies something resets them.
+    /// exception is settings whose name has a dot and whose library this session has not loaded (`SET my.own = …`, and those
+    /// of an extension before its first use): PostgreSQL lists them nowhere, and a run that applies something resets them.
+    ///
+    /// # Panics
+    ///
+    /// With a client of tokio-postgres, outside of a tokio runtime with its timers enabled (`enable_time`), once there is
+    /// something to wait for.
     pub async fn run<C: Connection>(&self, connection: &mut C) -> Result<Report, Error> {
         self.migrator().run(connection).await
     }
@@ -204,30 +208,54 @@ impl Migrations {
         self.migrator().run_url(url).await
     }
 
-    /// Succeeds only if everything is applied and nothing conflicts. One round trip, never writes. Where it sees no row at
-    /// all, it asks once more, whether there is another history or its rows are hidden.
+    /// Succeeds only if everything is applied and nothing conflicts. It never writes, and takes no lock.
+    ///
+    /// One round trip where everything is applied. Otherwise it may take up to two more: to make out what is in the way or
+    /// how far an incomplete migration came, and then to see who is at that one or, where there is no row at all, whether
+    /// there is another history or its rows are hidden.
     ///
     /// # Errors
     ///
-    /// [`Error::NotApplied`] with what is pending, or [`Error::Conflicts`].
+    /// [`Error::NotApplied`] with what is pending, [`Error::Conflicts`], or [`Error::HistoryLocked`] where somebody has locked
+    /// the history table itself for longer than [`Migrator::lock_timeout`]; and where the history cannot be read.
+    ///
+    /// # Cancellation
+    ///
+    /// It changes nothing, so that a future which is dropped leaves nothing behind.
     pub async fn verify<C: Connection>(&self, connection: &mut C) -> Result<Report, Error> {
         self.migrator().verify(connection).await
     }
 
-    /// What state each migration is in. One round trip, never writes.
+    /// What state each migration is in. It never writes, and takes no lock.
+    ///
+    /// One round trip; one more to see who is at a migration that is incomplete, or to say why no schema of the search path
+    /// can be used.
     ///
     /// # Errors
     ///
-    /// Only where the history cannot be read. A conflict is not an error here: it is shown.
+    /// Only where the history cannot be read: [`Error::HistoryLocked`] where somebody has locked the table itself for longer
+    /// than [`Migrator::lock_timeout`]. A conflict is not an error here: it is shown.
+    ///
+    /// # Cancellation
+    ///
+    /// As for [`verify`](Self::verify).
     pub async fn status<C: Connection>(&self, connection: &mut C) -> Result<Status, Error> {
         self.migrator().status(connection).await
     }
 
-    /// Whether a service may take traffic on this database, cheap enough for every probe. One round trip.
+    /// Whether a service may take traffic on this database, cheap enough for every probe.
+    ///
+    /// One round trip. Up to two more where that could not make out what it saw: a right that is lacking, a row of another
+    /// format, a temporary table before the history.
     ///
     /// # Errors
     ///
-    /// Only where the history cannot be read.
+    /// Only where the history cannot be read. Where somebody has locked the table itself it waits a second, and no longer:
+    /// [`Error::Server`] with SQLSTATE 55P03.
+    ///
+    /// # Cancellation
+    ///
+    /// As for [`verify`](Self::verify).
     pub async fn health<C: Connection>(&self, connection: &mut C) -> Result<Health, Error> {
         self.migrator().health(connection).await
     }

@@ -6,7 +6,6 @@ use graven_source::{Kind, Version};
 
 pub use graven_macros::{embed, refuse_unsealed};
 
-use crate::migrations::Text;
 pub use crate::migrations::{Details, Effect, Migration, Migrations, Repeatable, Sealing, Transaction, Unit};
 
 /// A whole set.
@@ -64,14 +63,15 @@ pub const fn with_seal(set: Migrations, digest: &'static [u8; 32]) -> Migrations
 }
 
 /// Where the numbers of a migration lie in the 64 bits that the macro writes for it: the length of its SQL, where in the
-/// file's name the name begins and ends, and whether it is sealed.
+/// file's name the name begins and ends, how long the file's name is, and whether it is sealed.
 const LENGTH: u64 = 0xffff_ffff;
 const START: u32 = 32;
-const END: u32 = 43;
-const PLACE: u64 = 0x7ff;
-const SEALED: u32 = 54;
+const END: u32 = 42;
+const FILE: u32 = 52;
+const PLACE: u64 = 0x3ff;
+const SEALED: u32 = 62;
 
-/// The texts of migrations, as the compiler has included them.
+/// What is embedded of migrations: each file's name, and its text behind it.
 #[derive(Clone, Copy, Debug)]
 pub enum Texts<'t, const N: usize> {
     /// All of them small.
@@ -79,6 +79,23 @@ pub enum Texts<'t, const N: usize> {
     /// One of them large.
     Bytes(&'t [&'static [u8]; N]),
 }
+
+/// A file's name and its text behind it, of a large file. For small ones the compiler's `concat!` costs less.
+///
+/// # Panics
+///
+/// At compile time, as [`table`].
+#[must_use]
+pub const fn joined<const BYTES: usize>(file: &[u8], text: &[u8]) -> [u8; BYTES] {
+    assert!(file.len() + text.len() == BYTES, "{}", TORN);
+    let mut joined = [0; BYTES];
+    let (start, end) = joined.split_at_mut(file.len());
+    start.copy_from_slice(file);
+    end.copy_from_slice(text);
+    joined
+}
+
+const TORN: &str = "a migration was written to while it was being compiled: build again";
 
 /// The migrations of a set, or its reverses. `checksums` holds 32 bytes for each. `which` says whose details are whose: 0
 /// is `plain`, 1 the first one of `special`, and so on, those of `reversed` after them; if it is empty, all are plain.
@@ -94,7 +111,6 @@ pub enum Texts<'t, const N: usize> {
 #[must_use]
 pub const fn table<const N: usize>(
     texts: Texts<'_, N>,
-    files: &[&'static str; N],
     versions: &[i64; N],
     numbers: &[u64; N],
     checksums: &[u8],
@@ -109,19 +125,17 @@ pub const fn table<const N: usize>(
     let mut table = [const { EMPTY }; N];
     let mut at = 0;
     while at < N {
-        let text = match texts {
-            Texts::Strings(texts) => Text::of(texts[at]),
-            Texts::Bytes(texts) => Text::of_bytes(texts[at]),
+        let embedded = match texts {
+            Texts::Strings(texts) => texts[at].as_bytes(),
+            Texts::Bytes(texts) => texts[at],
         };
         let numbers = numbers[at];
-        assert!(
-            text.len() as u64 == numbers & LENGTH,
-            "a migration was written to while it was being compiled: build again"
-        );
+        let file = numbers >> FILE & PLACE;
+        assert!(embedded.len() as u64 == file + (numbers & LENGTH), "{}", TORN);
         table[at] = Migration {
             version: version_of(versions[at]),
-            file: files[at],
-            sql: text,
+            embedded,
+            file: file as u16,
             name: ((numbers >> START & PLACE) as u16, (numbers >> END & PLACE) as u16),
             sealing: if numbers >> SEALED & 1 == 1 { Sealing::Sealed } else { Sealing::Unsealed },
             checksum: checksums[at],
@@ -140,8 +154,8 @@ pub const fn table<const N: usize>(
 
 const EMPTY: Migration = Migration {
     version: Version::ZERO,
-    file: "",
-    sql: Text::EMPTY,
+    embedded: &[],
+    file: 0,
     name: (0, 0),
     sealing: Sealing::Unsealed,
     checksum: [0; 32],
@@ -163,14 +177,18 @@ pub fn migration(
     file: impl Into<String>,
     name: (u16, u16),
     sealing: Sealing,
-    sql: impl Into<String>,
+    sql: impl AsRef<str>,
     checksum: &[u8; 32],
     details: &'static Details,
 ) -> Migration {
+    let mut embedded: String = file.into();
+    // No file system knows names that do not fit.
+    let file = u16::try_from(embedded.len()).unwrap_or(u16::MAX);
+    embedded.push_str(sql.as_ref());
     Migration {
         version: version_of(version),
-        file: file.into().leak(),
-        sql: Text::of(sql.into().leak()),
+        embedded: embedded.leak().as_bytes(),
+        file,
         name,
         sealing,
         checksum: *checksum,
@@ -178,19 +196,20 @@ pub fn migration(
     }
 }
 
-/// A repeatable, whose file's name begins with so many bytes of its own.
+/// A repeatable. `embedded` is its file's name, which takes the first `file` bytes and begins with `name` of its own, and its
+/// text behind it.
 #[must_use]
 pub const fn repeatable(
-    file: &'static str,
+    embedded: &'static str,
+    file: u16,
     name: u16,
-    sql: &'static str,
     checksum: &[u8; 32],
     details: &'static Details,
 ) -> Repeatable {
     Repeatable(Migration {
         version: Version::ZERO,
+        embedded: embedded.as_bytes(),
         file,
-        sql: Text::of(sql),
         name: (0, name),
         // It is meant to change.
         sealing: Sealing::Unsealed,
@@ -269,12 +288,14 @@ pub const fn unit(start: u32, end: u32, effect: Effect) -> Unit {
 
 #[cfg(test)]
 mod tests {
-    use super::{DEFAULT, Details, END, Migration, REVERSE, SEALED, START, Sealing, Texts, details, table, unit};
+    use super::{
+        DEFAULT, Details, END, FILE, Migration, REVERSE, SEALED, START, Sealing, Texts, details, joined, table, unit,
+    };
     use crate::migrations::{Effect, Transaction};
 
     /// What the macro writes for a migration `1_m.sql` whose SQL is so long.
     fn numbers(length: u64, sealed: u64) -> u64 {
-        length | 2 << START | 3 << END | sealed << SEALED
+        length | 2 << START | 3 << END | 7 << FILE | sealed << SEALED
     }
 
     #[test]
@@ -283,13 +304,12 @@ mod tests {
         let special: &'static [Details] = vec![details(Transaction::Off, None, None, None, &[], &[], units)].leak();
         let reversed: &'static [Details] =
             vec![Details::DEFAULT, Details { retries: Some(9), ..Details::DEFAULT }].leak();
-        let texts = ["a;\n", "", "b"];
-        let files = ["1_m.sql", "2_n.sql", "3_o.sql"];
-        let numbers = [numbers(3, 1), numbers(0, 0), numbers(1, 1)];
+        let texts = ["1_m.sqla;\n", "2_n.sql", "3_o.sql—"];
+        let numbers = [numbers(3, 1), numbers(0, 0), numbers(3, 1)];
         let checksums = [[7; 32], [8; 32], [9; 32]].concat();
         let versions = [1, i64::MAX, 3];
         let made = |texts| -> [Migration; 3] {
-            table(texts, &files, &versions, &numbers, &checksums, &[0, 1, 3], Some(&REVERSE), special, reversed)
+            table(texts, &versions, &numbers, &checksums, &[0, 1, 3], Some(&REVERSE), special, reversed)
         };
         let [first, second, third] = made(Texts::Strings(&texts));
         let of_bytes = made(Texts::Bytes(&texts.map(str::as_bytes)));
@@ -297,17 +317,31 @@ mod tests {
         let parts = |it: &Migration| (it.version().value(), it.file(), it.name(), it.sql(), it.sealing());
         assert_eq!(parts(&first), (1, "1_m.sql", "m", "a;\n", Sealing::Sealed));
         assert_eq!(parts(&second), (i64::MAX, "2_n.sql", "n", "", Sealing::Unsealed));
-        assert_eq!(parts(&third), (3, "3_o.sql", "o", "b", Sealing::Sealed));
+        assert_eq!(parts(&third), (3, "3_o.sql", "o", "—", Sealing::Sealed));
         assert_eq!([&first, &second, &third].map(|it| it.checksum().as_bytes()[31]), [7, 8, 9]);
         assert_eq!((first.details(), second.details(), third.details()), (&REVERSE, &special[0], &reversed[1]));
-        let plain = table(Texts::Strings(&texts), &files, &versions, &numbers, &checksums, &[], None, &[], &[]);
+        let plain = table(Texts::Strings(&texts), &versions, &numbers, &checksums, &[], None, &[], &[]);
         assert!(plain.iter().all(|it| *it.details() == DEFAULT));
     }
 
     #[test]
     #[should_panic = "a migration was written to while it was being compiled: build again"]
     fn a_text_of_another_length_than_was_read_is_refused() {
-        let _: [Migration; 1] =
-            table(Texts::Strings(&["bb"]), &["1_m.sql"], &[1], &[numbers(1, 1)], &[0; 32], &[], None, &[], &[]);
+        let texts = Texts::Strings(&["1_m.sqlbb"]);
+        let _: [Migration; 1] = table(texts, &[1], &[numbers(1, 1)], &[0; 32], &[], None, &[], &[]);
+    }
+
+    #[test]
+    #[should_panic = "a migration was written to while it was being compiled: build again"]
+    fn so_is_a_large_one() {
+        let joined: [u8; 8] = joined(b"1_m.sql", b"b");
+        assert_eq!(joined, *b"1_m.sqlb");
+        let _: [u8; 8] = super::joined(b"1_m.sql", b"bb");
+    }
+
+    /// A pointer costs 24 bytes of relocation beside these.
+    #[test]
+    fn a_migration_is_72_bytes_in_a_program() {
+        assert_eq!(size_of::<Migration>(), 64 + size_of::<usize>());
     }
 }

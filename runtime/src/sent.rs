@@ -52,10 +52,10 @@ impl Pieces {
             parts = together(parts);
         }
         if parts.is_empty() {
-            parts.push(0..migration.sql.len());
+            parts.push(0..migration.text().len());
         }
         Self {
-            opening: opening.into_iter().filter_map(|span| migration.sql.part(span)).collect(),
+            opening: opening.into_iter().filter_map(|span| migration.text().part(span)).collect(),
             sent: parts.into_iter().map(|part| Sent::new(migration, part, left_out.clone())).collect(),
         }
     }
@@ -98,7 +98,7 @@ impl Sent {
             failure if failure.is_copying() => (None, false),
             Failure::Connection(_) => return None,
         };
-        let text = migration.sql.part(self.part.clone())?;
+        let text = migration.text().part(self.part.clone())?;
         match position {
             Some(position) => {
                 let character = usize::try_from(position).ok()?.checked_sub(1)?.checked_sub(self.before)?;
@@ -114,7 +114,7 @@ impl Sent {
                 // A function's body or a constraint has no place in the text: the statement that was running has.
                 let number = completed.checked_sub(self.statements_before)?;
                 let statement = statements(text, self.part.start, &self.left_out).into_iter().nth(number)?;
-                let line = migration.sql.part(statement.clone())?.lines().next()?.trim_end().len();
+                let line = migration.text().part(statement.clone())?.lines().next()?.trim_end().len();
                 Some(statement.start..statement.start + line)
             }
         }
@@ -123,7 +123,7 @@ impl Sent {
 
 /// Whether a transactional file takes several messages.
 pub(crate) fn goes_in_pieces(migration: &Migration) -> bool {
-    migration.sql.len() > LARGE || changes_strings(migration.sql())
+    migration.text().len() > LARGE || changes_strings(migration.sql())
 }
 
 /// From how many bytes on a file goes out in parts.
@@ -202,7 +202,7 @@ pub(crate) const COMMENT: &str = "/* graven: ";
 
 /// A part of a file with what is left out turned into as many spaces, so that positions stay what they are.
 fn blanked(migration: &Migration, part: &Range<usize>, left_out: &[Range<usize>]) -> String {
-    let mut text = migration.sql.part(part.clone()).unwrap_or_default().to_owned();
+    let mut text = migration.text().part(part.clone()).unwrap_or_default().to_owned();
     // From the last to the first: spaces may be shorter than the letters of a comment between the words.
     for span in left_out.iter().rev().filter(|span| span.start >= part.start) {
         let within = span.start - part.start..span.end - part.start;
@@ -229,7 +229,7 @@ fn opening(migration: &Migration) -> Vec<Range<usize>> {
     }
     let absorbed: Vec<_> = absorbed(migration).collect();
     let sets = |span: &Range<usize>| {
-        let mut words = migration.sql.part(span.clone()).unwrap_or_default().split_ascii_whitespace();
+        let mut words = migration.text().part(span.clone()).unwrap_or_default().split_ascii_whitespace();
         ["set", "transaction"].iter().all(|word| words.next().is_some_and(|found| found.eq_ignore_ascii_case(word)))
     };
     statements(migration.sql(), 0, &absorbed).into_iter().take_while(sets).collect()

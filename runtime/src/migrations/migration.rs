@@ -1,5 +1,6 @@
 //! One embedded migration: what the macro has found out about it, and nothing that depends on a database.
 
+use std::fmt;
 use std::time::Duration;
 
 use graven_source::{Checksum, Kind, Version};
@@ -7,16 +8,18 @@ use graven_source::{Checksum, Kind, Version};
 use super::text::Text;
 
 /// One embedded migration.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 pub struct Migration {
     pub(crate) version: Version,
-    pub(crate) file: &'static str,
-    pub(crate) sql: Text,
-    /// Where in `file` the name stands.
+    /// The file's name, and its text behind it: each pointer in a static is 24 bytes more of relocation.
+    pub(crate) embedded: &'static [u8],
+    /// How much of that is the file's name.
+    pub(crate) file: u16,
+    /// Where in it the name stands.
     pub(crate) name: (u16, u16),
     pub(crate) sealing: Sealing,
     pub(crate) checksum: [u8; 32],
-    /// What few migrations have. Each pointer in a static is 24 bytes more of relocation, and `None` is no pointer.
+    /// What few migrations have: `None` is no pointer.
     pub(crate) details: Option<&'static Details>,
 }
 
@@ -30,13 +33,13 @@ impl Migration {
     /// Its name: of `0001_create_users.sql`, `create_users`.
     #[must_use]
     pub fn name(&self) -> &'static str {
-        self.file.get(usize::from(self.name.0)..usize::from(self.name.1)).unwrap_or_default()
+        self.file().get(usize::from(self.name.0)..usize::from(self.name.1)).unwrap_or_default()
     }
 
     /// Its file's name, without the directory.
     #[must_use]
     pub const fn file(&self) -> &'static str {
-        self.file
+        self.apart().0.whole()
     }
 
     /// What kind of migration it is.
@@ -54,7 +57,7 @@ impl Migration {
     /// Its text, normalised: no byte order mark, LF line ends.
     #[must_use]
     pub const fn sql(&self) -> &'static str {
-        self.sql.whole()
+        self.text().whole()
     }
 
     /// The SHA-256 of its text.
@@ -75,6 +78,18 @@ impl Migration {
         self.details().transaction
     }
 
+    pub(crate) const fn text(&self) -> Text {
+        self.apart().1
+    }
+
+    /// The file's name and its text.
+    const fn apart(&self) -> (Text, Text) {
+        match self.embedded.split_at_checked(self.file as usize) {
+            Some((file, text)) => (Text::of_bytes(file), Text::of_bytes(text)),
+            None => (Text::EMPTY, Text::EMPTY),
+        }
+    }
+
     pub(crate) const fn details(&self) -> &'static Details {
         match self.details {
             Some(details) => details,
@@ -93,6 +108,19 @@ impl Migration {
     /// Whether a database that holds this checksum has this migration: the present text or one accepted before.
     pub(crate) fn accepts(&self, checksum: &Checksum) -> bool {
         self.checksum == *checksum.as_bytes() || self.details().was.iter().any(|was| was == checksum.as_bytes())
+    }
+}
+
+impl fmt::Debug for Migration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Migration")
+            .field("version", &self.version)
+            .field("file", &self.file())
+            .field("sql", &self.text())
+            .field("sealing", &self.sealing)
+            .field("checksum", &self.checksum())
+            .field("details", &self.details)
+            .finish()
     }
 }
 
@@ -189,7 +217,7 @@ pub struct Unit {
 impl Unit {
     /// Its SQL.
     pub(crate) fn sql(self, migration: &Migration) -> &'static str {
-        migration.sql.part(self.start as usize..self.end as usize).unwrap_or_default()
+        migration.text().part(self.start as usize..self.end as usize).unwrap_or_default()
     }
 }
 

@@ -59,7 +59,7 @@ impl Undoes {
     /// What a unit undoes.
     pub(crate) fn of_unit(migration: &'static Migration, unit: Unit) -> Self {
         // Most begin otherwise, a file may have thousands, and each is asked about after each: their texts are not read.
-        match migration.sql.bytes_from(unit.start as usize).first() {
+        match migration.text().bytes_from(unit.start as usize).first() {
             Some(b'r' | b'R' | b'd' | b'D' | b'-' | b'/') => Self::of(unit.sql(migration)),
             _ => Self::Nothing,
         }

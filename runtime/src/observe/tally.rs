@@ -146,7 +146,7 @@ mod tests {
     fn set(last: i64) -> Migrations {
         let one =
             |number| private::migration(number, "1_m.sql", (2, 3), Sealing::Sealed, "", &[7; 32], &private::DEFAULT);
-        let repeatable = private::repeatable("views", 5, "", &[7; 32], &private::REPEATABLE);
+        let repeatable = private::repeatable("views", 5, 5, &[7; 32], &private::REPEATABLE);
         let set = private::migrations((1..=last).map(one).collect::<Vec<_>>().leak(), "migrations", None, None, "");
         private::with_repeatables(set, vec![repeatable].leak())
     }

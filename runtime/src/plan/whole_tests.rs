@@ -23,7 +23,7 @@ fn set(versions: &[i64], baselines: &[i64], repeatables: &[&'static str]) -> Mig
     };
     let repeatable = |name: &&'static str| {
         let length = u16::try_from(name.len()).expect("a short name");
-        private::repeatable(name, length, "SELECT 1", &[NOW; 32], &private::REPEATABLE)
+        private::repeatable(name, length, length, &[NOW; 32], &private::REPEATABLE)
     };
     let repeatables: Vec<Repeatable> = repeatables.iter().map(repeatable).collect();
     let set = private::migrations(all(versions, &private::DEFAULT), "migrations", None, None, "");

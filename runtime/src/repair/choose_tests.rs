@@ -4,7 +4,7 @@ use graven_source::{Checksum, Version};
 
 use super::{Refused, choose, differences};
 use crate::history::{Doubt, Progress, Record};
-use crate::migrations::{Migration, Sealing, Text};
+use crate::migrations::{Migration, Sealing};
 use crate::repair::Repair;
 
 fn version(number: i64) -> Version {
@@ -15,8 +15,8 @@ fn version(number: i64) -> Version {
 fn set(numbers: &[i64]) -> &'static [Migration] {
     let migration = |number: &i64| Migration {
         version: version(*number),
-        file: "1_m.sql",
-        sql: Text::of("SELECT 1"),
+        embedded: b"1_m.sqlSELECT 1",
+        file: 7,
         name: (2, 3),
         sealing: Sealing::Sealed,
         checksum: [7; 32],

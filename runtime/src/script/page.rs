@@ -42,7 +42,7 @@ pub(super) fn page(set: &Migrations, content: &Content, options: &Options) -> St
     let table = Table { schema: SCHEMA.to_owned(), name, namespace: options.namespace.clone() };
     let claimant = Claimant { run: RUN.to_owned(), applied_as: APPLIED_AS.to_owned() };
     let context = Context { set, options, table: &table, claimant: &claimant };
-    let size: usize = content.all().map(|migration| migration.sql.len() + 2048).sum();
+    let size: usize = content.all().map(|migration| migration.text().len() + 2048).sum();
     let mut page = String::with_capacity(size + 8192);
     page.push_str(&header(set, content));
     page.push_str(&begin(&context, content));

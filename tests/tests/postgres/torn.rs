@@ -79,7 +79,9 @@ async fn no_kind_of_migration_is_run_so() {
     assert!(exists(&database, "a"));
 
     let checksum = Checksum::of_text(READ);
-    let repeatable = private::repeatable("v.repeatable.sql", 1, INCLUDED, checksum.as_bytes(), &private::REPEATABLE);
+    let (file, details) = (u16::try_from("v.repeatable.sql".len()).unwrap(), &private::REPEATABLE);
+    let embedded = format!("v.repeatable.sql{INCLUDED}").leak();
+    let repeatable = private::repeatable(embedded, file, 1, checksum.as_bytes(), details);
     let torn = private::with_repeatables(with_reverse(READ, "DROP TABLE a;"), vec![repeatable].leak());
     is_refused(torn.run(&mut client).await, "v.repeatable.sql");
     is_refused(torn.migrator().redo(&mut client, 1).await, "v.repeatable.sql");

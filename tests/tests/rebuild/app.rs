@@ -185,8 +185,19 @@ impl App {
         self.cargo(&[&release, arguments].concat())
     }
 
+    /// How many bytes the program has, without symbols.
+    pub(crate) fn size(&self) -> u64 {
+        self.seal();
+        self.cargo_by("rustc", &["--", "-C", "strip=symbols"]).is_rebuilt();
+        fs::metadata(self.binary()).unwrap().len()
+    }
+
     fn cargo(&self, arguments: &[&str]) -> AppBuilt {
-        let mut cargo = cargo(&self.path(), "build");
+        self.cargo_by("build", arguments)
+    }
+
+    fn cargo_by(&self, command: &str, arguments: &[&str]) -> AppBuilt {
+        let mut cargo = cargo(&self.path(), command);
         cargo.arg("--target-dir").arg(self.target()).args(arguments);
         if self.compiler == Compiler::Nightly {
             cargo.env("RUSTC_BOOTSTRAP", "graven_macros");

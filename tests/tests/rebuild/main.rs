@@ -37,6 +37,24 @@ fn a_change_to_the_migrations_is_built_or_refused() {
     a_release_does_not_know_where_it_was_built(&app);
     a_set_that_is_sealed_is_built_so(&app);
     a_build_script_notices_a_migration_dropped_in_by_hand(&app);
+    a_migration_adds_160_bytes_to_a_program_beside_its_sql_and_less(&app);
+}
+
+/// Of names as long as they come: the bytes of a name are among the 160.
+fn a_migration_adds_160_bytes_to_a_program_beside_its_sql_and_less(app: &App) {
+    app.restore();
+    let before = app.size();
+    let (mut sql, migrations) = (0, 500);
+    for number in 0..migrations {
+        let text = format!("create table invoices_{number} (id bigint primary key);\n");
+        app.write(&format!("20260131120{number:03}_create_invoices_by_month_{number:03}.sql"), &text);
+        sql += text.len() as u64;
+    }
+    let added = app.size() - before;
+    // The linker rounds each section up to a page.
+    assert!(added <= sql + 160 * migrations, "{} a migration", (added - sql) / migrations);
+    // What it says is worth something: the texts and what goes with each are there.
+    assert!(added >= sql + 100 * migrations, "{added} bytes for {sql} of SQL");
 }
 
 fn a_build_embeds_what_is_there(app: &App) {
