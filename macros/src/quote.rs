@@ -1,16 +1,18 @@
 //! Values of a checked set become constant tokens. Every path in them is absolute or the runtime's own.
 
+mod details;
+
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::path::Path;
-use std::time::Duration;
 
 use proc_macro2::{Literal, TokenStream};
 use quote::quote;
 
-use graven_source::directive::{Directives, Transaction};
-use graven_source::set::{Control, Migration, Repeatable, Sealing, Set, Unit};
-use graven_source::statement::StatementKind;
-use graven_source::{Checksum, Kind};
+use graven_source::Kind;
+use graven_source::set::{Migration, Repeatable, Sealing, Set};
+
+use self::details::{Parts, Which, special};
 
 /// From how many migrations on the compiler may find that it takes long to put them together. Of four times as many it does
 /// not yet.
@@ -123,39 +125,42 @@ fn repeatables(runtime: &TokenStream, set: &Set) -> Option<TokenStream> {
 /// Migrations on their way into one call of the runtime's `table`.
 #[derive(Default)]
 struct Table<'a> {
-    rows: Vec<(&'a Migration, Which)>,
+    rows: Vec<(&'a Migration, Place)>,
+    special: Vec<TokenStream>,
+    /// Where in it what stands: files that say the same at their head share it.
+    places: HashMap<String, usize>,
 }
 
-/// What a migration has beside its text.
-enum Which {
-    /// Nothing in particular: all such share one static.
+/// Where the details of a migration stand.
+enum Place {
     Plain,
-    /// A reverse, that one, and nothing else.
     Reversed(usize),
-    /// What few migrations have.
-    Special(TokenStream),
+    Special(usize),
 }
 
 impl<'a> Table<'a> {
     fn add(&mut self, found: &'a Migration, details: Which) {
-        self.rows.push((found, details));
+        let place = match details {
+            Which::Plain => Place::Plain,
+            Which::Reversed(reverse) => Place::Reversed(reverse),
+            Which::Special(tokens) => Place::Special(*self.places.entry(tokens.to_string()).or_insert_with(|| {
+                self.special.push(tokens);
+                self.special.len() - 1
+            })),
+        };
+        self.rows.push((found, place));
     }
 
     fn call(&self, runtime: &TokenStream, location: &Path, plain: &TokenStream, reversed: &TokenStream) -> TokenStream {
-        let is_special = |details: &Which| matches!(details, Which::Special(_));
-        let all_special = self.rows.iter().filter(|(_, details)| is_special(details)).count();
         let mut checksums = Vec::with_capacity(self.rows.len() * 32);
         let mut which = Vec::new();
-        let mut special = Vec::new();
-        for (found, details) in &self.rows {
+        let special = &self.special;
+        for (found, place) in &self.rows {
             checksums.extend(found.checksum.as_bytes());
-            which.push(match details {
-                Which::Plain => 0,
-                Which::Reversed(reverse) => all_special + 1 + reverse,
-                Which::Special(tokens) => {
-                    special.push(tokens);
-                    special.len()
-                }
+            which.push(match place {
+                Place::Plain => 0,
+                Place::Special(at) => 1 + at,
+                Place::Reversed(reverse) => 1 + special.len() + reverse,
             });
         }
         let special = if special.is_empty() {
@@ -297,118 +302,9 @@ pub(crate) fn parsed(tokens: &str) -> TokenStream {
     }
 }
 
-/// What few migrations have, if this one does. `reverse` is the place of its reverse in `REVERSES`.
-fn special(runtime: &TokenStream, found: &Migration, reverse: Option<usize>) -> Which {
-    let Migration { kind, text, directives, control, was, .. } = found;
-    Parts { kind: *kind, text, directives, control, was }.details(runtime, reverse)
-}
-
-/// What of a migration of any kind makes it special.
-struct Parts<'a> {
-    kind: Kind,
-    text: &'a str,
-    directives: &'a Directives,
-    control: &'a Control,
-    was: &'a [Checksum],
-}
-
-impl Parts<'_> {
-    fn details(&self, runtime: &TokenStream, reverse: Option<usize>) -> Which {
-        let (absorbed, units) = match self.control {
-            Control::Absorbed(absorbed) => (absorbed.as_slice(), [].as_slice()),
-            Control::Units(units) => ([].as_slice(), units.as_slice()),
-            _ => ([].as_slice(), [].as_slice()),
-        };
-        if *self.directives == Directives::default() && self.was.is_empty() && absorbed.is_empty() {
-            return Which::Plain;
-        }
-        let transaction = match self.directives.transaction {
-            Transaction::On => quote! { On },
-            Transaction::Off => quote! { Off },
-        };
-        let lock_timeout = option(self.directives.lock_timeout.map(duration));
-        let statement_timeout = option(self.directives.statement_timeout.map(duration));
-        let retries = option(self.directives.retries.map(|retries| quote! { #retries }));
-        let was: Vec<_> = self.was.iter().map(|checksum| Literal::byte_string(checksum.as_bytes())).collect();
-        let absorbed = absorbed.iter().map(|span| {
-            let (start, end) = (offset(span.start), offset(span.end));
-            quote! { (#start, #end) }
-        });
-        let unit = |unit: &Unit| {
-            let (start, end) = (offset(unit.span.start), offset(unit.span.end));
-            let effect = effect(runtime, unit, self.text);
-            quote! { #runtime::__private::unit(#start, #end, #effect) }
-        };
-        let units: Vec<_> = units.iter().map(unit).collect();
-        // Items: a borrow of what is computed lives for ever in an item's initialiser, and not everywhere else. Most need none.
-        let was_item = (!was.is_empty()).then(|| quote! { const WAS: &[[u8; 32]] = &[#(*#was),*]; });
-        let was = was_item.as_ref().map_or_else(|| quote! { &[] }, |_| quote! { WAS });
-        let units_item =
-            (!units.is_empty()).then(|| quote! { const UNITS: &[#runtime::__private::Unit] = &[#(#units),*]; });
-        let units = units_item.as_ref().map_or_else(|| quote! { &[] }, |_| quote! { UNITS });
-        let mut details = quote! {
-            #runtime::__private::details(
-                #runtime::__private::Transaction::#transaction, #lock_timeout, #statement_timeout, #retries,
-                #was, &[#(#absorbed),*], #units,
-            )
-        };
-        details = match self.kind {
-            Kind::Reverse => quote! { #runtime::__private::of_reverse(#details) },
-            Kind::Baseline => quote! { #runtime::__private::of_baseline(#details) },
-            Kind::Repeatable => quote! { #runtime::__private::of_repeatable(#details) },
-            _ => details,
-        };
-        if let Some(reverse) = reverse {
-            details = quote! { #runtime::__private::with_reverse(#details, &REVERSES[#reverse]) };
-        }
-        // An item for each: in one initialiser for all, the compiler would go through all of them again for each.
-        Which::Special(quote! {
-            {
-                #was_item
-                #units_item
-                const DETAILS: #runtime::__private::Details = #details;
-                DETAILS
-            }
-        })
-    }
-}
-
-fn effect(runtime: &TokenStream, unit: &Unit, text: &str) -> TokenStream {
-    let effect = quote! { #runtime::__private::Effect };
-    match &unit.kind {
-        StatementKind::Session => quote! { #effect::Session },
-        StatementKind::CreateIndexConcurrently(index) => {
-            // Without its table an index cannot be looked for, just as without its name.
-            let Some(on) = &index.table else {
-                return quote! { #effect::ConcurrentIndex { name: ::core::option::Option::None, schema: ::core::option::Option::None, table: "" } };
-            };
-            let name = option(index.name.as_ref().map(|name| quote! { #name }));
-            let schema = option(on.schema.as_ref().map(|schema| quote! { #schema }));
-            let table = &on.name;
-            quote! { #effect::ConcurrentIndex { name: #name, schema: #schema, table: #table } }
-        }
-        _ if unit.commits_midway(text) => quote! { #effect::CommitsMidway },
-        _ => quote! { #effect::Ordinary },
-    }
-}
-
-fn duration(duration: Duration) -> TokenStream {
-    let (seconds, nanoseconds) = (duration.as_secs(), duration.subsec_nanos());
-    quote! { ::core::time::Duration::new(#seconds, #nanoseconds) }
-}
-
 pub(crate) fn option(value: Option<TokenStream>) -> TokenStream {
     match value {
         Some(value) => quote! { ::core::option::Option::Some(#value) },
         None => quote! { ::core::option::Option::None },
     }
-}
-
-fn offset(at: usize) -> Literal {
-    Literal::u32_unsuffixed(long(at))
-}
-
-/// The compiler holds no text that does not fit.
-fn long(number: usize) -> u32 {
-    u32::try_from(number).unwrap_or(u32::MAX)
 }

@@ -19,18 +19,34 @@ pub(super) const PACKAGE: &str = "embeds";
 pub(super) struct Workload {
     pub(super) files: usize,
     pub(super) bytes: usize,
+    pub(super) content: Content,
+}
+
+/// What each file of a set holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Content {
+    /// Statements.
+    Plain,
+    /// Statements between a BEGIN and a COMMIT of the file's own, which graven has to leave out when it sends them.
+    Block,
 }
 
 impl Workload {
-    pub(super) const ONE: Self = Self { files: 1, bytes: 1_024 };
-    pub(super) const ALL: [Self; 5] = [
+    pub(super) const ONE: Self = Self::plain(1, 1_024);
+    pub(super) const ALL: [Self; 6] = [
         // What a tool costs before it embeds anything to speak of.
         Self::ONE,
-        Self { files: 100, bytes: 1_024 },
-        Self { files: 1_000, bytes: 1_024 },
-        Self { files: 10_000, bytes: 1_024 },
-        Self { files: 1, bytes: 50 * 1_024 * 1_024 },
+        Self::plain(100, 1_024),
+        Self::plain(1_000, 1_024),
+        Self { content: Content::Block, ..Self::plain(1_000, 1_024) },
+        Self::plain(10_000, 1_024),
+        Self::plain(1, 50 * 1_024 * 1_024),
     ];
+
+    const fn plain(files: usize, bytes: usize) -> Self {
+        Self { files, bytes, content: Content::Plain }
+    }
 }
 
 impl fmt::Display for Workload {
@@ -38,8 +54,12 @@ impl fmt::Display for Workload {
         let files = crate::table::thousands(self.files);
         let noun = if self.files == 1 { "file" } else { "files" };
         match self.bytes / (1_024 * 1_024) {
-            0 => write!(f, "{files} {noun} of {} KB", self.bytes / 1_024),
-            megabytes => write!(f, "{files} {noun} of {megabytes} MB"),
+            0 => write!(f, "{files} {noun} of {} KB", self.bytes / 1_024)?,
+            megabytes => write!(f, "{files} {noun} of {megabytes} MB")?,
+        }
+        match self.content {
+            Content::Plain => Ok(()),
+            Content::Block => f.write_str(", each with a BEGIN and COMMIT of its own"),
         }
     }
 }
@@ -159,7 +179,7 @@ impl Package {
         for version in 1..=workload.files {
             let file = package.migration(version);
             fs::create_dir_all(file.parent().ok_or("a file lies in no directory")?)?;
-            fs::write(file, sql(version, workload.bytes))?;
+            fs::write(file, sql(version, workload))?;
         }
         if tool == Embedder::Graven {
             package.seal()?;
@@ -205,9 +225,15 @@ impl Package {
 }
 
 /// An ordinary migration of exactly so many bytes.
-fn sql(version: usize, bytes: usize) -> String {
-    let mut sql =
-        format!("-- Step {version}.\nCREATE TABLE t_{version} (id bigint PRIMARY KEY, name text NOT NULL);\n");
+fn sql(version: usize, workload: Workload) -> String {
+    let (begin, commit) = match workload.content {
+        Content::Plain => ("", ""),
+        Content::Block => ("BEGIN;\n", "COMMIT;\n"),
+    };
+    let bytes = workload.bytes - commit.len();
+    let mut sql = format!(
+        "-- Step {version}.\n{begin}CREATE TABLE t_{version} (id bigint PRIMARY KEY, name text NOT NULL);\n"
+    );
     for row in 1.. {
         let before = sql.len();
         let _ = writeln!(sql, "INSERT INTO t_{version} (id, name) VALUES ({row}, 'it''s the row {row}');");
@@ -218,6 +244,7 @@ fn sql(version: usize, bytes: usize) -> String {
         }
     }
     let left = bytes.saturating_sub(sql.len() + "-- .\n".len());
+    sql.push_str(commit);
     let _ = writeln!(sql, "-- {}.", "x".repeat(left));
     sql
 }
@@ -230,7 +257,9 @@ mod tests {
     fn a_migration_has_the_size_that_was_asked_for() {
         for version in [1, 99, 10_000] {
             for bytes in [1_024, 1_025, 100_000] {
-                assert_eq!(sql(version, bytes).len(), bytes);
+                let plain = Workload::plain(1, bytes);
+                assert_eq!(sql(version, plain).len(), bytes);
+                assert_eq!(sql(version, Workload { content: Content::Block, ..plain }).len(), bytes);
             }
         }
     }
@@ -248,7 +277,7 @@ mod tests {
 
     #[test]
     fn a_package_of_graven_is_sealed_but_for_its_last_migration() {
-        let package = Package::write(Embedder::Graven, Workload { files: 3, bytes: 1_024 }).unwrap();
+        let package = Package::write(Embedder::Graven, Workload::plain(3, 1_024)).unwrap();
         let loaded = Set::load(package.path(), Path::new("migrations"), Paths::Relative);
         assert!(loaded.problems.is_empty(), "{:?}", loaded.problems);
         let sealed: Vec<_> = loaded.set.migrations.iter().map(|it| it.sealing).collect();
