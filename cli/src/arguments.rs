@@ -116,8 +116,10 @@ pub(crate) struct New {
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  graven seal                      seal all that is not sealed; commit migrations/seal.lock
+  graven seal                      seal all that is not sealed; commit migrations
   graven seal --accept-edit 3      accept that sealed migration 3 was edited, and seal nothing else
+  graven seal --accept-edit 3 --accept-edit 5
+                                   the same for two of them: what is not named stays a problem
   graven seal --accept-edit 3.baseline
                                    the same for baseline 3
 
@@ -125,7 +127,7 @@ After a merge of two branches that both sealed something, git stops at seal.lock
 keeps the lines of both sides, each as far as its own `head` vouches for it, and writes a new one.
 It refuses where the two sealed different things under one version, and says what to do.")]
 pub(crate) struct Seal {
-    /// Accept an edit of a sealed migration, after review: databases that hold the old text go on
+    /// Accept an edit of a sealed migration, after review: databases that hold the old text go on. May be repeated
     #[arg(long, value_name = "VERSION", value_parser = edited)]
     pub(crate) accept_edit: Vec<Edited>,
 }

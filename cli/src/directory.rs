@@ -1,4 +1,4 @@
-//! The migrations directory, loaded and checked, with its problems in words for who sits at a command line.
+//! The migrations directory, loaded and checked, with its problems in words for those who sit at a command line.
 
 mod find;
 
@@ -57,7 +57,7 @@ impl Directory {
         let mut loaded = Set::load(&self.here, &self.path, Paths::Any);
         for problem in &mut loaded.problems {
             if problem.rule.id == "directory-absent" && problem.path == loaded.set.directory {
-                self.where_to_look(problem);
+                self.where_to_look(&loaded.set, problem);
             }
         }
         loaded
@@ -80,7 +80,7 @@ impl Directory {
         }
     }
 
-    fn where_to_look(&self, problem: &mut Problem) {
+    fn where_to_look(&self, set: &Set, problem: &mut Problem) {
         // Above what the system says, where it says something.
         let rest: Vec<Row> = problem.rows.drain(..).filter(|row| row.label != "looked at").collect();
         let places = std::iter::once(("looked at", &self.path)).chain(self.looked.iter().map(|path| ("and at", path)));
@@ -97,7 +97,7 @@ impl Directory {
         problem.help.retain(|help| help.ends_with("which is there"));
         problem.help.push("name another one with `--dir DIR`".to_owned());
         if !self.path.exists() {
-            problem.help.push("let `graven new NAME` make it with the first migration".to_owned());
+            problem.help.push(format!("let `{}` make it with the first migration", set.graven("new NAME")));
         }
     }
 }
@@ -129,7 +129,8 @@ pub(crate) fn load_to_run(common: &Common, demand: Demand, output: &Output) -> R
         problems.retain(|problem| {
             let absent = problem.rule.id == "seal-absent";
             if absent {
-                output.warning(format!("{}: nothing guards them against edits (`graven seal`)", problem.message));
+                let seal = set.graven("seal");
+                output.warning(format!("{}: nothing guards them against edits (`{seal}`)", problem.message));
             }
             !absent
         });
@@ -148,9 +149,9 @@ pub(crate) fn unsealed(set: &Set, demand: Demand) -> Option<Problem> {
         return None;
     }
     let mut problem = unsealed_release(set)?;
-    // Nothing is built here, and who runs this command can run `graven seal`.
+    // Nothing is built here, and who runs this command can run the other.
     problem.message = problem.message.replace(", and this is a release build", "");
-    problem.help = vec!["run `graven seal` and commit the file".to_owned()];
+    problem.help = vec![format!("run `{}` and commit the file", set.graven("seal"))];
     Some(problem)
 }
 
@@ -174,7 +175,12 @@ fn mended(set: &Set) -> Option<Mended> {
     if set.seal.is_some() {
         return None;
     }
-    let text = read::read(&set.location.join(SEAL_FILE)).ok()?;
+    let file = set.location.join(SEAL_FILE);
+    // A pipe would be waited for.
+    if !file.is_file() {
+        return None;
+    }
+    let text = read::read(&file).ok()?;
     Seal::mend(&graven_source::normalise(String::from_utf8(text).ok()?)).ok()
 }
 

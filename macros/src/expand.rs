@@ -71,7 +71,7 @@ fn expression(input: &Input) -> Expansion {
     let problems = loaded.problems;
     if !problems.is_empty() {
         let tracked = tracked(&loaded.set, readable(&loaded.set));
-        return nothing(&compile_error(&problems, input.span), &tracked);
+        return nothing(&compile_error(&problems, root.package(), input.span), &tracked);
     }
     let tracked = tracked(&loaded.set, not_included(&loaded.set));
     let release = release_check(input, &loaded.set);
@@ -166,6 +166,11 @@ impl Root {
         Ok(Self { variable, path, tokens })
     }
 
+    /// The package that cargo builds. It is none in the tests that compile a crate somewhere else.
+    fn package(&self) -> Option<&Path> {
+        (self.variable != OVERRIDE).then_some(self.path.as_path())
+    }
+
     /// A path below it, as a constant expression.
     fn join(&self, relative: &str) -> TokenStream {
         let root = &self.tokens;
@@ -226,7 +231,8 @@ fn release_check(input: &Input, set: &Set) -> Option<TokenStream> {
 pub(crate) fn refuse_unsealed(path: &LitStr) -> TokenStream {
     let Ok(root) = Root::find() else { return TokenStream::new() };
     let set = Set::load(&root.path, Path::new(&path.value()), Paths::Relative).set;
-    unsealed_release(&set).map_or_else(TokenStream::new, |problem| compile_error(&[problem], path.span()))
+    unsealed_release(&set)
+        .map_or_else(TokenStream::new, |problem| compile_error(&[problem], root.package(), path.span()))
 }
 
 #[cfg(test)]

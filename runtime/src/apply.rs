@@ -7,7 +7,7 @@ use graven_source::{Kind, Version};
 use crate::batch::Batch;
 use crate::connection::{Connection, Failure};
 use crate::error::Error;
-use crate::failed::{Left, MigrationFailed};
+use crate::failed::{Behind, Left, MigrationFailed};
 use crate::history::{self, Claimant, Table};
 use crate::lock;
 use crate::migrations::{Migration, Transaction};
@@ -149,8 +149,9 @@ impl Applying<'_> {
             }
             let migration = failed.migration;
             let place = failed.sent.locate(migration, &failure, completed);
-            let behind = if lost { Left::Unsaid { after: count - committed - 1 } } else { Left::Nothing };
-            let failed = MigrationFailed::new(run.set, migration, failure, place, behind);
+            let left_behind = if lost { Left::Unsaid { after: count - committed - 1 } } else { Left::Nothing };
+            let behind = self.behind(&failed.sent, migration, completed);
+            let failed = MigrationFailed::new(run.set, migration, failure, place, left_behind).behind(behind);
             let tries = match retries.take() {
                 Some((earlier, tries)) if std::ptr::eq(earlier, migration) => tries,
                 _ => Retries::new(self.options, migration),
@@ -166,8 +167,7 @@ impl Applying<'_> {
     fn unsaid(self, left: &[Step]) -> Error {
         let first = left.first().map(|step| name_for_dba(step.migration)).unwrap_or_default();
         let what = first.trim_start_matches(COMMENT).trim_end_matches("*/ ").trim().to_owned();
-        let reason = format!("the server has said nothing of {what}, which was sent");
-        Error::HistoryUnreadable { history: self.table.shown(), reason }
+        Error::Unanswered { what }
     }
 
     /// Runs a transactional migration that takes several messages.
@@ -212,10 +212,11 @@ impl Applying<'_> {
                 let reply = run.session.execute(&sent.text).await;
                 let Some(failure) = reply.failure else { continue };
                 let completed = reply.completed.len();
-                let behind = match failure {
+                let left_behind = match failure {
                     Failure::Connection(_) => Left::Unsaid { after: 0 },
                     Failure::Server(_) => Left::Nothing,
                 };
+                let behind = if at == last { self.behind(&sent, migration, completed) } else { None };
                 if at > 0 || completed > 0 {
                     let _ = run.session.send("ROLLBACK").await;
                 }
@@ -223,7 +224,7 @@ impl Applying<'_> {
                     return self.claim_failed(failure).map(|_| None);
                 }
                 let place = sent.locate(migration, &failure, completed);
-                let failed = MigrationFailed::new(run.set, migration, failure, place, behind);
+                let failed = MigrationFailed::new(run.set, migration, failure, place, left_behind).behind(behind);
                 retries.pause_or_give_up(run, migration, failed).await?;
                 continue 'tries;
             }
@@ -260,6 +261,7 @@ impl Applying<'_> {
         }
         self.state.no_transaction_timeout(Reaches::Transaction).into_iter().for_each(|lift| head.push(lift));
         self.patience().iter().for_each(|limit| head.push(limit));
+        self.state.discard().into_iter().for_each(|discard| head.push(discard));
         head.claim = head.statements;
         head.push(claim);
         head.push(&format!("SET LOCAL lock_timeout = {}", milliseconds(lock_timeout)));
@@ -304,6 +306,19 @@ impl Applying<'_> {
         let commit = if is_last { history::ON_DISK } else { "SET LOCAL synchronous_commit = off" };
         let finish = history::finish(self.table, history::id(migration), self.claimant);
         self.tail_with(&format!("{commit};\n{finish};\n"))
+    }
+
+    /// What of the tail has failed, if not what it makes the file itself do.
+    fn behind(self, sent: &Sent, migration: &Migration, completed: usize) -> Option<Behind> {
+        let put_back = self.state.statements();
+        match sent.behind(migration, completed)? {
+            // Constraints are the file's own, and so are triggers that wait for the COMMIT.
+            0 => None,
+            number if number <= put_back => Some(Behind::PuttingBack),
+            // The removal of a reverse's row is its claim.
+            number if number <= put_back + 2 && migration.kind() != Kind::Reverse => Some(Behind::Recording),
+            _ => None,
+        }
     }
 
     /// The same with other statements before the COMMIT.

@@ -55,8 +55,11 @@ impl Batch {
     pub(crate) fn give_back_the_lock(&mut self, applying: Applying<'_>) {
         if self.parts.last().is_some_and(|part| std::ptr::eq(part.migration, applying.last)) {
             self.gives_back = true;
-            self.text.push_str(SEPARATOR);
-            self.text.push_str(&lock::give_back(applying.table));
+            let statements = applying.state.discard().map(str::to_owned).into_iter();
+            for statement in statements.chain([lock::give_back(applying.table)]) {
+                self.text.push_str(SEPARATOR);
+                self.text.push_str(&statement);
+            }
         }
     }
 

@@ -2,12 +2,13 @@
 
 use std::fmt;
 
+use graven_source::statement::split;
 use graven_source::{Checksum, Version};
 
 use crate::history::{Doubt, Progress};
 use crate::lock::Holder;
 use crate::migrations::{Migration, Sealing};
-use crate::plan::{Entry, recorded, resumable};
+use crate::plan::{Entry, resumable};
 use crate::plan_revert::redo_command;
 use crate::sql::literal;
 use crate::status::State;
@@ -100,7 +101,8 @@ pub enum IncompleteReason {
     /// The statement after the recorded ones may or may not have run.
     #[non_exhaustive]
     InDoubt {
-        /// The line on which that statement begins, from 1.
+        /// The line on which that statement begins, from 1. Of statements between a BEGIN and a COMMIT of the file's own,
+        /// which take effect all or none, it is the first one.
         line: usize,
         /// Its beginning.
         statement: String,
@@ -109,7 +111,7 @@ pub enum IncompleteReason {
     Modified,
     /// A run would take it up again, and this verb does not.
     Resumable,
-    /// Another instance is at it right now.
+    /// Another instance is running it right now.
     #[non_exhaustive]
     Running {
         /// Which one.
@@ -144,7 +146,7 @@ impl Conflict {
                 file: migration.file().to_owned(),
                 history: String::new(),
                 namespace: String::new(),
-                recorded: recorded(entry.record)?,
+                recorded: entry.record?.checksum,
                 embedded: migration.checksum(),
                 sealing: migration.sealing,
                 redo: redo_command(entry),
@@ -171,10 +173,12 @@ impl Conflict {
         let reason = match (unit, doubt) {
             _ if resumable(migration, entry.record).is_some() => IncompleteReason::Resumable,
             (Some(unit), Doubt::InDoubt) if migration.accepts(&record.checksum) => {
-                let start = unit.start as usize;
+                let sql = unit.sql(migration);
+                let behind = behind_begin(sql);
+                let start = unit.start as usize + behind;
                 IncompleteReason::InDoubt {
                     line: migration.sql().get(..start).map_or(1, |before| before.matches('\n').count() + 1),
-                    statement: first_line(unit.sql(migration)),
+                    statement: first_line(sql.get(behind..).unwrap_or(sql)),
                 }
             }
             _ => IncompleteReason::Modified,
@@ -212,7 +216,7 @@ impl Conflict {
         self
     }
 
-    /// With the instance that is at it right now, where it is incomplete.
+    /// With the instance that is running it right now, where it is incomplete.
     pub(crate) fn running(mut self, holder: &Holder) -> Self {
         if let Self::Incomplete { reason, .. } = &mut self {
             *reason = IncompleteReason::Running { by: holder.to_string() };
@@ -324,7 +328,7 @@ impl fmt::Display for Conflict {
                     }
                     IncompleteReason::Modified => f.write_str("and its file has changed since"),
                     IncompleteReason::Resumable => f.write_str("and a run would go on after them"),
-                    IncompleteReason::Running { by } => write!(f, "and another instance is at it: {by}"),
+                    IncompleteReason::Running { by } => write!(f, "and another instance is running it: {by}"),
                 }
             }
             Self::Future { version: Some(version), name } => {
@@ -332,6 +336,14 @@ impl fmt::Display for Conflict {
             }
             Self::Future { version: None, name } => write!(f, "{name} is future: a newer binary applied it"),
         }
+    }
+}
+
+/// Where in a unit the first statement stands that does something: several are one unit, which begins with a BEGIN.
+fn behind_begin(sql: &str) -> usize {
+    match split(sql).unwrap_or_default().as_slice() {
+        [_begin, first, _, ..] => first.span.start,
+        _ => 0,
     }
 }
 

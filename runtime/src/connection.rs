@@ -10,6 +10,9 @@ use crate::error::ServerError;
 ///
 /// A pooled connection serves as well: hand out the client that it wraps, `&mut **pooled` with deadpool, `&mut *pooled`
 /// with bb8.
+///
+/// A verb that waits for another instance, or for whoever has locked the history, waits by tokio's timers: a client of
+/// tokio-postgres needs a tokio runtime that has them enabled (`enable_time`).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no connection that graven runs migrations on",
     note = "hand out the tokio_postgres::Client itself: of a pooled one `&mut **pooled` (deadpool) or `&mut *pooled` (bb8)"
@@ -25,6 +28,11 @@ pub trait Connection: Send + sealed::Sealed {
     /// The same where not all rows are wanted.
     #[doc(hidden)]
     fn send_keeping<'a>(&'a mut self, sql: &'a str, keep: Keep) -> impl Future<Output = Reply> + Send + 'a;
+
+    /// [`send`](Self::send) with all rows, for no longer than that: `None` where the answer has not come by then. A blocking
+    /// driver waits for it.
+    #[doc(hidden)]
+    fn send_within<'a>(&'a mut self, sql: &'a str, limit: Duration) -> impl Future<Output = Option<Reply>> + Send + 'a;
 
     /// Waits, with the connection idle. A blocking driver sleeps.
     #[doc(hidden)]

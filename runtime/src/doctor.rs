@@ -161,6 +161,10 @@ impl Migrator {
     /// How much room the disk has, PostgreSQL tells nobody.
     ///
     /// It takes three round trips, and one or two more where there is no history yet.
+    ///
+    /// # Cancellation
+    ///
+    /// It changes nothing, so that a future which is dropped leaves nothing behind.
     pub async fn doctor<C: Connection>(&mut self, connection: &mut C) -> Diagnosis {
         let options = match self.options().and_then(|options| options.with_environment()) {
             Ok(options) => options,
@@ -170,6 +174,14 @@ impl Migrator {
     }
 
     /// The same over a connection of its own, of which it says why it cannot be made where it cannot.
+    ///
+    /// # Cancellation
+    ///
+    /// As for [`doctor`](Self::doctor): its connection ends with the future.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime with its I/O and timers enabled (`enable_all`).
     #[cfg(feature = "tokio-postgres")]
     pub async fn doctor_url(&mut self, url: &str) -> Diagnosis {
         match connecting::connect(url).await {

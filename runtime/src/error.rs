@@ -2,6 +2,7 @@
 
 mod explain;
 mod hint;
+mod kind;
 mod text;
 
 use std::time::Duration;
@@ -126,7 +127,7 @@ pub enum Error {
         to: Version,
     },
 
-    /// Another instance held the lock for longer than this one was to wait.
+    /// Another instance held the lock for longer than this one was to wait, or was at a migration that this one was to go on with.
     #[error("gave up after {waited:.1?} waiting for another instance that is migrating{}", held_by(.holder.as_deref()))]
     #[non_exhaustive]
     LockTimeout {
@@ -229,8 +230,9 @@ pub enum Error {
         right: &'static str,
     },
 
-    /// Row-level security lets the role see no row of the history table. Nothing was applied.
-    #[error("row-level security hides all rows of the history table {history} from role {role}")]
+    /// Row-level security lets the role see no row of the history table, or write none of those that a run must write. Of the
+    /// migration at which that was noticed nothing was applied.
+    #[error("row-level security keeps role {role} from rows of the history table {history}")]
     #[non_exhaustive]
     HistoryHidden {
         /// The role.
@@ -259,6 +261,24 @@ pub enum Error {
         history: String,
         /// What about it.
         reason: String,
+    },
+
+    /// Others write to the history as fast as this one reads it, where no lock keeps them apart: behind a pooler, or by hand. What
+    /// had committed stays.
+    #[error("the history table {history} changes faster than it can be read")]
+    #[non_exhaustive]
+    HistoryChanging {
+        /// The history table.
+        history: String,
+    },
+
+    /// The server took a message to its end and said nothing of a migration in it, which no server does: what is between has
+    /// swallowed the answer. It may have committed.
+    #[error("the server has said nothing of {what}, which was sent")]
+    #[non_exhaustive]
+    Unanswered {
+        /// The first migration that nothing was said of.
+        what: String,
     },
 
     /// The connection is in the middle of a transaction, which migrations must not become part of.

@@ -1,18 +1,21 @@
 //! The error of a migration that failed: which, where in its file, why, and what is left of it.
 
+mod hint;
+
 use std::fmt;
 use std::ops::Range;
 
 use graven_source::snippet::{Excerpt, Style};
 use graven_source::{Kind, Version};
 
+use self::hint::Limit;
 use crate::connection::Failure;
 use crate::error::count;
 use crate::history::is_row_gone;
 use crate::lock::Holder;
 use crate::migrations::{Migration, Migrations, Sealing};
 use crate::report::{Applied, Reverted};
-use crate::server_error::{DISK_FULL, ServerError};
+use crate::server_error::ServerError;
 
 /// A migration or its reverse that failed. What was done before it stays done.
 #[derive(Debug)]
@@ -54,11 +57,22 @@ pub struct MigrationFailed {
     pub(crate) left: Left,
     sealing: Sealing,
     flags: String,
+    /// What of graven's own was under way behind the file, where that has failed.
+    behind: Option<Behind>,
+    /// Whether the limit to which it came is one that the file itself sets.
+    limit: Limit,
+    /// Which statement of the file, from 1, made what was gone with an earlier run's connection.
+    pub(crate) temporary: Option<usize>,
 }
 
-const CORRECT: &str = "correct the file and start again";
-const SPARE_THE_HISTORY: &str = "the file deletes, changes or hides rows of graven's own table, as what empties all tables \
-                                 does: have it leave that table out";
+/// What graven does behind a file, in the file's transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Behind {
+    /// The session's settings are put back.
+    PuttingBack,
+    /// The migration's row is written.
+    Recording,
+}
 
 /// Why a migration failed.
 #[derive(Debug)]
@@ -139,6 +153,11 @@ impl MigrationFailed {
         excerpt: Option<Excerpt>,
         left: Left,
     ) -> Box<Self> {
+        let limit = match &cause {
+            Cause::Server(error) if error.sqlstate == "55P03" => Limit::of(migration, "lock_timeout"),
+            Cause::Server(error) if error.sqlstate == "57014" => Limit::of(migration, "statement_timeout"),
+            _ => Limit::Elsewhere,
+        };
         Box::new(Self {
             kind: migration.kind(),
             version: migration.number(),
@@ -158,7 +177,16 @@ impl MigrationFailed {
             left,
             sealing: migration.sealing,
             flags: String::new(),
+            behind: None,
+            limit,
+            temporary: None,
         })
+    }
+
+    /// With what of graven's own has failed, where that was behind the file.
+    pub(crate) fn behind(mut self: Box<Self>, behind: Option<Behind>) -> Box<Self> {
+        self.behind = behind;
+        self
     }
 
     /// The line of the file that it is about, with a caret under the place, where that could be told.
@@ -171,129 +199,6 @@ impl MigrationFailed {
     pub(crate) fn with_flags(mut self: Box<Self>, flags: String) -> Box<Self> {
         self.flags = flags;
         self
-    }
-
-    /// What to do about it.
-    #[must_use]
-    pub fn hint(&self) -> String {
-        let correct = match &self.cause {
-            Cause::ConnectionLost(_) if self.kind == Kind::Reverse => {
-                "`graven status` shows whether the migration is still applied: look before you count steps again"
-            }
-            Cause::ConnectionLost(_) => "start again: what had committed is in the history and does not run twice",
-            Cause::Copy => {
-                "take COPY … TO STDOUT and COPY … FROM STDIN out of the file, psql is for them; `graven status` shows \
-                 whether it was applied all the same"
-            }
-            Cause::TakenOver => "start again, which waits for that run: it goes on after the last recorded statement",
-            Cause::RowGone => SPARE_THE_HISTORY,
-            Cause::Server(error) if error.sqlstate == "55P03" && self.concurrent => {
-                "what is done concurrently waits for every transaction that uses the table, and for every snapshot from \
-                 before it: start again when those are done, or let this file wait longer with `-- graven: lock_timeout = \
-                 10min`"
-            }
-            Cause::Server(error) if error.sqlstate == "55P03" => {
-                "another session held a lock on what the migration changes, and waiting on would have held up everybody \
-                 behind it: start again when that session is done, or let this file wait longer with `-- graven: \
-                 lock_timeout = 1min`"
-            }
-            Cause::Server(error) if error.is_transient() => "another session was in the way: start again",
-            Cause::Server(error) if error.sqlstate == "57014" => {
-                "if a timeout cut it short, give this file more with `-- graven: statement_timeout = 10min`; then \
-                 start again"
-            }
-            Cause::Server(error) if error.sqlstate == "42501" && self.grant.is_some() => {
-                self.grant.as_deref().unwrap_or_default()
-            }
-            Cause::Server(error) if error.sqlstate == "42501" => {
-                "run migrations with the role that owns these objects, or grant it the right"
-            }
-            Cause::Server(error) if error.sqlstate == "25001" => {
-                "give the statement a file of its own with `-- graven: transaction = off` as its first line"
-            }
-            Cause::Server(error) if error.sqlstate == "53100" => DISK_FULL,
-            // pgbouncer's words: a pooler translates nothing.
-            Cause::Server(error) if error.sqlstate == "08P01" && error.message.contains("statement pooling") => {
-                "a pooler in statement mode allows no transaction of several messages: run migrations over a connection that \
-                 goes to the server itself, or through a pooler in transaction mode"
-            }
-            // insufficient_resources: memory, or a limit that the server's own hint names.
-            Cause::Server(error) if error.sqlstate.starts_with("53") => {
-                "the server has run out of a resource: give it more of what it names, then start again"
-            }
-            // unsafe_new_enum_value_usage
-            Cause::Server(error) if error.sqlstate == "55P04" => {
-                "an enum value can be used only after the migration that adds it: give it one of its own before this"
-            }
-            // dependent_objects_still_exist
-            Cause::Server(error) if error.sqlstate == "2BP01" && self.kind == Kind::Reverse => {
-                "let the reverse drop what depends on it first, what a repeatable made as well (`DROP VIEW IF EXISTS …`): \
-                 repeatables are applied again after a revert"
-            }
-            // integrity_constraint_violation
-            Cause::Server(error) if error.sqlstate.starts_with("23") => {
-                "rows that are there are in the way: correct them, or the file, and start again"
-            }
-            Cause::Server(_) => CORRECT,
-        };
-        match self.left {
-            Left::Reversed => {
-                let again = "as long as `graven status` shows the migration as applied, a revert runs the whole reverse \
-                             again: what of it has taken effect must bear that (`IF EXISTS`)";
-                match &self.cause {
-                    Cause::ConnectionLost(_) | Cause::TakenOver => again.to_owned(),
-                    Cause::Copy | Cause::Server(_) | Cause::RowGone => format!("{correct}; {again}"),
-                }
-            }
-            // The file must stay as it is, and would fail there again.
-            Left::InDoubt { .. } if matches!(self.cause, Cause::Copy) => format!(
-                "no run gets past that statement: `graven resolve {} --applied{}` goes on after it (a COPY … TO STDOUT would \
-                 change nothing; what a COPY … FROM STDIN was to load, load with psql first)",
-                self.number(),
-                self.flags
-            ),
-            Left::InDoubt { .. } => format!(
-                "look whether the statement took effect; then `graven resolve {0} --applied{1}` goes on after it, \
-                 `graven resolve {0} --retry{1}` runs it again",
-                self.number(),
-                self.flags
-            ),
-            Left::Nothing | Left::Unsaid { .. } if self.is_sealed() && matches!(correct, CORRECT | SPARE_THE_HISTORY) => match self.kind {
-                Kind::Baseline => {
-                    "start without it, with `graven apply --no-baseline` (in code, `Migrator::no_baseline`), and write a \
-                                   new baseline of a later version"
-                        .to_owned()
-                }
-                _ => format!(
-                    "{}, accept the edit with `graven seal --accept-edit {}`, and start again",
-                    if correct == CORRECT { "correct the file" } else { correct },
-                    self.number()
-                ),
-            },
-            Left::Nothing | Left::Unsaid { .. } | Left::Elsewhere => correct.to_owned(),
-            Left::Unrecorded => format!(
-                "{correct}, unless somebody else has deleted the row meanwhile; what of the file has taken effect would run \
-                 again: `graven stamp` records what has, if all of it has"
-            ),
-            // The file is recorded under its checksum, and must stay as it is.
-            Left::Statements { .. } => match &self.cause {
-                Cause::ConnectionLost(_) | Cause::Copy | Cause::TakenOver | Cause::RowGone => correct.to_owned(),
-                Cause::Server(error) if error.sqlstate.starts_with("53") => correct.to_owned(),
-                Cause::Server(error) if error.sqlstate == "42501" => format!("{correct}, and start again"),
-                Cause::Server(error) if matches!(error.sqlstate.as_str(), "55P03" | "57014") => {
-                    "the file must stay as it is now that its first statements are recorded: start again when what was \
-                     in the way is gone, or with a longer `--statement-timeout` (in code, `Migrator::statement_timeout`)"
-                        .to_owned()
-                }
-                Cause::Server(_) => format!(
-                    "the file must stay as it is now that its first statements are recorded: remove the cause in the \
-                     database and start again, or do by hand what the statement was to do and say so with `graven \
-                     resolve {} --applied{}`",
-                    self.number(),
-                    self.flags
-                ),
-            },
-        }
     }
 
     /// Its version, for a command that takes one.
@@ -314,7 +219,8 @@ impl MigrationFailed {
             page.push('\n');
         }
         if let Cause::Server(error) = &self.cause {
-            let parts = [("detail", &error.detail), ("server's hint", &error.hint), ("context", &error.context)];
+            let context = error.shown_context();
+            let parts = [("detail", &error.detail), ("server's hint", &error.hint), ("context", &context)];
             for (label, text) in parts {
                 if let Some(text) = text {
                     page.push_str(&format!("\n  {label}: {}", text.replace('\n', "\n    ")));
@@ -362,7 +268,13 @@ impl fmt::Display for MigrationFailed {
             write!(f, " after {}", count(self.attempts as usize, "attempt", "attempts"))?;
         }
         match &self.cause {
-            Cause::Server(error) => write!(f, ": {error}"),
+            Cause::Server(error) => match self.behind {
+                None => write!(f, ": {error}"),
+                Some(Behind::PuttingBack) => {
+                    write!(f, ": while putting back the session's settings after the file: {error}")
+                }
+                Some(Behind::Recording) => write!(f, ": while writing its row in the history after the file: {error}"),
+            },
             Cause::ConnectionLost(error) => write!(f, ": the connection was lost: {error}"),
             Cause::Copy => f.write_str(
                 ": a COPY sends its rows to the client or waits for rows from it, which a migration cannot have",

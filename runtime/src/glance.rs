@@ -50,7 +50,7 @@ fn understand(
     Ok(read(question, asking, set, reply)?.filter(whole))
 }
 
-/// The same for who only wants to know the states: of what is incomplete it does not say how far it came.
+/// The same, for a caller that only wants to know the states: of what is incomplete it does not say how far it came.
 pub(crate) fn read(
     question: Question<'_>,
     asking: Asking<'_>,

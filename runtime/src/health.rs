@@ -16,9 +16,9 @@ use crate::status::{MigrationStatus, State, Status};
 /// database is what its binary was built for. A pod that is restarted for it finds the same database: a liveness probe on
 /// this turns one pending migration into a fleet that restarts for ever. Let liveness ask nothing of the database.
 ///
-/// It costs one message. While everything is applied, one row comes back for a large set and no more than the rows of a
-/// small one; the server's lock table is read only while the history has not just what the set has. It works for a role that may only
-/// read the history, and on a standby.
+/// It costs one message, and up to two more where that could not make out what it saw. While everything is applied, one row
+/// comes back for a large set and no more than the rows of a small one; the server's lock table is read only while the history
+/// has not just what the set has. It works for a role that may only read the history, and on a standby.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -45,13 +45,13 @@ pub struct Health {
     /// The counts are of all.
     pub differences: Vec<Difference>,
     /// The highest version of the set: which binary this is.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_version"))]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::json::optional_version"))]
     pub head: Option<Version>,
     /// The highest version of the set that was sealed when the binary was built.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_version"))]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::json::optional_version"))]
     pub sealed: Option<Version>,
     /// What the `head` of the seal file said when the binary was built: see [`Migrations::seal_head`].
-    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::report::serialize_checksum"))]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::json::optional_checksum"))]
     pub seal_head: Option<Checksum>,
     /// What was applied or stamped last, by the server's clock: it may be of a newer binary. `None` where nothing is.
     pub last_applied: Option<LastApplied>,
@@ -80,7 +80,7 @@ pub enum HealthState {
 #[non_exhaustive]
 pub struct Difference {
     /// Its version; `None` for a repeatable, which has none.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_version"))]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::json::optional_version"))]
     pub version: Option<Version>,
     /// Its name: the set's, or where the set does not have it the history's.
     pub name: String,
@@ -94,7 +94,7 @@ pub struct Difference {
 #[non_exhaustive]
 pub struct LastApplied {
     /// Its version; `None` for a repeatable, which has none.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_version"))]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::json::optional_version"))]
     pub version: Option<Version>,
     /// Its name, as the history has it.
     pub name: String,
@@ -261,9 +261,4 @@ impl Difference {
     fn of(migration: &MigrationStatus) -> Self {
         Self { version: migration.version, name: migration.name.clone(), state: migration.state }
     }
-}
-
-#[cfg(feature = "serde")]
-fn serialize_version<S: serde::Serializer>(version: &Option<Version>, serializer: S) -> Result<S::Ok, S::Error> {
-    serde::Serialize::serialize(&version.map(Version::value), serializer)
 }

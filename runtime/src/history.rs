@@ -15,8 +15,8 @@ pub(crate) use self::glance::{Asking, glance};
 pub(crate) use self::read::{Schema, become_role, first, look, same_elsewhere, state};
 pub(crate) use self::write::{
     Claimant, FINISHED, NOT_THERE, ON_DISK, claim, claim_again, claim_covered, claim_started, complete,
-    complete_by_word, create, finish, finish_unheard, flush, id, is_row_gone, is_there, progress, progress_and_note,
-    settle, stamp, take_back, take_over, unclaim, unsettle,
+    complete_by_word, create, finish, finish_unheard, flush, id, is_left_by, is_row_gone, is_there, progress,
+    progress_and_note, settle, stamp, take_back, take_over, unclaim, unsettle,
 };
 use crate::connection::Row;
 use crate::server_error::ServerError;
@@ -123,6 +123,8 @@ pub(crate) struct Server {
     pub(crate) search_path: Option<String>,
     /// Row-level security lets this role see no row, whatever there is.
     pub(crate) hides_rows: bool,
+    /// It lets this role add none, change none, or delete none.
+    pub(crate) protects_rows: bool,
 }
 
 impl Server {
@@ -154,9 +156,16 @@ impl Server {
             may_write: row.is_true(17),
             unusable: row.optional(18).map(str::to_owned),
             search_path: row.optional(19).map(str::to_owned),
-            hides_rows: row.is_true(20),
+            hides_rows: lacks_policy(row, &['r']),
+            protects_rows: lacks_policy(row, &['a', 'w', 'd']),
         }
     }
+}
+
+/// Whether row-level security applies to this role, and no policy is for one of these commands.
+fn lacks_policy(row: &Row, commands: &[char]) -> bool {
+    let policies = row.optional(20);
+    policies.is_some_and(|policies| !policies.contains('*') && commands.iter().any(|it| !policies.contains(*it)))
 }
 
 /// What the answer to [`first`] says.
@@ -242,6 +251,16 @@ pub(crate) enum Progress {
     },
 }
 
+impl Progress {
+    /// How many statements are recorded as done, of one that is not applied.
+    pub(crate) fn done(self) -> Option<u32> {
+        match self {
+            Self::Started { done, .. } => Some(done),
+            Self::Applied => None,
+        }
+    }
+}
+
 /// Whether the statement after the recorded ones may have run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Doubt {
@@ -269,6 +288,11 @@ impl Record {
     /// Whether a run has begun it, and none has finished it.
     pub(crate) fn is_started(&self) -> bool {
         matches!(self.progress, Progress::Started { .. })
+    }
+
+    /// Whether the run that has begun it went through a pooler, so that no lock tells whether that run goes on.
+    pub(crate) fn was_begun_behind_a_pooler(&self) -> bool {
+        self.started_by.as_deref().is_some_and(self::write::is_behind_a_pooler)
     }
 
     /// Reads a row of [`look`], or says which cell cannot be.
@@ -317,7 +341,20 @@ impl Record {
 
 #[cfg(test)]
 mod tests {
-    use super::Table;
+    use super::{Claimant, Table};
+    use crate::session::Reach;
+
+    #[test]
+    fn a_run_that_goes_through_a_pooler_is_known_by_its_number() {
+        let made_up = "0b7ab3c6-7f0b-4a55-9a6b-0f5be9b0a7c1";
+        for (reach, run, is_behind) in
+            [(Reach::Own, made_up, false), (Reach::Pooled, "0b7ab3c6-7f0b-8a55-9a6b-0f5be9b0a7c1", true)]
+        {
+            let claimant = Claimant::new(made_up, "app/host", reach);
+            assert_eq!((claimant.run.as_str(), super::write::is_behind_a_pooler(&claimant.run)), (run, is_behind));
+        }
+        assert_eq!(Claimant::new("none", "app/host", Reach::Pooled).run, "none");
+    }
 
     #[test]
     fn the_table_is_named_as_a_person_would_where_that_is_safe() {

@@ -54,6 +54,8 @@ mod health;
 mod history;
 mod in_the_way;
 mod index;
+#[cfg(feature = "serde")]
+mod json;
 mod keep;
 mod lock;
 mod look;

@@ -5,10 +5,11 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use crate::connection::{Connection, Row};
+use crate::connection::{Connection, Failure, Row};
 use crate::error::Error;
 use crate::history::{Table, Wanted};
 use crate::in_the_way;
+use crate::migrations::Migration;
 use crate::session::Session;
 use crate::sql::literal;
 
@@ -23,13 +24,14 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 /// all older snapshots to end (PostgreSQL manual, CREATE INDEX): each would wait for the other for ever.
 ///
 /// In a session that is a pooler's, the lock would stay with whoever gets that session next: there it is only asked for
-/// until the end of the message, which tells whether somebody without a pooler holds it.
+/// until the end of the message, which tells whether somebody without a pooler holds it. It is shared, so that those who ask
+/// are not in each other's way.
 pub(crate) fn attempt(table: &Table, process: Option<i32>) -> String {
     let key = table.lock_key();
-    let Some(process) = process else { return format!("SELECT pg_catalog.pg_try_advisory_xact_lock({key})") };
+    let Some(process) = process else { return format!("SELECT pg_catalog.pg_try_advisory_xact_lock_shared({key})") };
     format!(
         "SELECT CASE WHEN pg_catalog.pg_backend_pid() = {process} THEN pg_catalog.pg_try_advisory_lock({key}) \
-         ELSE pg_catalog.pg_try_advisory_xact_lock({key}) END"
+         ELSE pg_catalog.pg_try_advisory_xact_lock_shared({key}) END"
     )
 }
 
@@ -38,12 +40,29 @@ pub(crate) fn give_back(table: &Table) -> String {
     format!("SELECT pg_catalog.pg_advisory_unlock({})", table.lock_key())
 }
 
-/// Gives the lock back, unless that is done. A connection that is lost has given it back already.
+const GIVING_BACK: &str = "giving back the lock";
+
+/// Gives the lock back, unless that is done, and drops what migrations have left in the temporary schema. A connection that is
+/// lost has done both already.
 pub(crate) async fn release<C: Connection>(session: &mut Session<'_, C>, table: &Table) -> Result<(), Error> {
     if !session.has_lock_to_give_back() {
         return Ok(());
     }
-    let results = session.expect("giving back the lock", &give_back(table)).await?;
+    let mut results = None;
+    if let Some(discard) = session.discard() {
+        let reply = session.send(&format!("{discard};\n{}", give_back(table))).await;
+        match reply.failure {
+            None => results = Some(reply.completed.into_iter().skip(1).collect()),
+            Some(Failure::Server(error)) => {
+                tracing::warn!(target: "graven", %error, "temporary tables of the migrations are left behind");
+            }
+            Some(failure) => return Err(Error::from_failure(GIVING_BACK, failure)),
+        }
+    }
+    let results = match results {
+        Some(results) => results,
+        None => session.expect(GIVING_BACK, &give_back(table)).await?,
+    };
     if session.is_sure_of_the_lock() {
         given_back(results.first().and_then(|rows| rows.first()));
     }
@@ -86,11 +105,18 @@ pub(crate) struct Waiting {
     pub(crate) backoff: Backoff,
     /// Whether the log has been told that this run waits.
     pub(crate) announced: bool,
+    /// What others have begun and is waited for, where that is not the lock alone.
+    pub(crate) begun: Vec<&'static Migration>,
 }
 
 impl Waiting {
     pub(crate) fn new(timeout: Duration) -> Self {
-        Self { began: Instant::now(), timeout, backoff: Backoff::new(), announced: false }
+        Self { began: Instant::now(), timeout, backoff: Backoff::new(), announced: false, begun: Vec::new() }
+    }
+
+    /// When it gives up.
+    pub(crate) fn until(&self) -> Option<Instant> {
+        self.began.checked_add(self.timeout)
     }
 
     /// How long it has waited: nothing where the first try succeeded.
@@ -130,7 +156,7 @@ impl Holder {
         self.application_name.as_deref().filter(|name| !name.is_empty()).unwrap_or("unnamed application")
     }
 
-    fn parse(row: &Row) -> Option<Self> {
+    pub(crate) fn parse(row: &Row) -> Option<Self> {
         let seconds = |at| row.number::<f64>(at).and_then(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).ok());
         Some(Self {
             pid: row.number(0)?,
@@ -198,12 +224,13 @@ pub(crate) const SESSION: &str = "a.usename, a.application_name, pg_catalog.host
     pg_catalog.left(NULLIF(a.query, '<insufficient privilege>'), 120), '[[:space:]]+', ' ', 'g')";
 
 /// Where it is to be seen who holds the lock with this key, an SQL expression: `l` is its row of `pg_locks`, `a` that of its
-/// session in `pg_stat_activity`.
+/// session in `pg_stat_activity`. Who only asks, behind a pooler, shares it for a moment, and is not meant.
 pub(crate) fn held(key: &str) -> String {
     // A bigint key is shown as its two halves, with objsubid 1 (PostgreSQL manual, 54.12).
     format!(
         "FROM (SELECT {key} AS key) k \
          JOIN pg_catalog.pg_locks l ON l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted \
+         AND l.mode = 'ExclusiveLock' \
          AND l.classid = ((k.key >> 32) & 4294967295)::oid AND l.objid = (k.key & 4294967295)::oid \
          AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d \
          WHERE d.datname = pg_catalog.current_database()) \
@@ -211,11 +238,34 @@ pub(crate) fn held(key: &str) -> String {
     )
 }
 
-/// Who holds the lock, where that can be seen. Never fails: it only serves a message.
-pub(crate) async fn holder<C: Connection>(session: &mut Session<'_, C>, table: &Table) -> Option<Holder> {
-    let sql = format!("SELECT l.pid, {SESSION} {}", held(&table.lock_key()));
+/// Who else is at one of these migrations or holds the lock, where that can be seen. Never fails: it only serves a message.
+pub(crate) async fn holder<C: Connection>(
+    session: &mut Session<'_, C>,
+    table: &Table,
+    begun: &[&Migration],
+) -> Option<Holder> {
+    let holds =
+        format!("SELECT l.pid, {SESSION} {} WHERE l.pid <> pg_catalog.pg_backend_pid()", held(&table.lock_key()));
+    let sql = match begun {
+        [] => holds,
+        // Who is at it need not hold the lock, behind a pooler; who holds it may wait for that one, too.
+        begun => format!("{};\n{holds}", at_work(begun)),
+    };
     let reply = session.send(&sql).await;
-    reply.completed.first()?.first().and_then(Holder::parse)
+    reply.completed.iter().find_map(|rows| rows.first().and_then(Holder::parse))
+}
+
+/// Who else is at a statement of one of these migrations at this moment: also a session whose client is gone, or one of a
+/// pooler's. Of the sessions of other roles this one may not be let see what they are at (PostgreSQL manual, 28.2): nobody is
+/// found then.
+pub(crate) fn at_work(migrations: &[&Migration]) -> String {
+    let names = migrations.iter().map(|migration| literal(&crate::sent::name_for_dba(migration)));
+    let is_at = names.map(|name| format!("pg_catalog.starts_with(a.query, {name})")).collect::<Vec<_>>().join(" OR ");
+    format!(
+        "SELECT a.pid, {SESSION} FROM pg_catalog.pg_stat_activity a WHERE a.datname = pg_catalog.current_database() \
+         AND a.pid <> pg_catalog.pg_backend_pid() AND a.backend_type = 'client backend' AND a.state = 'active' \
+         AND ({is_at}) LIMIT 1"
+    )
 }
 
 /// Who keeps everybody from reading the history, where that can be seen. Never fails: it only serves a message.

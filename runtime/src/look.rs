@@ -92,6 +92,8 @@ pub(crate) async fn try_lock_and_look<C: Connection>(
     }
     let locked = match reply.completed.first().and_then(|rows| rows.first()) {
         Some(row) if row.is_true(0) => Locked::Yes,
+        // Where the message may be under way still, it may yet take the lock.
+        _ if matches!(reply.failure, Some(Failure::Connection(_))) => Locked::No,
         _ => {
             session.owes_nothing();
             Locked::No
@@ -230,6 +232,9 @@ pub(crate) fn may_write(table: &Table, server: &Server) -> Result<(), Error> {
     if server.table_exists && !server.may_write {
         let right = "SELECT, INSERT, UPDATE, DELETE";
         return Err(Error::HistoryDenied { role: server.user.clone(), history: table.shown(), right });
+    }
+    if server.protects_rows {
+        return Err(Error::HistoryHidden { role: server.user.clone(), history: table.shown() });
     }
     Ok(())
 }

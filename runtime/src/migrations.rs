@@ -172,6 +172,11 @@ impl Migrations {
     /// exception is settings whose name has a dot and whose library this session has not loaded (`SET my.own = …`, and those
     /// of an extension before its first use): PostgreSQL lists them nowhere, and a run that applies something resets them.
     ///
+    /// What a migration makes in the temporary schema (`CREATE TEMP TABLE`, `pg_temp`) is dropped before the next one and at the
+    /// end. Where the connection has something of its own there before the run, or a pooler stands between, nothing is
+    /// dropped: of such a connection each migration sees what is there. A prepared statement (`PREPARE`) and a cursor `WITH HOLD`
+    /// that a migration leaves behind stay, and take their names from the migrations after it.
+    ///
     /// # Panics
     ///
     /// With a client of tokio-postgres, outside of a tokio runtime with its timers enabled (`enable_time`), once there is
@@ -210,9 +215,9 @@ impl Migrations {
 
     /// Succeeds only if everything is applied and nothing conflicts. It never writes, and takes no lock.
     ///
-    /// One round trip where everything is applied. Otherwise it may take up to two more: to make out what is in the way or
-    /// how far an incomplete migration came, and then to see who is at that one or, where there is no row at all, whether
-    /// there is another history or its rows are hidden.
+    /// One round trip where everything is applied. Otherwise it may take one or two more, and three where no schema of the
+    /// search path can be used: to make out what is in the way or how far an incomplete migration came, and then to see who
+    /// is running that one or, where there is no row at all, whether there is another history or its rows are hidden.
     ///
     /// # Errors
     ///
@@ -228,8 +233,8 @@ impl Migrations {
 
     /// What state each migration is in. It never writes, and takes no lock.
     ///
-    /// One round trip; one more to see who is at a migration that is incomplete, or to say why no schema of the search path
-    /// can be used.
+    /// One round trip; one more to see who is running a migration that is incomplete or, where there is no row at all, whether
+    /// there is another history or its rows are hidden; and two more where no schema of the search path can be used.
     ///
     /// # Errors
     ///

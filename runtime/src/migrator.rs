@@ -50,43 +50,49 @@ impl Migrator {
         self
     }
 
-    /// How long to wait for another instance that is migrating: 30 s unless said. `GRAVEN_LOCK_TIMEOUT` in the
+    /// How long to wait for another instance that is migrating. Default: 30 s. `GRAVEN_LOCK_TIMEOUT` in the
     /// environment overrides it. Zero tries once.
+    ///
+    /// It is not PostgreSQL's setting of that name, which says how long a statement waits for a table: that is
+    /// [`table_lock_timeout`](Self::table_lock_timeout).
     pub fn lock_timeout(mut self, timeout: Duration) -> Self {
         self.options.lock_timeout = timeout;
         self
     }
 
-    /// How long a statement of a transactional migration may wait for a table that somebody else has locked: 5 s unless
-    /// said, since everybody who comes after it waits behind it. Zero waits for ever. A file's own
+    /// How long a statement of a transactional migration may wait for a table that somebody else has locked. Default: 5 s,
+    /// since everybody who comes after it waits behind it. Zero waits for ever. A file's own
     /// `-- graven: lock_timeout = …` goes before it.
+    ///
+    /// It is PostgreSQL's setting `lock_timeout`. How long to wait for another instance that is migrating is
+    /// [`lock_timeout`](Self::lock_timeout).
     pub fn table_lock_timeout(mut self, timeout: Duration) -> Self {
         self.options.table_lock_timeout = Some(timeout);
         self
     }
 
-    /// How long a statement of a migration may take: no limit unless said, whatever the role's own setting is. A file's
+    /// How long a statement of a migration may take. Default: no limit, whatever the role's own setting is. A file's
     /// own `-- graven: statement_timeout = …` goes before it.
     pub fn statement_timeout(mut self, timeout: Duration) -> Self {
         self.options.statement_timeout = Some(timeout);
         self
     }
 
-    /// How often a migration is tried again after a lock timeout, a deadlock or a serialization failure: 5 times unless
-    /// said. A file's own `-- graven: retries = …` goes before it.
+    /// How often a migration is tried again after a lock timeout, a deadlock or a serialization failure. Default: 5
+    /// times. A file's own `-- graven: retries = …` goes before it.
     pub fn retries(mut self, retries: u32) -> Self {
         self.options.retries = retries;
         self
     }
 
     /// Where the history is kept: `table`, in the first schema of the search path that exists, or `schema.table`.
-    /// `graven_history` unless said. Names are read as PostgreSQL reads them: quote what is not lower case.
+    /// Default: `graven_history`. Names are read as PostgreSQL reads them: quote what is not lower case.
     pub fn history(mut self, history: impl Into<String>) -> Self {
         self.history = Some(history.into());
         self
     }
 
-    /// Keeps this set apart from others in the same history table. Empty unless said.
+    /// Keeps this set apart from others in the same history table. Default: the empty one.
     pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
         self.options.namespace = namespace.into();
         self
@@ -111,9 +117,10 @@ impl Migrator {
         self
     }
 
-    /// Goes no further than this version, which the set must have: what is pending above it stays pending, repeatables
-    /// among it, and [`verify`](Self::verify) does not ask for it. What is incomplete above it is left to whoever
-    /// may be at it right now, and a conflict where nobody is: a run that goes as far finishes it. A fresh database gets the latest baseline up to there.
+    /// Goes no further than this version, which the set must have: what is pending above it stays pending, including
+    /// repeatables, and [`verify`](Self::verify) does not ask for it. What is incomplete above it is left to whoever
+    /// may be running it right now, and a conflict where nobody is: a run that goes as far finishes it. A fresh database gets
+    /// the latest baseline up to there.
     pub fn to(mut self, version: i64) -> Self {
         self.options.to = Some(version);
         self
@@ -161,6 +168,10 @@ impl Migrator {
     /// # Errors
     ///
     /// As for [`Migrations::run`]; in mode verify, as for [`Migrations::verify`].
+    ///
+    /// # Panics
+    ///
+    /// As for [`Migrations::run`].
     pub async fn run<C: Connection>(&mut self, connection: &mut C) -> Result<Report, Error> {
         let options = self.options()?.with_environment()?;
         if options.mode == Mode::Skip {
@@ -179,6 +190,10 @@ impl Migrator {
     ///
     /// As for [`run`](Self::run), and where no connection can be made.
     ///
+    /// # Cancellation
+    ///
+    /// As for [`Migrations::run_url`].
+    ///
     /// # Panics
     ///
     /// Outside of a tokio runtime with its I/O and timers enabled (`enable_all`).
@@ -193,13 +208,16 @@ impl Migrator {
         let before = self.options.beside.replace(Beside::new(url));
         let report = self.run(&mut client).await;
         self.options.beside = before;
-        cancelling.disarm();
-        report
+        cancelling.disarm_after(report)
     }
 
     /// Succeeds only if everything is applied. See [`Migrations::verify`].
     ///
     /// # Errors
+    ///
+    /// As for [`Migrations::verify`].
+    ///
+    /// # Cancellation
     ///
     /// As for [`Migrations::verify`].
     pub async fn verify<C: Connection>(&mut self, connection: &mut C) -> Result<Report, Error> {
@@ -213,6 +231,10 @@ impl Migrator {
     /// # Errors
     ///
     /// As for [`Migrations::status`].
+    ///
+    /// # Cancellation
+    ///
+    /// As for [`Migrations::verify`].
     pub async fn status<C: Connection>(&mut self, connection: &mut C) -> Result<Status, Error> {
         let options = self.options()?;
         verb("status", &options.namespace, self.over(connection, &options).status()).await
@@ -223,6 +245,10 @@ impl Migrator {
     /// # Errors
     ///
     /// As for [`Migrations::health`].
+    ///
+    /// # Cancellation
+    ///
+    /// As for [`Migrations::verify`].
     pub async fn health<C: Connection>(&mut self, connection: &mut C) -> Result<Health, Error> {
         let options = self.options()?;
         verb("health", &options.namespace, self.over(connection, &options).health()).await

@@ -22,7 +22,8 @@ use crate::session::Reach;
 use crate::state::Reaches;
 
 use self::records::{PutBack, durability};
-use self::recovery::{EarlierTry, Going};
+use self::recovery::{EarlierTry, Going, Settled};
+use self::trace::makes_temporary;
 pub(crate) use self::trace::{IfNotExists, NewIndex, Trace, Undoes};
 
 const NOTING: &str = "noting what there is before a statement";
@@ -80,7 +81,8 @@ impl Applying<'_> {
             }
         };
         let done = if let Start::Resume { done, .. } = &step.start { *done as usize } else { 0 };
-        let mut message = self.before_a_record(durability(migration, done));
+        let mut message: Vec<String> = self.state.discard().map(str::to_owned).into_iter().collect();
+        message.extend(self.before_a_record(durability(migration, done)));
         message.extend(self.state.no_transaction_timeout(Reaches::Transaction).map(str::to_owned));
         // Each is one statement so far.
         let is_noted = before.is_some();
@@ -100,13 +102,27 @@ impl Applying<'_> {
             }
             Some(failure) => return self.claim_failed(failure).map(|_| Begun::Elsewhere),
         }
-        let Some(row) = reply.completed.get(answer).and_then(|rows| rows.first()) else { return Ok(Begun::Elsewhere) };
+        let Some(row) = reply.completed.get(answer).and_then(|rows| rows.first()) else {
+            return self.elsewhere_or_hidden(run, step).await;
+        };
         let said = row.optional(0).map(str::to_owned);
         Ok(Begun::Claimed(match (is_fresh, is_noted) {
             (true, false) => Noted::Now(None),
             (true, true) => Noted::Now(said),
             (false, _) => Noted::Earlier(said),
         }))
+    }
+
+    /// Why a row could not be taken over: another run has done so meanwhile, or the row is as it was, and this role may see it
+    /// but not change it. To look again would never end then.
+    async fn elsewhere_or_hidden<C: Connection>(self, run: &mut Run<'_, '_, C>, step: &Step) -> Result<Begun, Error> {
+        let Start::Resume { done, started_by, .. } = &step.start else { return Ok(Begun::Elsewhere) };
+        let ask = history::is_left_by(self.table, step.migration.version, *done, started_by);
+        let results = run.session.expect("looking at a row of the history", &ask).await?;
+        match results.first().and_then(|rows| rows.first()) {
+            Some(row) => Err(Error::HistoryHidden { role: row.text(0).to_owned(), history: self.table.shown() }),
+            None => Ok(Begun::Elsewhere),
+        }
     }
 
     /// Puts the row back to what it was before it was taken over, where nothing has run since.
@@ -177,8 +193,13 @@ impl Applying<'_> {
             let (version, number, of) = (migration.version, at + 1, units.len());
             run.observers.tell(&Event::Statement { version, number, of, sql: &first_line(unit.sql(migration)) });
             let before = now.take();
-            let going =
-                Going { doubt: doubt.take(), noted: earlier.take(), before, ..Going::new(migration, *unit, at) };
+            let going = Going {
+                doubt: doubt.take(),
+                noted: earlier.take(),
+                before,
+                resumed: first,
+                ..Going::new(migration, *unit, at)
+            };
             self.unit(run, going).await?;
             if gives_up_locks(unit.sql(migration)) {
                 run.keep_the_lock(self.table).await;
@@ -222,7 +243,10 @@ impl Applying<'_> {
                 // A BEGIN of the file's own is open and aborted.
                 let _ = run.session.send("ROLLBACK").await;
             }
-            let left = self.settle(run, &mut going, &failure).await;
+            let Settled::Failed(left) = self.settle(run, &mut going, &failure).await else {
+                // It goes on with the timeouts of the file.
+                return self.set_up(run, migration, at).await;
+            };
             let failed = failed(run, &going, &sent, failure, completed, left);
             if matches!(left, Left::InDoubt { .. }) {
                 return Err(Error::MigrationFailed(failed));
@@ -283,7 +307,23 @@ fn failed<C: Connection>(
     left: Left,
 ) -> Box<MigrationFailed> {
     let place = sent.locate(going.migration, &failure, completed);
-    MigrationFailed::new(run.set, going.migration, failure, place, left)
+    let temporary = lost_temporary(going, &failure);
+    let mut failed = MigrationFailed::new(run.set, going.migration, failure, place, left);
+    failed.temporary = temporary;
+    failed
+}
+
+/// Which of the statements that an earlier run has recorded made something temporary, from 1, where a unit does not find what it
+/// names: that is gone with the other run.
+fn lost_temporary(going: &Going, failure: &Failure) -> Option<usize> {
+    // undefined_table, undefined_function, undefined_object, invalid_schema_name
+    let is_not_there = matches!(failure, Failure::Server(error)
+        if matches!(error.sqlstate.as_str(), "42P01" | "42883" | "42704" | "3F000"));
+    if !is_not_there {
+        return None;
+    }
+    let mut recorded = going.migration.details().units.iter().take(going.resumed);
+    recorded.position(|unit| makes_temporary(unit.sql(going.migration))).map(|at| at + 1)
 }
 
 /// A failure of a question about a unit, whose place is none in the unit's own text.

@@ -1,6 +1,5 @@
 //! What an operator's tools are told: spans for `tracing`, and metrics. This module holds no code to call: it is their
-//! reference. Who wants to be told while a run goes on, in types, gives [`Migrator::observe`](crate::Migrator::observe) an
-//! observer.
+//! reference. To be told in types while a run goes on, give [`Migrator::observe`](crate::Migrator::observe) an observer.
 //!
 //! # Events
 //!
@@ -14,8 +13,11 @@
 //!
 //! | span | from … to | its parent |
 //! |---|---|---|
-//! | `verb` | the call of a verb to its end: `run`, `verify`, `status`, `health`, `plan`, `revert`, `redo`, `stamp`, `resolve`, `repair`, `reset` | the caller's |
+//! | `verb` | the first message of a verb to its end: `run`, `verify`, `status`, `health`, `plan`, `revert`, `redo`, `stamp`, `resolve`, `repair`, `reset` | the caller's |
 //! | `migration` | the moment a migration or its reverse is sent to that at which the server's answer is read | its verb's |
+//!
+//! A verb's span does not hold what comes before its first message: what is said without a database (options, a build that is
+//! stale), the connecting of `run_url`, and of `reset` all but the applying.
 //!
 //! Many migrations travel in one message, and then their spans begin and end together: `graven.duration` is what the server
 //! says that each took. One that was sent and never came to run, because another before it had failed, says so by
@@ -31,7 +33,7 @@
 //! | `db.namespace` | both | `database\|schema`, once the server has said which: the first schema of the search path, or that of the history where one is named |
 //! | `db.operation.name` | both | the verb; of a migration `apply` or `revert` |
 //! | `db.response.status_code` | both | where the server has said so: the SQLSTATE |
-//! | `error.type` | both | where it failed: the SQLSTATE, or else a word such as `lock-timeout` or `conflicts` |
+//! | `error.type` | both | where it failed: the SQLSTATE, or else [`Error::kind`](crate::Error::kind); of a migration [`Cause::kind`](crate::Cause::kind) |
 //! | `graven.namespace` | `verb` | the namespace within the history, empty unless one was chosen |
 //! | `graven.version`, `graven.name` | `migration` | of the migration; a repeatable has no version |
 //! | `graven.duration` | `migration` | seconds, by the server's clock where migrations travel together |

@@ -191,11 +191,6 @@ fn contains(set: &[Migration], version: Version) -> bool {
     set.binary_search_by_key(&version, |migration| migration.version).is_ok()
 }
 
-/// The checksum of a record, shortened for people.
-pub(crate) fn recorded(record: Option<&Record>) -> Option<Checksum> {
-    record.map(|record| record.checksum)
-}
-
 #[cfg(test)]
 #[path = "plan_tests.rs"]
 mod tests;

@@ -11,7 +11,7 @@ use crate::error::{Conflict, Error, Pending};
 use crate::foreign;
 use crate::guard;
 use crate::history::{self, Detail, Schema, Server};
-use crate::lock::{self, Holder};
+use crate::lock::Holder;
 use crate::look::{DOING, Look, admit, send_as, table};
 use crate::migrator::Migrator;
 use crate::observe::verb;
@@ -41,19 +41,19 @@ pub struct Planned {
     /// What would be applied, in order. Empty where there are conflicts.
     pub steps: Vec<PlannedStep>,
     /// What the run would refuse, each with its remedy.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "json::conflicts"))]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::json::conflicts"))]
     pub conflicts: Vec<Conflict>,
     /// Versions that only the history knows, above the set's head.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "json::versions"))]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::json::versions"))]
     pub future: Vec<Version>,
     /// The names of repeatables that only the history knows.
     pub orphaned: Vec<String>,
     /// What would stop it before it applies anything, conflicts aside: a schema that holds tables already, a right that the
     /// role lacks, a standby.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "json::refusal"))]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::json::refusal"))]
     pub refusal: Option<Error>,
     /// Who is migrating at this moment, where something is pending: the run would wait for it.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "json::holder"))]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::json::holder"))]
     pub holder: Option<Holder>,
 }
 
@@ -93,7 +93,12 @@ impl Migrator {
     ///
     /// # Errors
     ///
-    /// Only where the history cannot be read. What a run would refuse is no error here: it is in the plan.
+    /// Only where the history cannot be read: [`Error::HistoryLocked`] where somebody has locked the table itself for longer
+    /// than [`lock_timeout`](Self::lock_timeout). What a run would refuse is no error here: it is in the plan.
+    ///
+    /// # Cancellation
+    ///
+    /// It changes nothing, so that a future which is dropped leaves nothing behind.
     pub async fn plan<C: Connection>(&mut self, connection: &mut C) -> Result<Planned, Error> {
         let options = self.options()?;
         guard::check(self.migrations())?;
@@ -113,7 +118,7 @@ impl<C: Connection> Run<'_, '_, C> {
         };
         let mut holder = None;
         if let (Some(table), true) = (&table, is_at_stake) {
-            holder = lock::holder(&mut self.session, table).await;
+            holder = self.holder(table, &seen).await;
         }
         let is_applied = |state| state == State::Applied;
         let applied =
@@ -186,102 +191,5 @@ fn running(conflicts: Vec<Conflict>, holder: Option<&Holder>) -> Vec<Conflict> {
     match holder {
         Some(holder) => conflicts.into_iter().map(|conflict| conflict.running(holder)).collect(),
         None => conflicts,
-    }
-}
-
-/// How a plan is written as JSON.
-#[cfg(feature = "serde")]
-pub(crate) mod json {
-    use std::time::Duration;
-
-    use graven_source::{Kind, Version};
-    use serde::Serialize;
-    use serde::Serializer;
-
-    use crate::error::{Conflict, Error};
-    use crate::lock::Holder;
-    use crate::migrations::{Sealing, Transaction};
-    use crate::status::State;
-
-    #[derive(Serialize)]
-    struct Difference {
-        state: State,
-        version: Option<i64>,
-        message: String,
-        remedy: String,
-    }
-
-    pub(crate) fn conflicts<S: Serializer>(conflicts: &[Conflict], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(conflicts.iter().map(|conflict| Difference {
-            state: conflict.state(),
-            version: conflict.version().map(Version::value),
-            message: conflict.to_string(),
-            remedy: conflict.remedy(),
-        }))
-    }
-
-    #[derive(Serialize)]
-    struct Refusal {
-        message: String,
-        hint: Option<String>,
-    }
-
-    pub(crate) fn refusal<S: Serializer>(refusal: &Option<Error>, serializer: S) -> Result<S::Ok, S::Error> {
-        let said = refusal.as_ref().map(|error| Refusal { message: error.to_string(), hint: error.hint() });
-        said.serialize(serializer)
-    }
-
-    #[derive(Serialize)]
-    struct Who<'a> {
-        pid: i32,
-        role: Option<&'a str>,
-        application_name: Option<&'a str>,
-        client: Option<&'a str>,
-        statement: Option<&'a str>,
-    }
-
-    pub(crate) fn holder<S: Serializer>(holder: &Option<Holder>, serializer: S) -> Result<S::Ok, S::Error> {
-        let who = holder.as_ref().map(|holder| Who {
-            pid: holder.pid,
-            role: holder.role.as_deref(),
-            application_name: holder.application_name.as_deref(),
-            client: holder.client.as_deref(),
-            statement: holder.statement.as_deref(),
-        });
-        who.serialize(serializer)
-    }
-
-    pub(crate) fn versions<S: Serializer>(versions: &[Version], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(versions.iter().map(|version| version.value()))
-    }
-
-    pub(crate) fn version<S: Serializer>(version: &Option<Version>, serializer: S) -> Result<S::Ok, S::Error> {
-        version.map(Version::value).serialize(serializer)
-    }
-
-    pub(crate) fn kind<S: Serializer>(kind: &Kind, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(kind)
-    }
-
-    pub(crate) fn transaction<S: Serializer>(transaction: &Transaction, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(match transaction {
-            Transaction::On => "on",
-            Transaction::Off => "off",
-        })
-    }
-
-    pub(crate) fn sealing<S: Serializer>(sealing: &Sealing, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bool(*sealing == Sealing::Sealed)
-    }
-
-    pub(crate) fn seconds<S: Serializer>(duration: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
-        duration.map(|duration| duration.as_secs_f64()).serialize(serializer)
-    }
-
-    pub(crate) fn mode<S: Serializer>(
-        mode: &graven_source::statement::LockMode,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(mode.as_str())
     }
 }

@@ -17,7 +17,6 @@ use crate::migrator::Migrator;
 use crate::observe::verb;
 use crate::revert::changing;
 use crate::run::Run;
-use crate::sql::milliseconds;
 use crate::under_lock::Held;
 
 /// Which differences a repair accepts.
@@ -36,17 +35,17 @@ pub enum Repair {
 #[non_exhaustive]
 pub struct Repairable {
     /// The version.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::report::serialize_version"))]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::json::version"))]
     pub version: Version,
     /// The name in the set.
     pub name: String,
     /// The name in the history.
     pub recorded_name: String,
     /// The checksum of the text in the set.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_checksum"))]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::json::checksum"))]
     pub checksum: Checksum,
     /// The checksum in the history. Equal to the other, or accepted by the seal file, where only the name differs.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_checksum"))]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::json::checksum"))]
     pub recorded_checksum: Checksum,
     /// The migration's file, with the directory.
     pub file: String,
@@ -97,11 +96,16 @@ impl Migrator {
     /// What [`repair`](Self::repair) would accept: the rows of the history whose name or checksum is not the set's. One round
     /// trip, never writes.
     ///
-    /// What is orphaned, incomplete or future is not among it.
+    /// It does not list what is orphaned, incomplete or future.
     ///
     /// # Errors
     ///
-    /// Only where the history cannot be read.
+    /// Only where the history cannot be read: [`Error::HistoryLocked`] where somebody has locked the table itself for longer
+    /// than [`lock_timeout`](Self::lock_timeout).
+    ///
+    /// # Cancellation
+    ///
+    /// It changes nothing, so that a future which is dropped leaves nothing behind.
     pub async fn repairable<C: Connection>(&mut self, connection: &mut C) -> Result<Vec<Repairable>, Error> {
         let options = self.options()?;
         let mut run = self.over(connection, &options);
@@ -198,17 +202,9 @@ impl<C: Connection> Run<'_, '_, C> {
 
     /// One message, which is one transaction (PostgreSQL manual, 55.2.2.1).
     fn repair_message(&self, table: &Table, chosen: &[Chosen<'_>]) -> String {
-        let become_role = self.options.role.as_deref().map(|role| format!("{};\n", history::become_role(role)));
-        // Zero would be no limit.
-        let patience = self.options.lock_timeout.max(std::time::Duration::from_millis(1));
         let rows: Vec<String> =
             chosen.iter().map(|chosen| history::accept(table, chosen.migration, chosen.record)).collect();
-        format!(
-            "{}SET LOCAL statement_timeout = 0;\nSET LOCAL lock_timeout = {};\n{}",
-            become_role.unwrap_or_default(),
-            milliseconds(patience),
-            rows.join(";\n"),
-        )
+        format!("{}{}", self.by_word(), rows.join(";\n"))
     }
 
     fn choose<'a>(&self, seen: &'a Look, repair: &Repair) -> Result<Vec<Chosen<'a>>, Error> {
@@ -248,9 +244,4 @@ impl<C: Connection> Run<'_, '_, C> {
         let conflicts = self.plan(&seen).err().unwrap_or_default();
         RepairReport { accepted, left: self.differences(&seen), conflicts }
     }
-}
-
-#[cfg(feature = "serde")]
-fn serialize_checksum<S: serde::Serializer>(checksum: &Checksum, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(checksum)
 }

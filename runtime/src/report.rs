@@ -3,8 +3,6 @@
 use std::fmt;
 use std::time::Duration;
 
-#[cfg(feature = "serde")]
-use graven_source::Checksum;
 use graven_source::{Kind, Version};
 
 /// What a run did, or found done already.
@@ -20,15 +18,15 @@ pub struct Report {
     /// further than [`Migrator::to`](crate::Migrator::to).
     pub total: usize,
     /// Versions that only the history knows, above the set's head: a newer binary has run here.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_versions"))]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::json::versions"))]
     pub future: Vec<Version>,
     /// The names of repeatables that only the history knows: their files are gone, and what they made may still be there.
     pub orphaned: Vec<String>,
     /// How long it waited for another instance.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_seconds", rename = "waited_seconds"))]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::json::seconds", rename = "waited_seconds"))]
     pub waited: Duration,
     /// How long it took altogether, waiting included.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_seconds", rename = "seconds"))]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::json::seconds", rename = "seconds"))]
     pub duration: Duration,
 }
 
@@ -51,15 +49,15 @@ pub enum Outcome {
 #[non_exhaustive]
 pub struct Applied {
     /// Its version; `None` for a repeatable, which has none.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_optional_version"))]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::json::optional_version"))]
     pub version: Option<Version>,
     /// Its name.
     pub name: String,
     /// What kind of migration it is.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_kind"))]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::json::kind"))]
     pub kind: Kind,
     /// How long it took.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_seconds", rename = "seconds"))]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::json::seconds", rename = "seconds"))]
     pub duration: Duration,
 }
 
@@ -79,7 +77,7 @@ impl fmt::Display for Applied {
 #[non_exhaustive]
 pub struct Pending {
     /// Its version; `None` for a repeatable, which has none.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_optional_version"))]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::json::optional_version"))]
     pub version: Option<Version>,
     /// Its name.
     pub name: String,
@@ -105,10 +103,10 @@ pub struct RevertReport {
     /// they made.
     pub repeatables: Vec<String>,
     /// How long it waited for another instance.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_seconds", rename = "waited_seconds"))]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::json::seconds", rename = "waited_seconds"))]
     pub waited: Duration,
     /// How long it took altogether, waiting included.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_seconds", rename = "seconds"))]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::json::seconds", rename = "seconds"))]
     pub duration: Duration,
 }
 
@@ -118,12 +116,12 @@ pub struct RevertReport {
 #[non_exhaustive]
 pub struct Reverted {
     /// Its version.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_version"))]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::json::version"))]
     pub version: Version,
     /// Its name.
     pub name: String,
     /// How long its reverse took.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_seconds", rename = "seconds"))]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::json::seconds", rename = "seconds"))]
     pub duration: Duration,
 }
 
@@ -133,15 +131,15 @@ pub struct Reverted {
 #[non_exhaustive]
 pub struct Redone {
     /// Its version.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_version"))]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::json::version"))]
     pub version: Version,
     /// Its name.
     pub name: String,
     /// How long its reverse took.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_seconds", rename = "reverting_seconds"))]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::json::seconds", rename = "reverting_seconds"))]
     pub reverting: Duration,
     /// How long it then took itself.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_seconds", rename = "applying_seconds"))]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::json::seconds", rename = "applying_seconds"))]
     pub applying: Duration,
     /// The repeatables that were applied after it, since its reverse may have taken along what they made. None where another
     /// migration is pending: then they are pending, too.
@@ -169,44 +167,8 @@ pub struct StampReport {
 #[non_exhaustive]
 pub struct Stamped {
     /// Its version.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_version"))]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::json::version"))]
     pub version: Version,
     /// Its name.
     pub name: String,
-}
-
-#[cfg(feature = "serde")]
-pub(crate) fn serialize_version<S: serde::Serializer>(version: &Version, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_i64(version.value())
-}
-
-#[cfg(feature = "serde")]
-pub(crate) fn serialize_optional_version<S: serde::Serializer>(
-    version: &Option<Version>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    serde::Serialize::serialize(&version.map(Version::value), serializer)
-}
-
-#[cfg(feature = "serde")]
-pub(crate) fn serialize_checksum<S: serde::Serializer>(
-    checksum: &Option<Checksum>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    serde::Serialize::serialize(&checksum.map(|checksum| checksum.to_string()), serializer)
-}
-
-#[cfg(feature = "serde")]
-pub(crate) fn serialize_kind<S: serde::Serializer>(kind: &Kind, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(kind)
-}
-
-#[cfg(feature = "serde")]
-fn serialize_versions<S: serde::Serializer>(versions: &[Version], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(versions.iter().map(|version| version.value()))
-}
-
-#[cfg(feature = "serde")]
-fn serialize_seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64(duration.as_secs_f64())
 }

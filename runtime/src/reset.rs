@@ -146,8 +146,7 @@ impl Migrator {
         let (mut client, cancelling) = connect_to(&Target::parse(url)?).await?;
         // Whatever GRAVEN_MODE says: a database that was taken away has to be filled.
         let run = verb("reset", &options.namespace, self.over(&mut client, options).apply()).await;
-        cancelling.disarm();
-        let run = run?;
+        let run = cancelling.disarm_after(run)?;
         // It only serves the report.
         let there = extensions(&mut client).await.unwrap_or_else(|_| rebuilt.extensions.clone());
         let extensions_gone = rebuilt.extensions.into_iter().filter(|had| !there.contains(had)).collect();

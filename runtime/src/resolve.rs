@@ -4,12 +4,16 @@ use graven_source::Version;
 
 use crate::connection::Connection;
 use crate::error::Error;
-use crate::history::{self, Detail, Progress, Record, Table};
-use crate::lock::{self, Waiting};
-use crate::look::{Locked, Look, may_write, table_or_refuse};
+use crate::history::{self, Progress, Record, Table};
+use crate::look::Look;
 use crate::migrator::Migrator;
 use crate::observe::verb;
+use crate::revert::changing;
 use crate::run::Run;
+use crate::under_lock::Held;
+
+/// How often it looks again because another instance went on, without the lock, with what this one was about to resolve.
+const MOST_ROUNDS: usize = 10;
 
 /// What became of the statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +31,7 @@ pub enum Resolution {
 #[non_exhaustive]
 pub struct Resolved {
     /// Its version.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::report::serialize_version"))]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::json::version"))]
     pub version: Version,
     /// Its name.
     pub name: String,
@@ -40,14 +44,31 @@ pub struct Resolved {
 impl Migrator {
     /// Says what became of the statement at which an incomplete migration was cut off, so that the next run goes on.
     ///
+    /// ```no_run
+    /// # static MIGRATIONS: graven::Migrations = graven::embed_migrations!();
+    /// # async fn say(client: &mut tokio_postgres::Client) -> Result<(), graven::Error> {
+    /// use graven::Resolution;
+    ///
+    /// // Somebody has looked: the statement at which version 2 was cut off did take effect.
+    /// let resolved = MIGRATIONS.migrator().resolve(client, 2, Resolution::Applied).await?;
+    /// println!("{} of {} statements are done", resolved.statements_done, resolved.statements_total);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::NotIncomplete`] where there is nothing to resolve, [`Error::LockTimeout`] while another instance is
-    /// migrating.
+    /// migrating, or a session of the server is at that migration still. [`Error::Standby`] on a standby, and [`Error::Pooled`] as
+    /// another [role](Self::role) behind a pooler.
     ///
     /// # Transactions
     ///
     /// One statement changes one row of the history; nothing of the migration is run.
+    ///
+    /// # Cancellation
+    ///
+    /// The row is changed or it is not, and the lock is given back: [`status`](Self::status) says how many statements are done.
     pub async fn resolve<C: Connection>(
         &mut self,
         connection: &mut C,
@@ -62,26 +83,31 @@ impl Migrator {
 impl<C: Connection> Run<'_, '_, C> {
     /// The verb `resolve`.
     pub(crate) async fn resolve(mut self, version: i64, resolution: Resolution) -> Result<Resolved, Error> {
-        let mut seen = self.look().await?;
-        let table = table_or_refuse(self.question(Detail::Plan), &seen.server)?;
-        may_write(&table, &seen.server)?;
-        let mut waiting = Waiting::new(self.options.lock_timeout);
-        loop {
-            // What cannot be resolved is said at once, without waiting for the lock.
-            find(&seen, version)?;
-            let (locked, now) = self.try_lock(&table, &seen).await?;
-            if locked == Locked::Yes {
-                let outcome = self.record(&table, &now, version, resolution).await;
-                let released = lock::release(&mut self.session, &table).await;
-                self.session.owes_nothing();
-                // Where no lock excludes anybody, another run may have gone on in between: then look again.
-                if let Some(resolved) = outcome? {
-                    return released.map(|()| resolved);
-                }
+        let seen = self.look().await?;
+        // What cannot be resolved is said at once, without waiting for the lock.
+        let held = self.hold(seen, |_, seen| find(seen, version).map(drop)).await?;
+        let Held { table, seen, role_before } = held;
+        let outcome = self.resolve_under_lock(&table, seen, version, resolution).await;
+        self.leave(&table, role_before, outcome).await
+    }
+
+    async fn resolve_under_lock(
+        &mut self,
+        table: &Table,
+        seen: Look,
+        version: i64,
+        resolution: Resolution,
+    ) -> Result<Resolved, Error> {
+        // The lock does not tell of a run behind a pooler, nor of a session whose client is gone.
+        let mut seen = self.until_at_rest(table, seen, version).await?;
+        for _ in 0..MOST_ROUNDS {
+            if let Some(resolved) = self.record(table, &seen, version, resolution).await? {
+                return Ok(resolved);
             }
-            seen = now;
-            self.wait(&table, &mut waiting).await?;
+            // Where no lock excludes anybody, another run may have gone on in between.
+            seen = self.look().await?;
         }
+        Err(changing(table))
     }
 
     async fn record(
@@ -100,8 +126,7 @@ impl<C: Connection> Run<'_, '_, C> {
         } else {
             history::settle(table, resolved.version, &run, resolved.statements_done)
         };
-        let become_role = self.options.role.as_deref().map(|role| format!("{};\n", history::become_role(role)));
-        let record = format!("{}{record}", become_role.unwrap_or_default());
+        let record = format!("{}{record}", self.by_word());
         let results = self.session.expect("resolving an incomplete migration", &record).await?;
         if results.last().is_none_or(Vec::is_empty) {
             return Ok(None);

@@ -17,6 +17,7 @@ use crate::retry::Retries;
 use crate::run::Run;
 use crate::sent::Sent;
 use crate::session::Reach;
+use crate::state::WRITABLE;
 
 impl Applying<'_> {
     /// Takes a migration back. `ClaimedElsewhere` where its row is not there any more as it was seen: then nothing was run.
@@ -66,7 +67,7 @@ impl Applying<'_> {
             return Err(error);
         }
         let removal = self.removal(run, reversal);
-        let reply = run.session.send(&format!("{restore};\n{};\n{removal}", history::ON_DISK)).await;
+        let reply = run.session.send(&format!("{WRITABLE};\n{restore};\n{};\n{removal}", history::ON_DISK)).await;
         match reply.failure {
             None => Ok(Some(began.elapsed())),
             Some(Failure::Server(error)) if error.sqlstate == history::NOT_THERE => Ok(None),
@@ -79,7 +80,9 @@ impl Applying<'_> {
 
     async fn units<C: Connection>(self, run: &mut Run<'_, '_, C>, reversal: Reversal) -> Result<(), Error> {
         let details = reversal.reverse.details();
-        run.session.expect("setting the timeouts", &self.session_timeouts(reversal.reverse)).await?;
+        let timeouts = self.session_timeouts(reversal.reverse);
+        let head = self.state.discard().map_or_else(|| timeouts.clone(), |discard| format!("{discard};\n{timeouts}"));
+        run.session.expect("setting the timeouts", &head).await?;
         for (at, unit) in details.units.iter().enumerate() {
             let (version, number, of) = (reversal.migration.version, at + 1, details.units.len());
             let sql = first_line(unit.sql(reversal.reverse));
@@ -90,7 +93,7 @@ impl Applying<'_> {
                 run.keep_the_lock(self.table).await;
             }
             if Undoes::of(sql) == Undoes::Settings {
-                run.session.expect("setting the timeouts", &self.session_timeouts(reversal.reverse)).await?;
+                run.session.expect("setting the timeouts", &timeouts).await?;
             }
         }
         Ok(())

@@ -8,7 +8,7 @@ use crate::connection::Connection;
 use crate::error::{Conflict, Error};
 use crate::event::{Event, MigrationName};
 use crate::guard;
-use crate::history::{Claimant, Record, Table};
+use crate::history::{Record, Table};
 use crate::look::Look;
 use crate::migrations::{Migration, Repeatable};
 use crate::migrator::Migrator;
@@ -298,10 +298,6 @@ impl<C: Connection> Run<'_, '_, C> {
         self.leave(table, role_before, outcome).await.map_err(|error| self.after_what_was_done(error))
     }
 
-    fn claimant(&self, seen: &Look) -> Claimant {
-        Claimant { run: seen.server.run.clone(), applied_as: self.observers.instance.clone() }
-    }
-
     fn reversals(&self, seen: &Look, extent: Extent) -> Result<Vec<Reversal>, Vec<Obstacle>> {
         reversals(self.set.migrations, &seen.records, extent)
     }
@@ -345,6 +341,5 @@ fn is_under_way(obstacle: &Obstacle) -> bool {
 }
 
 pub(crate) fn changing(table: &Table) -> Error {
-    let reason = "its rows change faster than they can be read".to_owned();
-    Error::HistoryUnreadable { history: table.shown(), reason }
+    Error::HistoryChanging { history: table.shown() }
 }

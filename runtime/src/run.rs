@@ -2,6 +2,7 @@
 
 mod account;
 mod looking;
+mod others;
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +17,6 @@ use crate::glance::Glance;
 use crate::guard;
 use crate::history::{self, Claimant, Detail, Record, Table};
 use crate::keep::gives_up_locks;
-use crate::lock::Waiting;
 use crate::look::{IntoExisting, Look, Question, admit, table, table_or_refuse};
 use crate::migrations::{Migration, Migrations, Transaction};
 use crate::options::Options;
@@ -140,9 +140,11 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
     pub(crate) async fn status(mut self) -> Result<Status, Error> {
         let seen = self.look_at(Detail::Full).await?;
         let history = table(self.question(Detail::Full), &seen.server).map(|table| table.shown());
+        let elsewhere = self.elsewhere(&seen).await?;
         let conflicts = self.plan(&seen).err().unwrap_or_default();
         let conflicts = self.with_holder(&seen, conflicts).await;
-        Ok(Status::new(history, &self.options.namespace, &self.set, &seen.records, conflicts))
+        let status = Status::new(history, &self.options.namespace, &self.set, &seen.records, conflicts);
+        Ok(Status { elsewhere, ..status })
     }
 
     /// Refuses to begin under the default namespace what is applied under another: whoever forgot to name it would run
@@ -191,9 +193,11 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
     ) -> Result<Report, Error> {
         for _ in 0..MOST_ROUNDS {
             seen = self.let_others_finish(table, seen).await?;
+            // Of what was begun behind a pooler nobody can know that nobody is at it.
+            let is_beside_others = seen.records.iter().any(Record::was_begun_behind_a_pooler);
             let plan = match self.session.reach() {
-                Reach::Own => self.plan(&seen),
-                Reach::Pooled => self.plan_beside_others(&seen),
+                Reach::Own if !is_beside_others => self.plan(&seen),
+                _ => self.plan_beside_others(&seen),
             };
             let plan = plan.map_err(|conflicts| self.conflicts(&seen, conflicts))?;
             let Some(last) = plan.steps.last().map(|step| step.migration) else {
@@ -211,7 +215,7 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
                 Some(state) => state,
                 None => state.insert(self.prepare(table, &seen).await?),
             };
-            let claimant = Claimant { run: seen.server.run.clone(), applied_as: self.observers.instance.clone() };
+            let claimant = self.claimant(&seen);
             let (options, versioned) = (self.options, self.set.migrations);
             let applying = Applying { table, claimant: &claimant, state, options, versioned, last };
             match self.steps(applying, &plan).await? {
@@ -219,31 +223,12 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
                 Round::Overtaken => seen = self.look().await?,
             }
         }
-        Err(Error::HistoryUnreadable {
-            history: table.shown(),
-            reason: "its rows change faster than they can be read".to_owned(),
-        })
+        Err(Error::HistoryChanging { history: table.shown() })
     }
 
-    /// Where no lock can be held, only time tells whether a migration that is incomplete is being run at this moment: it is
-    /// given as much as a lock would be.
-    async fn let_others_finish(&mut self, table: &Table, mut seen: Look) -> Result<Look, Error> {
-        if self.session.reach() == Reach::Own {
-            return Ok(seen);
-        }
-        let to = self.options.policy.to;
-        let is_awaited = |record: &Record| record.is_started() && to.is_none_or(|to| record.version <= Some(to));
-        let mut waiting = Waiting::new(self.options.lock_timeout);
-        // Who has waited for the lock, or here before, has said so.
-        waiting.announced = !self.waited.is_zero();
-        while seen.records.iter().any(is_awaited) && waiting.began.elapsed() < waiting.timeout {
-            let waited = self.waited;
-            let before = waiting.began.elapsed();
-            self.wait(table, &mut waiting).await?;
-            seen = self.look().await?;
-            self.waited = waited + waiting.began.elapsed().saturating_sub(before);
-        }
-        Ok(seen)
+    /// Who this is to the history.
+    pub(crate) fn claimant(&self, seen: &Look) -> Claimant {
+        Claimant::new(&seen.server.run, &self.observers.instance, self.session.reach())
     }
 
     /// Makes the history table where there is none, and reads the session's settings, in one message.

@@ -77,24 +77,19 @@ impl fmt::Display for Script {
 #[non_exhaustive]
 pub struct Scripted {
     /// Its version; `None` for a repeatable, which has none.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::planned::json::version"))]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::json::optional_version"))]
     pub version: Option<Version>,
     /// Its name.
     pub name: String,
     /// What kind of migration it is.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::planned::json::kind"))]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::json::kind"))]
     pub kind: Kind,
     /// The SHA-256 of its text.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_checksum"))]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::json::checksum"))]
     pub checksum: Checksum,
     /// Whether the seal file vouches for it.
-    #[cfg_attr(feature = "serde", serde(rename = "sealed", serialize_with = "crate::planned::json::sealing"))]
+    #[cfg_attr(feature = "serde", serde(rename = "sealed", serialize_with = "crate::json::sealing"))]
     pub sealing: Sealing,
-}
-
-#[cfg(feature = "serde")]
-fn serialize_checksum<S: serde::Serializer>(checksum: &Checksum, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(checksum)
 }
 
 impl Migrator {
@@ -112,9 +107,9 @@ impl Migrator {
     /// # }
     /// ```
     ///
-    /// What it is given is heeded: history, namespace, role, timeouts, [`strict`](Self::strict),
-    /// [`allow_out_of_order`](Self::allow_out_of_order), [`into_existing`](Self::into_existing). A retry is not: run the file
-    /// again.
+    /// These options apply: history, namespace, role, timeouts, [`strict`](Self::strict),
+    /// [`allow_out_of_order`](Self::allow_out_of_order), [`into_existing`](Self::into_existing). Retries do not: run the
+    /// file again.
     ///
     /// The file may be run again, whatever became of it, and while instances are running: it holds the lock that a run holds,
     /// waits for it as long as the lock timeout says, applies only what the history lacks, and leaves rows with which a later
@@ -129,8 +124,8 @@ impl Migrator {
     /// # Transactions
     ///
     /// Those of a run: each migration and its row are one. Outside of a transaction, progress is recorded after each
-    /// statement, and the file or a run goes on after the last one that is recorded. What psql left in doubt of which a later
-    /// run could not tell whether it took effect waits for [`resolve`](Self::resolve).
+    /// statement, and the file or a run goes on after the last one that is recorded. What psql left in doubt, and of which a
+    /// later run could not tell whether it took effect, waits for [`resolve`](Self::resolve).
     pub fn script(&self, range: ScriptRange) -> Result<Script, Error> {
         let options = self.options()?;
         guard::check(self.migrations())?;

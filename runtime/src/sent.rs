@@ -91,6 +91,13 @@ impl Sent {
         self.text.push_str(tail);
     }
 
+    /// How many of the statements behind the file had completed, where one of those has failed.
+    pub(crate) fn behind(&self, migration: &Migration, completed: usize) -> Option<usize> {
+        let number = completed.checked_sub(self.statements_before)?;
+        let text = migration.text().part(self.part.clone())?;
+        number.checked_sub(statements(text, self.part.start, &self.left_out).len())
+    }
+
     /// The bytes of the file that a failure is about, where that can be told.
     pub(crate) fn locate(&self, migration: &Migration, failure: &Failure, completed: usize) -> Option<Range<usize>> {
         let (position, never_ends) = match failure {

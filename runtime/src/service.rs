@@ -170,14 +170,14 @@ impl HealthService {
         })
     }
 
-    /// For how long an answer is handed out again: a second unless said. Zero asks for each request, one after another.
+    /// For how long an answer is handed out again. Default: 1 s. Zero asks for each request, one after another.
     #[must_use]
     pub fn fresh_for(mut self, duration: Duration) -> Self {
         self.fresh_for = duration;
         self
     }
 
-    /// How long a request waits for the database at most, waiting for others that ask included: 2 s unless said. Stay below
+    /// How long a request waits for the database at most, waiting for others that ask included. Default: 2 s. Stay below
     /// what the probe allows, or it hears nothing where it could have heard why.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
@@ -202,7 +202,7 @@ impl HealthService {
         let answer = match tokio::time::timeout(given, (self.ask)()).await {
             Ok(Ok(health)) => Answer::of(&health),
             Ok(Err(error)) => Answer::unknown(&*error),
-            // Who had waited for its turn has hardly asked: that is no answer for others.
+            // A caller that had waited for its turn has hardly asked: that is no answer for others.
             Err(_) if given < self.timeout / 2 => return Answer::late(self.timeout),
             Err(_) => Answer::late(self.timeout),
         };

@@ -1,11 +1,13 @@
 //! The one seam between the engine and a driver: every message to the server passes here, so that faults can enter here.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 #[cfg(feature = "tokio-postgres")]
 use crate::beside::{Beside, Onlooker};
 use crate::connection::{Connection, Failure, Keep, Reply, Row};
 use crate::error::Error;
+#[cfg(feature = "tokio-postgres")]
+use crate::error::{Cause, ServerError};
 use crate::lock::Holder;
 use crate::run::set_role;
 
@@ -19,6 +21,10 @@ pub(crate) struct Session<'a, C: Connection> {
     /// The server process that messages are expected to reach.
     process: Option<i32>,
     lock: Lock,
+    /// Until when answers to messages of graven's own are waited for, where there is an end to it.
+    answer_by: Option<Instant>,
+    /// Whether an answer did not come in time: nothing that is sent then will be answered sooner.
+    is_silent: bool,
     /// The role of the session as the caller left it, once it was looked for.
     role_before: Option<String>,
     owed: Owed,
@@ -32,6 +38,7 @@ pub(crate) struct Session<'a, C: Connection> {
 #[derive(Default)]
 struct Owed {
     settings: Option<String>,
+    discard: Option<&'static str>,
     role: Option<String>,
     unlock: Option<String>,
 }
@@ -64,6 +71,8 @@ impl<'a, C: Connection> Session<'a, C> {
             reach: Reach::Own,
             process,
             lock: Lock::Held,
+            answer_by: None,
+            is_silent: false,
             role_before: None,
             owed: Owed::default(),
             #[cfg(feature = "tokio-postgres")]
@@ -104,6 +113,16 @@ impl<'a, C: Connection> Session<'a, C> {
         self.owed.settings = Some(put_back);
     }
 
+    /// Takes note of what drops the temporary objects that migrations make.
+    pub(crate) fn owes_discard(&mut self, discard: &'static str) {
+        self.owed.discard = Some(discard);
+    }
+
+    /// What is to go before the lock is given back.
+    pub(crate) fn discard(&self) -> Option<&'static str> {
+        self.owed.discard.filter(|_| self.reach == Reach::Own)
+    }
+
     /// Takes note that the connection is in order.
     pub(crate) fn owes_nothing(&mut self) {
         self.owed = Owed::default();
@@ -141,6 +160,18 @@ impl<'a, C: Connection> Session<'a, C> {
         }
     }
 
+    /// Has messages of graven's own fail that are not answered by then, or soon after. While it waits for somebody else, a run
+    /// must end when it said, also where the other end of its connection is gone and no word of that came. Only who pauses
+    /// anyway needs it, and the runtime's timers with it.
+    pub(crate) fn answer_by(&mut self, end: Option<Instant>) {
+        self.answer_by = end;
+    }
+
+    /// Has them wait for as long as it takes: what is sent now may be under way for hours.
+    pub(crate) fn answer_whenever(&mut self) {
+        self.answer_by = None;
+    }
+
     /// Takes note of the process that a message has reached. Where the driver does not tell which one is its own, it is the
     /// first that was met.
     pub(crate) fn reached(&mut self, process: Option<i32>) {
@@ -156,7 +187,16 @@ impl<'a, C: Connection> Session<'a, C> {
 
     /// Sends a message of graven's own and hands back whatever came of it.
     pub(crate) async fn send(&mut self, sql: &str) -> Reply {
-        self.connection.send_keeping(sql, Keep::AllRows).await
+        if self.is_silent {
+            return Silent::reply();
+        }
+        let Some(end) = self.answer_by else { return self.connection.send_keeping(sql, Keep::AllRows).await };
+        let limit = end.saturating_duration_since(Instant::now()).saturating_add(SOON);
+        if let Some(reply) = self.connection.send_within(sql, limit).await {
+            return reply;
+        }
+        self.is_silent = true;
+        Silent::reply()
     }
 
     /// Sends a message that holds what people have written: however many rows it brings back, few are kept, and where it takes
@@ -208,8 +248,8 @@ impl<'a, C: Connection> Session<'a, C> {
 
 impl<C: Connection> Drop for Session<'_, C> {
     fn drop(&mut self) {
-        let Owed { settings, role, unlock } = std::mem::take(&mut self.owed);
-        let owed: Vec<String> = [settings, role, unlock].into_iter().flatten().collect();
+        let Owed { settings, discard, role, unlock } = std::mem::take(&mut self.owed);
+        let owed: Vec<String> = [settings, discard.map(str::to_owned), role, unlock].into_iter().flatten().collect();
         if owed.is_empty() {
             return;
         }
@@ -223,12 +263,48 @@ impl<C: Connection> Drop for Session<'_, C> {
     }
 }
 
+/// For how long at least an answer to a message of graven's own is waited for.
+const SOON: Duration = Duration::from_secs(5);
+
+/// What is said of a connection on which no answer came in time.
+#[derive(Debug, thiserror::Error)]
+#[error("the server has not answered in time, and the network may be gone")]
+struct Silent;
+
+impl Silent {
+    fn reply() -> Reply {
+        Reply { failure: Some(Failure::Connection(Box::new(Self))), ..Reply::default() }
+    }
+}
+
 impl Error {
     /// The error for a message of graven's own that failed.
     pub(crate) fn from_failure(doing: &'static str, failure: Failure) -> Self {
         match failure {
             Failure::Server(error) => Self::Server { doing, source: error },
             Failure::Connection(source) => Self::ConnectionLost { doing, source },
+        }
+    }
+
+    /// The same error with what the server had said before it ended the connection, where that is what it is about.
+    #[cfg(feature = "tokio-postgres")]
+    pub(crate) fn lost_because(self, said: ServerError) -> Self {
+        match self {
+            Self::ConnectionLost { doing, source } if !source.is::<ServerError>() => {
+                Self::ConnectionLost { doing, source: Box::new(said) }
+            }
+            Self::Stopped { applied, reverted, source } => {
+                Self::Stopped { applied, reverted, source: Box::new(source.lost_because(said)) }
+            }
+            Self::MigrationFailed(mut failed) => {
+                if let Cause::ConnectionLost(source) = &mut failed.cause
+                    && !source.is::<ServerError>()
+                {
+                    *source = Box::new(said);
+                }
+                Self::MigrationFailed(failed)
+            }
+            other => other,
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::connection::{Connection, Failure};
 use crate::error::{Error, Pending};
 use crate::event::Event;
 use crate::guard;
-use crate::history::{self, Claimant, Detail, Table};
+use crate::history::{self, Detail, Table};
 use crate::look::{IntoExisting, Look, admit};
 use crate::migrator::Migrator;
 use crate::observe::verb;
@@ -14,7 +14,6 @@ use crate::plan_revert::{StampTo, Stamping, stampable};
 use crate::report::{StampReport, Stamped};
 use crate::revert::changing;
 use crate::run::{Run, is_incomplete};
-use crate::sql::milliseconds;
 use crate::under_lock::Held;
 
 /// How often a stamp starts over because another instance recorded, without the lock, what this one was about to.
@@ -121,17 +120,9 @@ impl<C: Connection> Run<'_, '_, C> {
     /// One message, which is one transaction (PostgreSQL manual, 55.2.2.1): a history table without its rows would let the
     /// next run apply everything to a schema that has it.
     fn stamp_message(&self, table: &Table, seen: &Look, stamping: &Stamping) -> String {
-        let become_role = self.options.role.as_deref().map(|role| format!("{};\n", history::become_role(role)));
         let create = if seen.server.table_exists { String::new() } else { format!("{};\n", history::create(table)) };
-        let claimant = Claimant { run: seen.server.run.clone(), applied_as: self.observers.instance.clone() };
-        // Zero would be no limit.
-        let patience = self.options.lock_timeout.max(std::time::Duration::from_millis(1));
-        format!(
-            "{}SET LOCAL statement_timeout = 0;\nSET LOCAL lock_timeout = {};\n{create}{}",
-            become_role.unwrap_or_default(),
-            milliseconds(patience),
-            history::stamp(table, &stamping.stamped, &claimant),
-        )
+        let claimant = self.claimant(seen);
+        format!("{}{create}{}", self.by_word(), history::stamp(table, &stamping.stamped, &claimant),)
     }
 
     fn stampable(&self, seen: &Look, last: Option<Version>) -> Result<Stamping, Vec<crate::error::Conflict>> {

@@ -1,20 +1,33 @@
 //! The session's state, as a caller left it: captured once, and put back after every migration.
 
-use crate::connection::Connection;
+use crate::connection::{Connection, Row};
 use crate::error::Error;
-use crate::session::Session;
+use crate::session::{Reach, Session};
 use crate::sql::literal;
 
 /// The SQL that puts the session back.
 ///
-/// Prepared statements, temporary tables and LISTEN are left alone: only settings and roles are put back.
+/// Prepared statements, open cursors and LISTEN are left alone: only settings and roles are put back. What a migration has
+/// made in the temporary schema is discarded where there was nothing in it before, since nothing else is to be told apart.
 #[derive(Debug)]
 pub(crate) struct SessionState {
     restore: String,
+    statements: usize,
     puts_back: PutsBack,
     /// What is put back only at the end of the run.
     last: Option<String>,
     limit: TransactionLimit,
+    temporary: Temporary,
+    itself: Vec<String>,
+}
+
+/// Whose the temporary objects of the session are: tables, and whatever else is in `pg_temp`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Temporary {
+    /// There were none before the run: what there is, migrations have made.
+    Migrations,
+    /// Some are the caller's own; or a pooler's session has them, whose next user may be anybody.
+    Others,
 }
 
 /// Whether a session limits the length of a transaction: a setting that PostgreSQL 17 brought.
@@ -46,9 +59,24 @@ pub(crate) enum Reaches {
 /// ordinary character of a plain string (PostgreSQL manual, 4.1.2.1).
 const STANDARD_STRINGS: &str = "SET standard_conforming_strings = on";
 
+/// What is sent is UTF-8, and so is what drivers read: whatever else a session says is wrong. PostgreSQL would store each byte of
+/// `é` as a letter of its own.
+const UTF8: &str = "SET client_encoding = 'UTF8'";
+
+/// Drops all that the session has in its temporary schema. It fails for a table with an open cursor, unless the cursor's
+/// transaction has committed: then PostgreSQL keeps a copy of the rows (PostgreSQL manual, DECLARE).
+const DISCARD: &str = "DISCARD TEMP";
+
+/// Lets a transaction write though its session says otherwise. It must be the first statement.
+pub(crate) const WRITABLE: &str = "SET LOCAL transaction_read_only = off";
+
+/// Settings that `SET TRANSACTION` makes, and that hold to the end of its transaction. PostgreSQL lists them as the session's
+/// own ever after, and refuses to have them set once a transaction has begun to read.
+const OF_A_TRANSACTION: [&str; 3] = ["transaction_isolation", "transaction_read_only", "transaction_deferrable"];
+
 impl SessionState {
     /// Reads what the session has set for itself, after it has become another role and before something else in the same
-    /// message, and makes it read strings as the standard says.
+    /// message, and makes it read strings as the standard says, and text as UTF-8.
     pub(crate) async fn capture<C: Connection>(
         session: &mut Session<'_, C>,
         become_role: Option<&str>,
@@ -61,22 +89,31 @@ impl SessionState {
                    WHERE pg_catalog.texteq(s.source, 'session');\n\
                    SELECT session_user, pg_catalog.current_setting('role'), \
                    pg_catalog.current_setting('standard_conforming_strings'), \
-                   pg_catalog.current_setting('transaction_timeout', true)";
+                   pg_catalog.current_setting('transaction_timeout', true), pg_catalog.pg_my_temp_schema()";
         let message: Vec<&str> = become_role.into_iter().chain([ask]).chain(create).collect();
         let doing = if create.is_some() { "creating the history table" } else { "reading the session's settings" };
-        let results = session.expect(doing, &message.join(";\n")).await?;
-        let results = results.get(usize::from(become_role.is_some())..).unwrap_or_default();
+        let mut results = session.expect(doing, &message.join(";\n")).await?;
+        results.drain(..usize::from(become_role.is_some()).min(results.len()));
+        let mut last = Vec::new();
+        if let Some(encoding) = other_encoding(results.first()) {
+            last.push(set_config("client_encoding", &encoding));
+            session.owes_settings(last.join(";\n"));
+            session.expect("setting client_encoding", UTF8).await?;
+            // What the settings are was told in the other encoding.
+            results = session.expect(doing, ask).await?;
+        }
         let mut statements = Vec::new();
-        let mut last = None;
         let mut limit = TransactionLimit::None;
         let mut puts_back = PutsBack::Defaults;
-        if let [settings, roles, ..] = results {
+        let mut temporary = Temporary::Others;
+        let mut itself = Vec::new();
+        if let [settings, roles, ..] = results.as_slice() {
             let roles = roles.first();
             let user = roles.map_or("", |row| row.text(0));
             let role = roles.map_or("none", |row| row.text(1));
             statements.push(format!("SET SESSION AUTHORIZATION {}", literal(user)));
             statements.push("RESET ALL".to_owned());
-            for row in settings {
+            for row in settings.iter().filter(|row| !OF_A_TRANSACTION.contains(&row.text(0))) {
                 puts_back = PutsBack::Settings;
                 statements.push(set_config(row.text(0), row.text(1)));
             }
@@ -88,21 +125,61 @@ impl SessionState {
             if roles.and_then(|row| row.optional(3)).is_some_and(|limit| limit != "0" || is_named) {
                 limit = TransactionLimit::Set;
             }
-            if roles.is_some_and(|row| row.text(2) == "off") {
-                last = Some(set_config("standard_conforming_strings", "off"));
+            let reads_otherwise = roles.is_some_and(|row| row.text(2) == "off");
+            if reads_otherwise {
+                last.push(set_config("standard_conforming_strings", "off"));
             }
             session.owes_settings(statements.iter().cloned().chain(last.clone()).collect::<Vec<_>>().join(";\n"));
-            if last.is_some() {
+            if reads_otherwise {
                 session.expect("setting standard_conforming_strings", STANDARD_STRINGS).await?;
                 statements.push(STANDARD_STRINGS.to_owned());
             }
+            itself = vec![
+                WRITABLE.to_owned(),
+                format!("SET LOCAL SESSION AUTHORIZATION {}", literal(user)),
+                format!("SET LOCAL ROLE {}", literal(role)),
+            ];
+            let schema = roles.map_or("0", |row| row.text(4)).to_owned();
+            temporary = whose_temporary(session, &schema).await?;
         }
-        Ok(Self { restore: statements.join(";\n"), puts_back, last, limit })
+        if temporary == Temporary::Migrations {
+            session.owes_discard(DISCARD);
+        }
+        let last = if last.is_empty() { None } else { Some(last.join(";\n")) };
+        Ok(Self {
+            restore: statements.join(";\n"),
+            statements: statements.len(),
+            puts_back,
+            last,
+            limit,
+            temporary,
+            itself,
+        })
+    }
+
+    /// The statement that drops what an earlier migration has left in the temporary schema, before the next one: each sees
+    /// what it would see alone.
+    ///
+    /// Not right behind the migration, in its transaction: there a cursor that it has left open would be in the way.
+    pub(crate) fn discard(&self) -> Option<&'static str> {
+        (self.temporary == Temporary::Migrations).then_some(DISCARD)
     }
 
     /// The statements that put the session back between two migrations, joined by semicolons.
     pub(crate) fn restore(&self) -> &str {
         &self.restore
+    }
+
+    /// The statements that let a message of graven's own write as the role that runs migrations, whatever a function of a
+    /// file has set for the session, and to its end only. They come first: a transaction that has begun to read stays what it
+    /// is.
+    pub(crate) fn as_itself(&self) -> impl Iterator<Item = String> {
+        self.itself.iter().cloned()
+    }
+
+    /// How many statements that are.
+    pub(crate) fn statements(&self) -> usize {
+        self.statements
     }
 
     /// What that takes.
@@ -125,9 +202,32 @@ impl SessionState {
         if let Some(last) = &self.last
             && let Some(failure) = session.send(last).await.failure
         {
-            tracing::warn!(target: "graven", ?failure, "standard_conforming_strings could not be put back");
+            tracing::warn!(target: "graven", ?failure, sql = last, "settings of the session could not be put back");
         }
     }
+}
+
+/// The encoding of the client, where that is another one.
+fn other_encoding(settings: Option<&Vec<Row>>) -> Option<String> {
+    let row = settings?.iter().find(|row| row.text(0) == "client_encoding")?;
+    Some(row.text(1)).filter(|encoding| *encoding != "UTF8").map(str::to_owned)
+}
+
+/// Whose temporary objects there may be, in a session that has the schema for them, or has not (0).
+async fn whose_temporary<C: Connection>(session: &mut Session<'_, C>, schema: &str) -> Result<Temporary, Error> {
+    if session.reach() == Reach::Pooled {
+        return Ok(Temporary::Others);
+    }
+    if schema == "0" {
+        return Ok(Temporary::Migrations);
+    }
+    // The schema stays with the session once it has had a temporary object.
+    let ask = "SELECT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.refobjid OPERATOR(pg_catalog.=) \
+               pg_catalog.pg_my_temp_schema() AND d.refclassid OPERATOR(pg_catalog.=) \
+               'pg_catalog.pg_namespace'::pg_catalog.regclass)";
+    let results = session.expect("looking for temporary tables", ask).await?;
+    let has_some = results.first().and_then(|rows| rows.first()).is_none_or(|row| row.is_true(0));
+    Ok(if has_some { Temporary::Others } else { Temporary::Migrations })
 }
 
 fn set_config(name: &str, value: &str) -> String {

@@ -71,10 +71,13 @@ impl fmt::Display for State {
 pub struct Status {
     /// The history table, qualified. `None` where no schema of the search path exists.
     pub history: Option<String>,
+    /// Another history table of that name, in a later schema of the search path, where the one above is not there: what is
+    /// pending here may be applied there.
+    pub elsewhere: Option<String>,
     /// The namespace within it, empty unless one was chosen.
     pub namespace: String,
     /// What the `head` of the seal file says that this set was made with: see [`Migrations::seal_head`].
-    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::report::serialize_checksum"))]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::json::optional_checksum"))]
     pub seal_head: Option<Checksum>,
     /// Ascending by version, then the repeatables, by name.
     pub migrations: Vec<MigrationStatus>,
@@ -100,6 +103,7 @@ impl Status {
         let entries = compare_all(set, records);
         Self {
             history,
+            elsewhere: None,
             namespace: namespace.to_owned(),
             seal_head: set.seal_head(),
             migrations: entries.iter().map(MigrationStatus::new).collect(),
@@ -114,12 +118,12 @@ impl Status {
 #[non_exhaustive]
 pub struct MigrationStatus {
     /// Its version; `None` for a repeatable, which has none.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_version"))]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::json::optional_version"))]
     pub version: Option<Version>,
     /// Its name: the set's, or where the set does not have it the history's.
     pub name: String,
     /// What kind of migration it is: versioned, or a repeatable.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::report::serialize_kind"))]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::json::kind"))]
     pub kind: Kind,
     /// The state it is in.
     pub state: State,
@@ -136,7 +140,7 @@ pub struct MigrationStatus {
     /// Whether it was recorded without being run: see [`Migrator::stamp`](crate::Migrator::stamp).
     pub stamped: bool,
     /// The version of the baseline that stands for it: it was not run itself, since the database was fresh.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_version"))]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::json::optional_version"))]
     pub baseline: Option<Version>,
     /// Of an incomplete one: how many statements are recorded as done.
     pub statements_done: Option<u32>,
@@ -176,9 +180,4 @@ impl MigrationStatus {
             is_recorded: entry.record.is_some(),
         }
     }
-}
-
-#[cfg(feature = "serde")]
-fn serialize_version<S: serde::Serializer>(version: &Option<Version>, serializer: S) -> Result<S::Ok, S::Error> {
-    serde::Serialize::serialize(&version.map(Version::value), serializer)
 }

@@ -1,14 +1,17 @@
 //! What the verbs under the lock have in common: how an operator's verb comes by it, and how every verb gives it back.
 
+use std::time::Duration;
+
 use crate::connection::Connection;
 use crate::error::Error;
 use crate::event::Event;
-use crate::history::{Detail, Table};
+use crate::history::{self, Detail, Table};
 use crate::lock::{self, Waiting};
 use crate::look::{Locked, Look, may_write, table_or_refuse};
 use crate::plan::Plan;
 use crate::run::{Run, set_role};
 use crate::session::Reach;
+use crate::sql::milliseconds;
 
 impl<C: Connection> Run<'_, '_, C> {
     /// Waits for the lock and looks under it, after a first look. `refused` says at each look what cannot be done, so that
@@ -32,6 +35,7 @@ impl<C: Connection> Run<'_, '_, C> {
             self.waited = waiting.so_far();
             seen = now;
             if locked == Locked::Yes {
+                self.session.answer_whenever();
                 self.observers.tell(&Event::LockAcquired { waited: self.waited });
                 return Ok(Held { table, seen, role_before });
             }
@@ -46,6 +50,7 @@ impl<C: Connection> Run<'_, '_, C> {
             let (locked, now) = self.try_lock(table, &seen).await?;
             self.waited = waiting.so_far();
             if locked == Locked::Yes {
+                self.session.answer_whenever();
                 self.observers.tell(&Event::LockAcquired { waited: self.waited });
                 return Ok(Acquired::Lock(Box::new(now)));
             }
@@ -53,6 +58,7 @@ impl<C: Connection> Run<'_, '_, C> {
             if let Ok(plan) = self.plan_beside_others(&now)
                 && plan.steps.is_empty()
             {
+                self.session.answer_whenever();
                 return Ok(Acquired::Elsewhere(plan));
             }
             // Who may not write need not wait for the lock to hear of it.
@@ -67,16 +73,30 @@ impl<C: Connection> Run<'_, '_, C> {
         let waited = waiting.began.elapsed();
         let left = waiting.timeout.saturating_sub(waited);
         if left.is_zero() {
-            let holder = lock::holder(&mut self.session, table).await.map(Box::new);
+            let holder = lock::holder(&mut self.session, table, &waiting.begun).await.map(Box::new);
             return Err(Error::LockTimeout { waited, holder });
         }
+        self.session.answer_by(waiting.until());
         if !waiting.announced {
             waiting.announced = true;
-            let holder = lock::holder(&mut self.session, table).await;
+            let holder = lock::holder(&mut self.session, table, &waiting.begun).await;
             self.observers.tell(&Event::LockWaiting { holder: holder.as_ref(), timeout: waiting.timeout });
         }
         self.session.pause(waiting.backoff.pause(left)).await;
         Ok(())
+    }
+
+    /// What a message begins with that changes the history by an operator's word and is one transaction: the role, and no limit but
+    /// that to its waiting for somebody who has locked the history.
+    pub(crate) fn by_word(&self) -> String {
+        let become_role = self.options.role.as_deref().map(|role| format!("{};\n", history::become_role(role)));
+        // Zero would be no limit.
+        let patience = self.options.lock_timeout.max(Duration::from_millis(1));
+        format!(
+            "{}SET LOCAL statement_timeout = 0;\nSET LOCAL lock_timeout = {};\n",
+            become_role.unwrap_or_default(),
+            milliseconds(patience),
+        )
     }
 
     /// What sets its session's role for more than one message needs a session of its own.

@@ -9,7 +9,8 @@ use std::str::FromStr;
 /// It is written `sha256:` and 64 lower-case hexadecimal digits.
 ///
 /// ```
-/// use graven_source::Checksum;
+/// # use graven_source as graven;
+/// use graven::Checksum;
 ///
 /// let checksum = Checksum::of_text("select 1;\n");
 /// assert_eq!(checksum.to_string().parse::<Checksum>(), Ok(checksum));

@@ -63,7 +63,7 @@ pub enum FileName<'a> {
     Seal,
     /// No business of graven's: a dotfile, an editor's backup, Markdown, a README.
     LeftAlone,
-    /// Something that does not belong into a migrations directory under this name.
+    /// Something that does not belong in a migrations directory under this name.
     Refused(Refusal<'a>),
 }
 
@@ -109,7 +109,7 @@ pub enum Refusal<'a> {
     /// It is SQL and fits no kind.
     NoKind {
         /// What is wrong with it: a fragment such as `the version is divided from the name by '-'`.
-        reason: &'static str,
+        reason: Cow<'static, str>,
         /// The name it should have had.
         should_be: Suggestion,
     },
@@ -279,25 +279,38 @@ fn is_canonical(file: &str, stem: &str) -> bool {
 
 /// Why a name cannot stay. It may hold nearly everything: what is refused would make a line of the seal file, or the
 /// file name itself, read two ways.
-fn fault(name: &str) -> Option<&'static str> {
+fn fault(name: &str) -> Option<Cow<'static, str>> {
     if name.trim().is_empty() {
-        Some("it has no name")
+        Some("it has no name".into())
     } else if name.chars().any(char::is_control) {
-        Some("its name holds a control character")
+        Some("its name holds a control character".into())
+    } else if let Some(space) = untracked_space(name) {
+        Some(format!("its name holds {space}").into())
     } else if name.trim() != name {
-        Some("its name begins or ends with a space")
+        Some("its name begins or ends with a space".into())
     } else if name.contains("sha256:") {
-        Some("its name holds `sha256:`, which the seal file could not tell from a checksum")
+        Some("its name holds `sha256:`, which the seal file could not tell from a checksum".into())
     } else if split_kind(name).1.is_some() {
-        Some("it names two kinds")
+        Some("it names two kinds".into())
     } else {
         None
     }
 }
 
+/// The space of a path that makes cargo build anew at every build. rustc lists the files that it has read with spaces
+/// between them and writes a `\` before a space of ASCII only, and cargo divides that list at spaces of any kind.
+pub(crate) fn untracked_space(path: &str) -> Option<String> {
+    let space = path.chars().find(|c| is_untracked(*c))?;
+    Some(format!("a space (U+{:04X}) that cargo cannot keep track of", u32::from(space)))
+}
+
+fn is_untracked(c: char) -> bool {
+    c.is_whitespace() && c != ' '
+}
+
 /// The name without any [`fault`].
 fn mended(name: &str) -> String {
-    let name: String = name.chars().map(|c| if c.is_control() { '_' } else { c }).collect();
+    let name: String = name.trim().chars().map(|c| if c.is_control() || is_untracked(c) { '_' } else { c }).collect();
     let name = name.replace("sha256:", "sha256_");
     let mut name = name.as_str();
     // A kind may stand before a space, and a space before a kind.
@@ -379,8 +392,8 @@ fn tidy(name: &str) -> String {
     mended(name.trim_start_matches(['-', '_', '.', ' ']))
 }
 
-fn refuse<'a>(reason: &'static str, should_be: Suggestion) -> FileName<'a> {
-    FileName::Refused(Refusal::NoKind { reason, should_be })
+fn refuse<'a>(reason: impl Into<Cow<'static, str>>, should_be: Suggestion) -> FileName<'a> {
+    FileName::Refused(Refusal::NoKind { reason: reason.into(), should_be })
 }
 
 fn strip_suffix_in_any_case<'a>(text: &'a str, suffix: &str) -> Option<&'a str> {

@@ -13,6 +13,7 @@ pub mod directive;
 pub mod duration;
 pub mod file_name;
 pub mod history_name;
+pub mod picture;
 mod sha256;
 mod version;
 

@@ -11,6 +11,7 @@ use annotate_snippets::renderer::{
     DEFAULT_EMPHASIS_STYLE, DEFAULT_HELP_STYLE, DEFAULT_LINE_NUM_STYLE, DEFAULT_NOTE_STYLE,
 };
 
+use crate::picture::pictured;
 use crate::rule::Rule;
 use crate::snippet::Excerpt;
 pub use crate::snippet::Style;
@@ -129,37 +130,42 @@ impl Problem {
     /// The whole problem: message, place, details, notes, help and the rule. No line end after it.
     #[must_use]
     pub fn render(&self, style: Style) -> String {
-        let mut text = paint(&self.message, DEFAULT_EMPHASIS_STYLE, style);
+        let mut text = paint(&pictured(&self.message), DEFAULT_EMPHASIS_STYLE, style);
         text.push_str("\n\n");
         match &self.excerpt {
-            Some(excerpt) => text.push_str(&excerpt.render(&self.path, style)),
+            Some(excerpt) => text.push_str(&excerpt.render(&pictured(&self.path), style)),
             None => {
-                let _ = write!(text, "  {} {}", paint("-->", DEFAULT_LINE_NUM_STYLE, style), self.place());
+                let place = self.place();
+                let _ = write!(text, "  {} {}", paint("-->", DEFAULT_LINE_NUM_STYLE, style), pictured(&place));
             }
         }
         let width = self.rows.iter().map(|row| row.label.chars().count()).max().unwrap_or(0);
         for Row { label, text: value } in &self.rows {
-            let _ = write!(text, "\n      {label:width$} {value}");
+            let _ = write!(text, "\n      {label:width$} {}", pictured(value));
         }
         text.push('\n');
         for note in &self.notes {
-            let _ = write!(text, "\n{}", hang(&paint("note:", DEFAULT_NOTE_STYLE, style), note, 6));
+            let _ = write!(text, "\n{}", hang(&paint("note:", DEFAULT_NOTE_STYLE, style), &pictured(note), 6));
         }
         if !self.help.is_empty() {
-            let _ =
-                write!(text, "\n{}", hang(&paint("help:", DEFAULT_HELP_STYLE, style), &alternatives(&self.help), 6));
+            let help = alternatives(&self.help);
+            let _ = write!(text, "\n{}", hang(&paint("help:", DEFAULT_HELP_STYLE, style), &pictured(&help), 6));
         }
         let _ = write!(text, "\n{} {}", paint("rule:", DEFAULT_NOTE_STYLE, style), self.rule.id);
         text
     }
 
-    /// The problem in three lines: message, place and rule, the first way out.
+    /// The problem in three lines: message, place and rule, the first way out, and what graven can do instead.
     fn render_short(&self, style: Style) -> String {
-        let mut text = paint(&self.message, DEFAULT_EMPHASIS_STYLE, style);
+        let mut text = paint(&pictured(&self.message), DEFAULT_EMPHASIS_STYLE, style);
         let arrow = paint("-->", DEFAULT_LINE_NUM_STYLE, style);
-        let _ = write!(text, "\n  {arrow} {}  ({})", self.place(), self.rule.id);
-        if let Some(help) = self.help.first() {
-            let _ = write!(text, "\n  {} {}", paint("help:", DEFAULT_HELP_STYLE, style), in_one_line(help));
+        let _ = write!(text, "\n  {arrow} {}  ({})", pictured(&self.place()), self.rule.id);
+        if let Some((first, others)) = self.help.split_first() {
+            let mut help = in_one_line(first);
+            if let Some(graven) = others.iter().find_map(|other| command_of_graven(other)) {
+                let _ = write!(help, ", or `{graven}`");
+            }
+            let _ = write!(text, "\n  {} {}", paint("help:", DEFAULT_HELP_STYLE, style), pictured(&help));
         }
         text
     }
@@ -175,6 +181,16 @@ fn in_one_line(help: &str) -> String {
         }
         None => help.lines().next().unwrap_or_default().to_owned(),
     }
+}
+
+/// The command of graven that a way out consists of, if it does without a condition.
+fn command_of_graven(help: &str) -> Option<&str> {
+    if help.starts_with("if ") {
+        return None;
+    }
+    let (_, quoted) = help.split_once('`')?;
+    let (command, _) = quoted.split_once('`')?;
+    command.starts_with("graven ").then_some(command)
 }
 
 /// As many lines as are shown of several problems before each of them is shortened.

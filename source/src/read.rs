@@ -26,6 +26,8 @@ pub enum EntryKind {
     Directory,
     /// A symbolic link to nothing.
     DeadLink,
+    /// A symbolic link that leads from link to link, and to no file.
+    LinkInCircle,
     /// A socket, a pipe, a device: reading it could wait for ever.
     Other,
 }
@@ -41,7 +43,7 @@ pub fn list(directory: &Path) -> io::Result<Vec<Entry>> {
         let entry = entry?;
         let kind = entry.file_type()?;
         let what = if kind.is_symlink() {
-            fs::metadata(entry.path()).map_or(EntryKind::DeadLink, |found| what_is(found.file_type()))
+            fs::metadata(entry.path()).map_or_else(|_| dead_link(entry.path()), |found| what_is(found.file_type()))
         } else {
             what_is(kind)
         };
@@ -100,6 +102,17 @@ fn write_new(file: &Path, content: &str) -> io::Result<()> {
     let mut file: File = OpenOptions::new().write(true).create_new(true).open(file)?;
     file.write_all(content.as_bytes())?;
     file.sync_all()
+}
+
+/// What a link is that leads to no file. No system has a name for it that is told in the same way as others tell it.
+fn dead_link(mut link: PathBuf) -> EntryKind {
+    /// As many links as Linux follows before it speaks of a circle.
+    const MOST: usize = 40;
+    for _ in 0..MOST {
+        let Ok(target) = fs::read_link(&link) else { return EntryKind::DeadLink };
+        link = link.parent().map_or_else(|| target.clone(), |parent| parent.join(&target));
+    }
+    EntryKind::LinkInCircle
 }
 
 fn what_is(kind: fs::FileType) -> EntryKind {

@@ -4,6 +4,7 @@
 //! wrong is in the list beside it. Which problems are fatal is the caller's to decide, by rule. It refuses to know a
 //! database: what such a set means to one is the business of the crate `graven`.
 
+mod conflict;
 mod content;
 mod fates;
 mod free;
@@ -240,6 +241,7 @@ impl Set {
             Ok(entries) => entries,
             Err(error) => return Loaded { set, problems: vec![place.unreadable(&error)] },
         };
+        problems.extend(place.untracked());
         let listing = names::sort_out(&place, entries, &mut problems);
         let load_seal = |problems: &mut Vec<Problem>| match (seal, listing.seal) {
             (Some(seal), _) => {
@@ -251,6 +253,7 @@ impl Set {
                 problems.push(place.seal_absent());
                 None
             }
+            (None, names::SealFile::NoFile) => Some(SealText::Damaged),
         };
         let mut unread = Vec::new();
         let (contents, found) = content::load_all(&place, &listing.migrations, &mut problems, load_seal);
@@ -301,6 +304,13 @@ impl Set {
     #[must_use]
     pub fn path_of(&self, file: &str) -> String {
         place::join(&self.directory, file)
+    }
+
+    /// A command of graven that acts on this directory, as it is typed where paths are relative to: `graven seal`, and
+    /// `graven seal --dir billing` where the directory is not the one that graven finds by itself.
+    #[must_use]
+    pub fn graven(&self, verb: &str) -> String {
+        place::graven(&self.directory, verb)
     }
 
     fn empty(place: &Place) -> Self {

@@ -9,12 +9,13 @@ use std::str::FromStr;
 /// and it is shown as `1`.
 ///
 /// ```
-/// use graven_source::Version;
+/// # use graven_source as graven;
+/// use graven::Version;
 ///
 /// let version: Version = "0042".parse()?;
 /// assert_eq!(version.value(), 42);
 /// assert_eq!(version.to_string(), "42");
-/// # Ok::<(), graven_source::VersionError>(())
+/// # Ok::<(), graven::VersionError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version(i64);

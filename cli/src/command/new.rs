@@ -166,7 +166,7 @@ fn check(file: &str, name: &str) -> Result<(), Failure> {
             refused("it names a reverse", "`graven new --reverse NAME` makes a migration and its reverse")
         }
         FileName::Migration(found) => refused(&format!("it would name a {} migration", found.kind), SAY),
-        FileName::Refused(Refusal::NoKind { reason, .. }) => refused(reason, SAY),
+        FileName::Refused(Refusal::NoKind { reason, .. }) => refused(&reason, SAY),
         _ => refused(&format!("{file} would be left alone"), SAY),
     }
 }

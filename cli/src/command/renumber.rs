@@ -48,7 +48,7 @@ pub(crate) fn run(common: &Common, renumber: &Renumber, output: &Output) -> Resu
     let mended = mended.filter(|_| !renumberings.is_empty());
     let json = json!({
         "renumbered": renumberings.iter().map(|one| renumbering_json(&set, one)).collect::<Vec<_>>(),
-        "mended": mended.as_ref().map(|mended| mended::json(mended, &set.path_of(SEAL_FILE))),
+        "mended": mended.as_ref().map(|mended| mended::json(mended, &set)),
         "warnings": warnings,
     });
     output.result(&json, || {
@@ -56,7 +56,7 @@ pub(crate) fn run(common: &Common, renumber: &Renumber, output: &Output) -> Resu
         text(&set, &renumberings, &mended.unwrap_or_default())
     })?;
     if let Some(mended) = &mended {
-        mended::warn(mended, &set.path_of(SEAL_FILE), output);
+        mended::warn(mended, &set, output);
     }
     warnings.iter().filter(|_| !output.is_json()).for_each(|warning| output.warning(warning));
     Ok(exit::DONE)
@@ -102,6 +102,7 @@ fn overtaking(set: &Set, renumberings: &[Renumbering]) -> Vec<String> {
 /// What becomes of the migrations of one version: of several, those that cannot keep it; and with them what goes along.
 fn of_version(set: &Set, version: i64, to: Option<i64>) -> Result<Vec<Renumbering>, Failure> {
     let refused = |message: String, hint: &str| Err(Failure::Usage(message, hint.to_owned()));
+    let new = set.graven("new NAME");
     let found: Vec<_> = set.migrations.iter().filter(|found| found.version.value() == version).collect();
     let planned: Vec<_> = set.renumberings.iter().filter(|one| one.version.value() == version).cloned().collect();
     let moving = match (planned.as_slice(), found.as_slice()) {
@@ -114,8 +115,10 @@ fn of_version(set: &Set, version: i64, to: Option<i64>) -> Result<Vec<Renumberin
         ([], [one]) if one.sealing == Sealing::Sealed || is_sealed(set, one.version, &one.name) => {
             return refused(
                 format!("migration {version} is sealed, and keeps its version"),
-                "databases that ran it remember it by its version, and under another one it would run again; put what \
-                 is new into a new migration (`graven new`)",
+                &format!(
+                    "databases that ran it remember it by its version, and under another one it would run again; put \
+                     what is new into a new migration (`{new}`)"
+                ),
             );
         }
         ([], [one]) => *one,

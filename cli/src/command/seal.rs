@@ -1,10 +1,12 @@
 //! `graven seal`: seals what is not sealed yet, or accepts an edit, and mends a seal file that a merge left damaged.
 
+use std::collections::HashMap;
+
 use graven_source::file_name::SEAL_FILE;
 use graven_source::problem::Problem;
 use graven_source::seal::{Mended, Seal, SealLine};
 use graven_source::set::{Loaded, Migration, Set};
-use graven_source::{Kind, Version};
+use graven_source::{Checksum, Kind, Version};
 use serde_json::{Value, json};
 
 use crate::arguments::{self, Common, Edited};
@@ -16,8 +18,16 @@ use crate::output::{GOOD, Output};
 
 pub(crate) fn run(common: &Common, seal: &arguments::Seal, output: &Output) -> Result<Exit, Failure> {
     let (Loaded { set, problems, .. }, mended) = Directory::of(common)?.load_to_write();
-    let in_the_way: Vec<Problem> =
-        problems.into_iter().filter(|problem| !is_settled(problem, &set, &seal.accept_edit)).collect();
+    let is_accepted = |problem: &Problem| is_accepted(problem, &set, &seal.accept_edit);
+    // Each edit is accepted by itself: another one stays, and is a problem still.
+    let are_accepted = problems.iter().any(is_accepted);
+    let left: Vec<&Problem> =
+        problems.iter().filter(|problem| are_accepted && is_edit(problem) && !is_accepted(problem)).collect();
+    let in_the_way: Vec<Problem> = problems
+        .iter()
+        .filter(|problem| problem.rule.id != "seal-absent" && !(are_accepted && is_edit(problem)))
+        .cloned()
+        .collect();
     let before = set.seal.clone().unwrap_or_default();
     let mut after = before.clone();
     for edited in &seal.accept_edit {
@@ -37,18 +47,21 @@ pub(crate) fn run(common: &Common, seal: &arguments::Seal, output: &Output) -> R
     let changes = Changes::between(&before, &after, mended.as_ref());
     changes.report(&set, output)?;
     changes.warn(&set, output);
+    for problem in left.iter().filter(|_| !output.is_json()) {
+        let check = set.graven("check");
+        output.warning(format!("{}, too, and that is not accepted: `{check}` says what to do", problem.message));
+    }
     Ok(exit::DONE)
 }
 
-/// Whether `graven seal` settles a problem.
-fn is_settled(problem: &Problem, set: &Set, accepted: &[Edited]) -> bool {
-    let is_accepted =
-        |edited: &Edited| found(set, *edited).is_some_and(|found| set.path_of(&found.file) == problem.path);
-    match problem.rule.id {
-        "seal-absent" => true,
-        "sealed-edited" => accepted.iter().any(is_accepted),
-        _ => false,
-    }
+fn is_edit(problem: &Problem) -> bool {
+    problem.rule.id == "sealed-edited"
+}
+
+/// Whether a problem is an edit that is accepted.
+fn is_accepted(problem: &Problem, set: &Set, accepted: &[Edited]) -> bool {
+    let is_of = |edited: &Edited| found(set, *edited).is_some_and(|found| set.path_of(&found.file) == problem.path);
+    is_edit(problem) && accepted.iter().any(is_of)
 }
 
 /// The migration or the baseline that was edited.
@@ -64,7 +77,7 @@ fn accept(set: &Set, seal: &Seal, edited: Edited) -> Result<Seal, Failure> {
     let Some(found) = found(set, edited) else {
         return refused(
             format!("there is no {edited} in {}", set.directory),
-            "`graven check` names the ones that were edited",
+            &format!("`{}` names the ones that were edited", set.graven("check")),
         );
     };
     match seal.accept_edit(found.version, found.kind, found.checksum) {
@@ -73,7 +86,7 @@ fn accept(set: &Set, seal: &Seal, edited: Edited) -> Result<Seal, Failure> {
         None if set.seal.is_none() => Ok(seal.clone()),
         None => refused(
             format!("{edited} is not sealed"),
-            "one that is not sealed may simply be edited; `graven seal` seals it as it is",
+            &format!("one that is not sealed may simply be edited; `{}` seals it as it is", set.graven("seal")),
         ),
     }
 }
@@ -102,15 +115,15 @@ impl<'a> Changes<'a> {
         let file = set.path_of(SEAL_FILE);
         let json = json!({
             "file": file,
-            "mended": self.mended.map(|mended| mended::json(mended, &file)),
+            "mended": self.mended.map(|mended| mended::json(mended, set)),
             "sealed": self.sealed.iter().map(|line| line_json(line)).collect::<Vec<_>>(),
             "accepted": self.accepted.iter().map(|line| line_json(line)).collect::<Vec<_>>(),
             "dropped": self.dropped.iter().map(|line| line_json(line)).collect::<Vec<_>>(),
         });
-        Ok(output.result(&json, || self.text(&file))?)
+        Ok(output.result(&json, || self.text(set, &file))?)
     }
 
-    fn text(&self, file: &str) -> String {
+    fn text(&self, set: &Set, file: &str) -> String {
         let mut text = self.mended.map(|mended| mended::text(mended, file)).unwrap_or_default();
         for line in &self.sealed {
             text.push_str(&format!("{GOOD}sealed{GOOD:#} {}\n", shown(line)));
@@ -124,18 +137,41 @@ impl<'a> Changes<'a> {
         if text.is_empty() {
             return format!("nothing to seal: {file} matches the files, {}", plural(self.lines, "line"));
         }
-        format!("{text}commit {file}")
+        // A migration that is sealed and not committed would be gone for everybody else.
+        let is_with_migrations = !(self.sealed.is_empty() && self.accepted.is_empty());
+        format!("{text}commit {}", if is_with_migrations { &set.directory } else { file })
     }
 
     /// What is done, and may not be what was meant.
     fn warn(&self, set: &Set, output: &Output) {
         if let Some(mended) = self.mended {
-            mended::warn(mended, &set.path_of(SEAL_FILE), output);
+            mended::warn(mended, set, output);
         }
         let is_sealed_now = |version: Version| self.sealed.iter().any(|line| line.version == version);
+        for (one, other) in copies(set, is_sealed_now).iter().filter(|_| !output.is_json()) {
+            output.warning(format!(
+                "{} and {} have one name and one text, and both would run: if a merge left one of them behind, take \
+                 the seal file back from git, delete that one, and seal again",
+                set.path_of(&one.file),
+                set.path_of(&other.file)
+            ));
+        }
         let stubs = set.migrations.iter().filter(|found| is_sealed_now(found.version) && found.holds_no_statement());
         warn_of_stubs(set, stubs, output);
     }
+}
+
+/// Migrations that are sealed now, each with another one of the same name and text.
+fn copies(set: &Set, is_sealed_now: impl Fn(Version) -> bool) -> Vec<(&Migration, &Migration)> {
+    let mut first_of: HashMap<(&str, Checksum), &Migration> = HashMap::new();
+    let mut copies = Vec::new();
+    for found in &set.migrations {
+        let first = *first_of.entry((&found.name, found.checksum)).or_insert(found);
+        if first.version != found.version && (is_sealed_now(first.version) || is_sealed_now(found.version)) {
+            copies.push((first, found));
+        }
+    }
+    copies
 }
 
 /// A line of the seal file, as its migration's file is called.

@@ -1,4 +1,4 @@
-//! `graven summary`: what a change brings, for who reviews it. It reads files and git, and touches no database.
+//! `graven summary`: what a change brings, for those who review it. It reads files and git, and touches no database.
 
 mod arguments;
 mod changes;

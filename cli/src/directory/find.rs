@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use graven_source::file_name::SEAL_FILE;
 
-/// What a migrations directory is called unless said, by the macro and here.
+/// What a migrations directory is called by default, by the macro and here.
 const NAME: &str = "migrations";
 /// How deep below a workspace's folder packages are looked for.
 const DEEP: usize = 4;

@@ -1,5 +1,7 @@
 //! What a file allows itself, and whether it made use of it.
 
+use std::collections::HashSet;
+
 use graven_source::directive::{Allowed, allowed};
 use graven_source::problem::Problem;
 
@@ -10,65 +12,81 @@ use super::registry::{self, Lint};
 use super::source::{Source, Standing};
 use crate::command::check::Finding;
 
-/// What the head of a file allows.
+/// What the head of a file allows. It may name a lint any number of times.
 #[derive(Debug)]
 pub(super) struct Allowance {
     entries: Vec<Entry>,
+    /// The lints that are named, by their ids.
+    lints: HashSet<&'static str>,
+    /// Those of them that have found something.
+    used: HashSet<&'static str>,
 }
 
 #[derive(Debug)]
 struct Entry {
     allowed: Allowed,
     lint: Option<&'static Lint>,
-    is_used: bool,
 }
 
 impl Allowance {
     pub(super) fn of(text: &str) -> Self {
-        let entry = |allowed: Allowed| Entry { lint: registry::by_name(&allowed.rule), allowed, is_used: false };
-        Self { entries: allowed(text).into_iter().map(entry).collect() }
+        let entry = |allowed: Allowed| Entry { lint: registry::by_name(&allowed.rule), allowed };
+        let entries: Vec<Entry> = allowed(text).into_iter().map(entry).collect();
+        let lints = entries.iter().filter_map(|entry| Some(entry.lint?.rule.id)).collect();
+        Self { entries, lints, used: HashSet::new() }
     }
 
     /// Whether what this lint has found is allowed.
     pub(super) fn covers(&mut self, lint: &Lint) -> bool {
-        let mut covers = false;
-        for entry in &mut self.entries {
-            if entry.lint.is_some_and(|allowed| allowed.rule == lint.rule) {
-                entry.is_used = true;
-                covers = true;
-            }
+        let covers = self.lints.contains(lint.rule.id);
+        if covers {
+            self.used.insert(lint.rule.id);
         }
         covers
     }
 
     /// What of it is without effect. Of a lint that is not heeded this time nothing can be said, nor of any where a statement is
     /// not read; and in what is sealed for good, nobody can delete it.
-    pub(super) fn left_over(self, source: &Source<'_>, choice: &Choice, extent: Extent) -> Vec<Finding> {
-        let finding = |entry: Entry| match entry.lint {
-            None => no_lint(source, &entry.allowed, choice),
-            Some(lint) if !entry.is_used && extent == Extent::Whole && source.standing != Standing::Sealed => {
-                choice.heeded(lint.name()).map(|lint| unused(source, &entry.allowed, lint))
+    pub(super) fn left_over(&self, source: &Source<'_>, choice: &Choice, extent: Extent) -> Vec<Finding> {
+        let is_told = |entry: &&Entry| match entry.lint {
+            None => source.standing != Standing::Sealed || registry::left_out(&entry.allowed.rule).is_none(),
+            Some(lint) => {
+                extent == Extent::Whole
+                    && source.standing != Standing::Sealed
+                    && !self.used.contains(lint.rule.id)
+                    && choice.heeded(lint.name()).is_some()
             }
-            Some(_) => None,
         };
-        self.entries.into_iter().filter_map(finding).collect()
+        let mut told = self.entries.iter().filter(is_told);
+        let finding = |entry: &Entry| match entry.lint {
+            None => no_lint(source, &entry.allowed, choice),
+            Some(lint) => unused(source, &entry.allowed, lint),
+        };
+        let mut findings: Vec<Finding> = told.by_ref().take(ENOUGH).map(finding).collect();
+        if let (Some(last), rest @ 1..) = (findings.last_mut(), told.count()) {
+            last.problem.left_out = rest;
+            last.problem.notes.push(format!("{rest} more that the file allows to no effect are left out"));
+        }
+        findings
     }
 }
 
-fn no_lint(source: &Source<'_>, allowed: &Allowed, choice: &Choice) -> Option<Finding> {
+/// As many of one file are told.
+const ENOUGH: usize = 100;
+
+fn no_lint(source: &Source<'_>, allowed: &Allowed, choice: &Choice) -> Finding {
     let (message, hint) = unknown(&allowed.rule);
     let said = |rule, message: String| Problem::new(rule, source.path.as_str(), message);
     if let Some(left_out) = registry::left_out(&allowed.rule) {
         let problem = said(&UNUSED_ALLOW, message).note(left_out.because).help(delete(source));
-        let finding = Finding::note(problem.at(source.text, allowed.span.clone(), ""));
-        return (source.standing != Standing::Sealed).then_some(finding);
+        return Finding::note(problem.at(source.text, allowed.span.clone(), ""));
     }
     let problem = said(&UNKNOWN_LINT, message).note("it allows nothing").at(source.text, allowed.span.clone(), "");
-    Some(match source.standing {
+    match source.standing {
         Standing::Open => Finding { level: choice.level, problem: problem.help(hint) },
         Standing::New => Finding { level: choice.level, problem: problem.note(SEAL_AGAIN).help(hint) },
         Standing::Sealed => Finding::note(problem.note("the file is sealed, and stays as it is")),
-    })
+    }
 }
 
 /// How to change a file that the branch brings and has sealed.

@@ -15,7 +15,7 @@ use super::own::NOT_LINTED;
 use super::proofs::{Altered, Proofs, altered};
 use super::registry::{About, Lint, Says};
 use super::scope::Scope;
-use super::source::{Source, Standing};
+use super::source::{Source, Standing, too_much};
 use super::words::words;
 use crate::command::check::Finding;
 use crate::command::summary::Made;
@@ -154,10 +154,10 @@ impl<'c> Judge<'c> {
             return true;
         }
         let altered = || whole.altered.get_or_init(|| altered(whole.text)).as_ref();
-        let before = source.text.get(whole.span.start..hit.span.start).unwrap_or_default();
+        let at = hit.span.start.saturating_sub(whole.span.start);
         let meant = source.text.get(hit.span.clone()).unwrap_or_default();
         match lint.name() {
-            "adding-not-nullable-field" => altered().is_some_and(|altered| self.proofs.prove_not_null(altered, before)),
+            "adding-not-nullable-field" => altered().is_some_and(|altered| self.proofs.prove_not_null(altered, at)),
             "ban-drop-constraint" => altered().is_some_and(|altered| self.proofs.are_done_with(altered, meant)),
             "ban-alter-domain-with-add-constraint" => ends_with_not_valid(whole.text),
             "ban-drop-view" | "ban-drop-function" if source.transaction == Transaction::On => {
@@ -171,9 +171,13 @@ impl<'c> Judge<'c> {
     /// Told once a file: mostly one cause has them all.
     fn unread(&mut self, source: &Source<'_>, unread: &[Range<usize>]) {
         let Some(first) = unread.first() else { return };
+        let because = too_much(source.text.get(first.clone()).unwrap_or_default());
+        let because = because.map_or_else(String::new, |because| format!(": {because}"));
         let message = match unread.len() {
-            1 => "the lints cannot read this statement".to_owned(),
-            count => format!("the lints cannot read {count} statements of this file, of which this is the first"),
+            1 => format!("the lints cannot read this statement{because}"),
+            count => {
+                format!("the lints cannot read {count} statements of this file, of which this is the first{because}")
+            }
         };
         let problem = Problem::new(&NOT_LINTED, source.path.as_str(), message).at(source.text, first.clone(), "");
         self.findings.push(Finding::note(problem));

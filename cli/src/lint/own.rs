@@ -45,8 +45,8 @@ pub(crate) static UNUSED_ALLOW: Rule = Rule {
 pub(crate) static NOT_LINTED: Rule = Rule {
     id: "not-linted",
     finds: "the lints cannot read a statement (`graven check`)",
-    why: "They have a parser of their own, which is not PostgreSQL's. What it makes nothing of is not looked at, which is \
-          only a note. What it gives up for the time it takes is a lint like others, and an error with `--deny-lints`.",
+    why: "They have a parser of their own, which is not PostgreSQL's. What it makes nothing of is not looked at, nor what \
+          is longer than 64 KiB or nested more than 1,000 deep, which is only a note. What it gives up for the time it takes is a lint like others, and an error with `--deny-lints`.",
     remedy: "See that PostgreSQL takes the statement (`graven check --database`), and look yourself whether it locks anybody out.",
     good: GOOD,
     bad: example(&[("0007_change.sql", b"alter tabel users drop column nickname;\n"), ("seal.lock", b"")]),

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use graven_source::lexer::{Lexer, TokenKind};
 use graven_source::problem::Problem;
 use graven_source::set::{Control, Sealing, Set};
 use graven_source::statement::{Statement, split};
@@ -94,6 +95,7 @@ impl<'a> Source<'a> {
 
     fn prepare(&mut self, control: &Control) {
         let mut sql = self.text.to_owned();
+        self.blank_empty_statements(&mut sql);
         // graven sends neither of an absorbed pair, so that all of the file is one transaction.
         if let Control::Absorbed(spans) = control {
             spans.iter().for_each(|span| blank(&mut sql, span.clone()));
@@ -101,7 +103,7 @@ impl<'a> Source<'a> {
         for Statement { span, .. } in &self.statements {
             let statement = self.text.get(span.clone()).unwrap_or_default();
             let is_data = begins_with_data(statement);
-            if statement.len() > LONG || depth(statement) > DEEP || (self.text.len() > LARGE && is_data) {
+            if too_much(statement).is_some() || (self.text.len() > LARGE && is_data) {
                 blank(&mut sql, span.clone());
                 if !is_data {
                     self.unread.push(span.clone());
@@ -109,6 +111,35 @@ impl<'a> Source<'a> {
             }
         }
         self.sql = sql;
+    }
+
+    /// Leaves no `;` between two statements: the linter makes a tree of each. Comments stay, as some are meant for it.
+    fn blank_empty_statements(&self, sql: &mut String) {
+        let starts = self.statements.iter().map(|statement| statement.span.start).chain([self.text.len()]);
+        let ends = [0].into_iter().chain(self.statements.iter().map(|statement| statement.span.end));
+        for (end, start) in ends.zip(starts) {
+            let between = self.text.get(end..start).unwrap_or_default();
+            if !between.contains(';') {
+                continue;
+            }
+            let tokens = Lexer::new(between).map_while(Result::ok);
+            let shown = tokens.map(|token| match token.kind {
+                TokenKind::Semicolon => " ",
+                _ => between.get(token.start..token.end).unwrap_or_default(),
+            });
+            sql.replace_range(end..start, &shown.collect::<String>());
+        }
+    }
+}
+
+/// What keeps the linter from a statement, whoever's fault it is that there is so much of it.
+pub(super) fn too_much(statement: &str) -> Option<&'static str> {
+    if statement.len() > LONG {
+        Some("it is longer than 64 KiB")
+    } else if depth(statement) > DEEP {
+        Some("its parentheses are nested more than 1,000 deep")
+    } else {
+        None
     }
 }
 
@@ -150,5 +181,32 @@ pub(super) fn blank(text: &mut String, span: Range<usize>) {
             .map(|byte| if byte == b'\n' { '\n' } else { ' ' })
             .collect();
         text.replace_range(span, &spaces);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use graven_source::Transaction;
+    use graven_source::set::Control;
+    use graven_source::statement::split;
+
+    use super::{Source, Standing};
+
+    #[test]
+    fn the_linter_gets_no_empty_statement_and_everything_else_where_it_stood() {
+        let text = ";;select 1;;\n; /* ; */ -- squawk-ignore;\n;select ';';;\n;é;select 2";
+        let mut source = Source {
+            path: String::new(),
+            text,
+            is_linted: true,
+            is_new: true,
+            standing: Standing::Open,
+            transaction: Transaction::On,
+            statements: split(text).expect("statements"),
+            sql: String::new(),
+            unread: Vec::new(),
+        };
+        source.prepare(&Control::default());
+        assert_eq!(source.sql, "  select 1; \n  /* ; */ -- squawk-ignore;\n select ';'; \n é;select 2");
     }
 }

@@ -74,3 +74,19 @@ fn sealed_demands_that_all_be_sealed() {
     world.done(&["seal"]);
     world.done(&["check", "--sealed"]);
 }
+
+#[cfg(unix)]
+#[test]
+fn a_seal_file_that_is_a_pipe_is_in_the_way_of_all_that_goes_by_it_and_is_not_waited_for() {
+    let world = World::new().with(&[("1_a.sql", "select 1;\n")]);
+    let file = world.folder().join("migrations/seal.lock");
+    std::fs::remove_file(&file).expect("it is there");
+    let made = std::process::Command::new("mkfifo").arg(&file).status().expect("mkfifo is there");
+    assert!(made.success());
+    for verb in [&["check"][..], &["seal"], &["new", "b"], &["renumber"]] {
+        let ran = world.run(verb);
+        assert_eq!(ran.code, Some(6), "{verb:?}: {}", ran.page());
+        let said = "error: `seal.lock` is a pipe, a socket or a device, and no file\n";
+        assert!(ran.stderr.starts_with(said), "{verb:?}: {}", ran.page());
+    }
+}

@@ -1,6 +1,6 @@
 //! How commands fail: the page, the JSON, and the exit code that scripts go by.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::world::{World, snapshot};
 
@@ -65,7 +65,13 @@ fn a_lock_that_another_holds_for_too_long_is_given_up_with_the_holders_name() {
         let mut waiting = world.command(&["apply"]);
         waiting.env("GRAVEN_LOCK_TIMEOUT", "1min").stdout(std::process::Stdio::piped());
         let waiting = waiting.stderr(std::process::Stdio::piped()).spawn().expect("it starts");
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        let asks = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                    AND application_name = 'graven' AND query LIKE '%pg_try_advisory_lock(%'";
+        let began = Instant::now();
+        while world.database().value(asks).expect("an answer").as_deref() == Some("0") {
+            assert!(began.elapsed() < Duration::from_secs(60), "it does not ask for the lock");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
         client.batch_execute("SELECT pg_advisory_unlock_all()").await.expect("a connection");
         let ran = world.ran(waiting.wait_with_output().expect("it ends"));
         assert_eq!(ran.code, Some(0), "{}", ran.page());

@@ -70,6 +70,18 @@ fn ten_of_them_fit_on_a_screen_and_the_others_are_counted() {
 }
 
 #[test]
+fn ten_notes_are_shown_and_the_others_are_counted() {
+    let allow = "-- graven: allow = ban-drop-column\n";
+    let world = World::new().with(&[("1_a.sql", &format!("{}select 1;\n", allow.repeat(150)))]);
+    let ran = world.done(&["check"]);
+    assert_eq!(ran.stderr.lines().count(), 11, "{}", ran.page());
+    assert!(ran.stderr.ends_with("\nnote: and 140 more\n"), "{}", ran.page());
+    let world = World::new().with(&[("1_a.sql", &format!("{}select 1;\n", allow.repeat(10)))]);
+    let ran = world.done(&["check"]);
+    assert!(ran.stderr.lines().count() == 10 && !ran.stderr.contains("more"), "{}", ran.page());
+}
+
+#[test]
 fn only_what_is_not_sealed_is_linted_unless_all_is_asked_for() {
     let world = world();
     let json = |arguments: &[&str]| run(&world, &[&["check", "--json"], arguments].concat());

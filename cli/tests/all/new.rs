@@ -27,6 +27,15 @@ fn a_reverse_is_made_beside_its_migration() {
     world.done(&["check"]);
 }
 
+/// cargo keeps no track of a file with such a space in its name.
+#[test]
+fn a_space_of_any_kind_is_none_of_the_name() {
+    let world = World::new();
+    world.done(&["new", "--reverse", "add\u{3000}e-mail\u{a0}address"]);
+    assert_eq!(world.files(), ["0001_add_e-mail_address.down.sql", "0001_add_e-mail_address.sql", "seal.lock"]);
+    world.done(&["check"]);
+}
+
 #[test]
 fn versions_go_on_as_those_before_them_are_spelt() {
     for (before, after) in [

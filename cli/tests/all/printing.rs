@@ -31,6 +31,48 @@ fn colour_can_be_forced_and_no_color_takes_it_away() {
     assert!(!with(&[("NO_COLOR", "1")]).contains('\u{1b}'));
 }
 
+/// Of what others wrote nothing is a colour, while the pages' own colours stay.
+#[test]
+fn what_a_server_a_file_or_a_name_says_colours_nothing() {
+    let magenta = "\u{1b}[35m";
+    let in_colour = |world: &World, arguments: &[&str]| {
+        let mut command = world.command(arguments);
+        command.env("CLICOLOR_FORCE", "1");
+        let page = world.finish(command).page();
+        assert!(!page.contains(magenta) && page.contains("\u{1b}["), "{arguments:?}\n{page:?}");
+        assert!(page.contains("␛[35m"), "{arguments:?}\n{page:?}");
+    };
+    let says = r"do $$ begin raise exception E'\033[35mmagenta' using detail = E'\033[35m'; end $$;";
+    let shows = format!("select '{magenta}' from nope;\n");
+    for text in [says, &shows, &format!("-- graven: transaction = off\nselect 1;\n{shows}")] {
+        let world = World::with_database().with(&[("1_a.sql", text)]);
+        in_colour(&world, &["apply"]);
+    }
+    let world = World::new().with(&[(&format!("{magenta}.sql"), "select 1;\n")]);
+    in_colour(&world, &["check"]);
+    let world = World::with_database().with(&[("1_a.sql", "select 1;\n")]);
+    world.done(&["apply"]);
+    world
+        .database()
+        .execute(r"UPDATE graven_history SET version = 2, id = '2', name = E'\033[35mname'")
+        .expect("a row");
+    in_colour(&world, &["status"]);
+}
+
+#[test]
+fn of_a_function_that_calls_itself_not_every_call_is_shown() {
+    let function = "create function deep(n int) returns int language plpgsql as $$\n\
+                    begin\n  if n = 0 then raise 'deep'; end if;\n  return deep(n - 1);\nend $$;\n";
+    let world = World::with_database().with(&[("1_deep.sql", function), ("2_call.sql", "select deep(200);\n")]);
+    let ran = world.run(&["apply"]);
+    let more = regex::Regex::new(r"\n    … (\d+) more lines\n    PL/pgSQL function deep\(integer\) line 4 at RETURN\n");
+    assert!(more.expect("a pattern").is_match(&ran.stderr), "{}", ran.page());
+    assert!(ran.stderr.lines().count() < 30, "{}", ran.page());
+    let json = world.run(&["apply", "--json"]).json();
+    assert_eq!(json["error"]["server"]["context"].as_str().expect("machines get all of it").lines().count(), 400);
+    assert_eq!((&json["error"]["kind"], &json["error"]["cause"]), (&"migration-failed".into(), &"server".into()));
+}
+
 #[test]
 fn a_reader_that_goes_away_is_no_failure() {
     let world = World::new();

@@ -222,15 +222,20 @@ fn where_no_second_connection_can_be_made_the_time_alone_is_shown() {
 
 /// Runs the command with a pseudo-terminal as its stderr, until that shows `text`; lets the holder go, and returns all
 /// that the terminal was sent.
-fn until_the_terminal_shows(mut command: Command, text: &str, holder: Holder) -> String {
+fn until_the_terminal_shows(command: Command, text: &str, holder: Holder) -> String {
+    // Wide enough for all that there is to see.
+    until_a_terminal_shows(command, 200, text, holder)
+}
+
+/// The same with a terminal of so many columns.
+fn until_a_terminal_shows(mut command: Command, columns: u16, text: &str, holder: Holder) -> String {
     let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pseudo-terminal");
     grantpt(&terminal).expect("it is ours");
     unlockpt(&terminal).expect("it opens");
     let name = ptsname(&terminal, Vec::new()).expect("its name").into_string().expect("UTF-8");
     let side = File::options().read(true).write(true).open(name).expect("its other side");
-    // Wide enough for all that there is to see.
     let mut size = rustix::termios::tcgetwinsize(&side).expect("a size");
-    (size.ws_col, size.ws_row) = (200, 24);
+    (size.ws_col, size.ws_row) = (columns, 24);
     rustix::termios::tcsetwinsize(&side, size).expect("a terminal has a size");
     command.env("TERM", "xterm").stdout(Stdio::null()).stderr(side);
     let mut child = command.spawn().expect("it starts");
@@ -277,4 +282,26 @@ fn a_terminal_is_told_which_ones_first_and_then_that_they_are_reverted() {
     assert!(after.contains("0/1  reverting 14 add_total  "), "{shown:?}");
     let (_, last) = shown.rsplit_once("\u{1b}[2K").expect("the line is cleared");
     assert!(last.contains("reverted") && last.ends_with("\r\n") && last.lines().count() == 1, "{shown:?}");
+}
+
+#[test]
+fn a_narrow_terminal_shows_whom_a_migration_waits_for_as_well() {
+    let pid = regex::Regex::new(r"waiting for pid \d+ \(app web-1, ").expect("a pattern");
+    let escapes = regex::Regex::new(r"\x1b\[[0-9;]*[A-Za-z]").expect("a pattern");
+    for columns in [60, 80, 100] {
+        let world = with_orders("20260131140000_add_customer_to_orders.sql", ALTER);
+        let holder = Holder::of(world.database(), "LOCK TABLE orders");
+        let shown = until_a_terminal_shows(apply(&world), columns, "(app web-1", holder);
+        assert!(pid.is_match(&shown), "{columns}: {shown:?}");
+        // The first line is as long as the terminal is wide, the second follows without a line end and is no longer.
+        let drawn = escapes.replace_all(&shown, "\n");
+        let two = drawn.split(['\r', '\n']).find(|drawn| drawn.contains("waiting for pid")).expect("it was there");
+        let (first, second) = two.split_at(two.char_indices().nth(usize::from(columns)).expect("two lines").0);
+        assert!(first.contains("0/1  20260131140000 add_customer_to_o"), "{columns}: {two:?}");
+        assert!(second.starts_with("  waiting for pid "), "{columns}: {two:?}");
+        assert!(second.chars().count() <= usize::from(columns), "{columns}: {two:?}");
+        // Both are taken away before the line that stays.
+        let (_, last) = shown.rsplit_once("\u{1b}[2K").expect("the lines are cleared");
+        assert!(last.contains("applied") && !last.contains("waiting") && last.lines().count() == 1, "{shown:?}");
+    }
 }

@@ -58,17 +58,50 @@ fn an_edit_can_be_accepted_of_a_sealed_migration_only() {
 }
 
 #[test]
-fn accepting_one_edit_does_not_let_another_pass() {
-    let world = World::new().with(&[("1_a.sql", "select 1;\n"), ("2_b.sql", "select 2;\n")]);
+fn each_edit_is_accepted_by_itself_and_another_stays_a_problem() {
+    let world = World::new().with(&[("1_a.sql", "select 1;\n"), ("2_b.sql", "select 2;\n"), ("3_c.sql", "")]);
     world.done(&["seal"]);
     let sealed = world.read("seal.lock");
     world.write("1_a.sql", "select 1; -- edited\n");
     world.write("2_b.sql", "select 2; -- edited\n");
-    let ran = world.run(&["seal", "--accept-edit", "2"]);
-    assert_eq!(ran.code, Some(6));
-    assert!(ran.stderr.starts_with("error: sealed migration 1 was edited"), "{}", ran.stderr);
+    // Of the two that were edited, this is none.
+    assert_eq!(world.run(&["seal", "--accept-edit", "3"]).code, Some(6));
     assert_eq!(world.read("seal.lock"), sealed);
+    let ran = world.done(&["seal", "--accept-edit", "2"]);
+    assert_eq!(ran.stdout, "accepted the edit of 2 b\ncommit migrations\n");
+    let warning =
+        "warning: sealed migration 1 was edited, too, and that is not accepted: `graven check` says what to do\n";
+    assert_eq!(ran.stderr, warning);
+    let ran = world.run(&["check"]);
+    assert_eq!(ran.code, Some(6), "{}", ran.page());
+    assert!(ran.stderr.starts_with("error: sealed migration 1 was edited"), "{}", ran.stderr);
+    assert_eq!(world.done(&["seal", "--accept-edit", "1"]).stderr, "");
+    world.done(&["check", "--sealed"]);
+}
+
+#[test]
+fn several_edits_are_accepted_at_once() {
+    let world = World::new().with(&[("1_a.sql", "select 1;\n"), ("2_b.sql", "select 2;\n")]);
+    world.done(&["seal"]);
+    world.write("1_a.sql", "select 1; -- edited\n");
+    world.write("2_b.sql", "select 2; -- edited\n");
     world.done(&["seal", "--accept-edit", "1", "--accept-edit", "2"]);
+    world.done(&["check", "--sealed"]);
+}
+
+#[test]
+fn a_migration_that_a_merge_left_behind_under_its_old_version_is_warned_of() {
+    let world = World::new().with(&[("1_a.sql", "select 1;\n")]);
+    world.done(&["seal"]);
+    for (file, text) in [("5_b.sql", "select 2;\n"), ("6_b.sql", "select 2;\n"), ("7_b.sql", "select 3;\n")] {
+        world.write(file, text);
+    }
+    let ran = world.done(&["seal"]);
+    let warning = "warning: migrations/5_b.sql and migrations/6_b.sql have one name and one text, and both would run: ";
+    assert!(ran.stderr.starts_with(warning) && ran.stderr.lines().count() == 1, "{}", ran.page());
+    // What is sealed is as it was meant to be.
+    world.write("8_d.sql", "select 4;\n");
+    assert_eq!(world.done(&["seal"]).stderr, "");
 }
 
 #[test]
@@ -83,7 +116,7 @@ fn an_edit_of_a_sealed_baseline_can_be_accepted() {
     // The migration of that version is another file.
     assert_eq!(world.run(&["seal", "--accept-edit", "1"]).code, Some(6));
     let ran = world.done(&["seal", "--accept-edit", "1.baseline"]);
-    assert_eq!(ran.stdout, "accepted the edit of 1 all.baseline\ncommit migrations/seal.lock\n");
+    assert_eq!(ran.stdout, "accepted the edit of 1 all.baseline\ncommit migrations\n");
     world.done(&["check", "--sealed"]);
     for (none, said) in [("2.baseline", "there is no baseline 2 in migrations"), ("baseline", "3.baseline")] {
         let ran = world.run(&["seal", "--accept-edit", none]);
@@ -97,7 +130,7 @@ fn a_directory_without_a_seal_file_gets_one() {
     let world = World::new();
     world.write("1_a.sql", "select 1;\n");
     let ran = world.done(&["seal"]);
-    assert_eq!(ran.stdout, "sealed 1 a\ncommit migrations/seal.lock\n");
+    assert_eq!(ran.stdout, "sealed 1 a\ncommit migrations\n");
     world.done(&["check", "--sealed"]);
 }
 
@@ -108,7 +141,7 @@ fn an_announced_migration_whose_file_is_gone_is_dropped_from_the_seal_file() {
     world.done(&["new", "b"]);
     world.delete("0002_b.sql");
     let ran = world.done(&["seal"]);
-    assert_eq!(ran.stdout, "sealed 0001 a\ndropped 0002 b, which has no file\ncommit migrations/seal.lock\n");
+    assert_eq!(ran.stdout, "sealed 0001 a\ndropped 0002 b, which has no file\ncommit migrations\n");
     assert!(!world.read("seal.lock").contains(" b "));
 }
 

@@ -33,6 +33,15 @@ fn no_line_ends_in_spaces() {
 }
 
 #[test]
+fn another_history_further_along_the_search_path_is_pointed_out() {
+    let world = World::with_database().with(&[("1_a.sql", "select 1;\n")]);
+    world.done(&["apply"]);
+    let sql = "create schema app; do $$ begin execute format('alter database %I set search_path = app, public', current_database()); end $$";
+    world.database().execute(sql).unwrap();
+    snapshot!("status-elsewhere", world.run(&["status"]));
+}
+
+#[test]
 fn an_empty_directory_and_an_empty_database_have_a_status() {
     snapshot!("status-empty", World::with_database().with(&[]).run(&["status"]));
 }

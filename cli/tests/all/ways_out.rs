@@ -7,24 +7,25 @@ use crate::world::Ran;
 
 impl Team {
     /// Types the commands of the first way out that begins so, as they are printed.
-    fn follow(&self, ran: &Ran, way: &str) {
+    fn follow(&self, ran: &Ran, way: &str) -> Ran {
         let lines = || ran.stderr.lines().map(str::trim);
         let begins = |line: &str| line.trim_start_matches("help: ").trim_start_matches("or ").starts_with(way);
         let is_over = |line: &str| ["or ", "rule: ", "note: "].iter().any(|next| line.starts_with(next));
         let commands: Vec<&str> =
             lines().skip_while(|line| !begins(line)).skip(1).take_while(|it| !is_over(it)).collect();
         assert!(!commands.is_empty(), "{way}\n{}", ran.page());
-        self.types(&commands.join("\n"));
+        self.types(&commands.join("\n"))
     }
 
     /// Types commands into a shell that stops at the first one that fails.
-    fn types(&self, commands: &str) {
+    fn types(&self, commands: &str) -> Ran {
         let folder = Path::new(env!("CARGO_BIN_EXE_graven")).parent().expect("a folder");
         let path = std::env::var("PATH").expect("a path");
         let mut shell = self.command("sh");
         shell.args(["-ec", commands]).env("PATH", format!("{}:{path}", folder.display()));
         let ran = self.world.ran(shell.output().expect("a shell"));
         assert_eq!(ran.code, Some(0), "{commands}\n{}", ran.page());
+        ran
     }
 
     /// Lets a rebase go on, after what stopped it was mended.
@@ -139,7 +140,7 @@ fn an_edit_is_undone_wherever_it_has_got_to() {
             }
             let ran = team.world.run(&["check"]);
             assert!(ran.stderr.contains("sealed migration 2 was edited"), "{}", ran.page());
-            team.follow(&ran, "undo one that is staged or committed");
+            team.follow(&ran, "undo the edit, committed or not");
             team.world.done(&["check", "--sealed"]);
         }
     }
@@ -150,7 +151,7 @@ fn what_a_commit_deleted_comes_back_by_the_command_that_the_message_prints() {
     let team = Team::new();
     team.git(&["rm", "--quiet", "migrations/0001_create_users.sql"]);
     team.git(&["commit", "--quiet", "--message", "delete"]);
-    team.follow(&team.world.run(&["check"]), "if a commit deleted it");
+    team.follow(&team.world.run(&["check"]), "take it back from git, be it");
     team.world.done(&["check", "--sealed"]);
 }
 
@@ -168,14 +169,17 @@ fn what_a_merge_has_dropped_comes_back() {
         team.git(&["commit", "--quiet", "--allow-empty", "--message", "more"]);
         let ran = team.world.run(&["check"]);
         assert!(ran.stderr.contains("sealed migration 2 is gone"), "{}", ran.page());
-        team.follow(&ran, "if a commit deleted it");
+        team.follow(&ran, "take it back from git, be it");
         assert_eq!(team.world.read(&file), "select 2;\n");
         team.world.done(&["check"]);
         // Not committed yet.
         team.commit("back");
         team.world.delete(&file);
         let ran = team.world.run(&["check"]);
-        let way = ran.stderr.split_once("take it back from git: `").and_then(|(_, way)| way.split_once('`'));
+        let way = ran
+            .stderr
+            .split_once("take back one that no commit deleted with `")
+            .and_then(|(_, way)| way.split_once('`'));
         team.types(way.unwrap_or_else(|| panic!("{}", ran.page())).0);
         team.world.done(&["check"]);
     }
@@ -192,7 +196,7 @@ fn what_was_renamed_before_a_commit_deleted_it_comes_back_under_one_name() {
     team.commit("renamed");
     team.git(&["rm", "--quiet", "migrations/0002_a.up.sql"]);
     team.commit("deleted");
-    team.follow(&team.world.run(&["check"]), "if a commit deleted it");
+    team.follow(&team.world.run(&["check"]), "take it back from git, be it");
     let back = team.world.files().iter().filter(|file| file.starts_with("0002_a.")).count();
     assert_eq!(back, 1, "{:?}", team.world.files());
     team.world.done(&["check", "--sealed"]);
@@ -206,9 +210,82 @@ fn what_was_committed_with_crlf_comes_back() {
     team.commit("sealed");
     team.world.write("0002_a.sql", "select 4;\r\n");
     team.commit("edited");
-    team.follow(&team.world.run(&["check"]), "undo one that is staged or committed");
+    team.follow(&team.world.run(&["check"]), "undo the edit, committed or not");
     assert_eq!(team.world.read("0002_a.sql"), "select 2;\r\nselect 3;\r\n");
     team.world.done(&["check", "--sealed"]);
+}
+
+#[test]
+fn what_was_committed_with_a_byte_order_mark_and_a_lone_carriage_return_comes_back() {
+    let team = Team::new();
+    team.git(&["config", "core.autocrlf", "false"]);
+    let text = "\u{feff}select 'a\rb';\r\nselect 3;\n";
+    seals("0002_a.sql", text)(&team.world);
+    team.commit("sealed");
+    team.world.write("0002_a.sql", "select 4;\n");
+    team.commit("edited");
+    team.follow(&team.world.run(&["check"]), "undo the edit, committed or not");
+    assert_eq!(team.world.read("0002_a.sql"), text);
+    team.world.done(&["check", "--sealed"]);
+}
+
+#[test]
+fn where_no_commit_has_the_sealed_text_that_is_said() {
+    let team = Team::new();
+    seals("0002_a.sql", "select 2;\n")(&team.world);
+    for commits in 0..2 {
+        team.world.write("0002_a.sql", &format!("select 2; -- edited {commits}\n"));
+        let ran = team.follow(&team.world.run(&["check"]), "undo the edit, committed or not");
+        assert_eq!(ran.stdout, "no commit has it as it was sealed\n", "{commits}");
+        team.commit("edited");
+        team.world.delete("0002_a.sql");
+        let ran = team.follow(&team.world.run(&["check"]), "take it back from git, be it");
+        assert_eq!(ran.stdout, "no commit has it as it was sealed\n", "{commits}");
+    }
+}
+
+#[test]
+fn what_is_typed_for_another_directory_acts_on_that_one() {
+    let team = Team::new();
+    let billing = |arguments: &[&str]| team.world.run(&[arguments, &["--dir", "our billing"]].concat());
+    let folder = team.world.folder().join("our billing");
+    std::fs::create_dir(&folder).expect("a directory");
+    let write = |file: &str, text: &str| std::fs::write(folder.join(file), text).expect("a file");
+    write("0001_a.sql", "select 1;\n");
+    let ran = billing(&["check"]);
+    team.types(quoted(&ran, "let `"));
+    team.commit("sealed");
+    write("0001_a.sql", "select 1; -- one\n");
+    write("1_b.sql", "select 2;\n");
+    let ran = billing(&["check"]);
+    team.types(quoted(&ran, "or let `"));
+    team.types(quoted(&ran, "accept a harmless edit with `"));
+    assert_eq!(billing(&["check"]).code, Some(0));
+    assert_eq!(team.lines(), ["0001 create_users"]);
+    // What was made a moment ago is committed as well.
+    let ran = billing(&["seal"]);
+    assert!(ran.stdout.ends_with("\ncommit our billing\n"), "{}", ran.page());
+}
+
+/// What stands in backquotes behind these words.
+fn quoted<'a>(ran: &'a Ran, words: &str) -> &'a str {
+    let rest = ran.stderr.split_once(words).and_then(|(_, rest)| rest.split_once('`'));
+    rest.unwrap_or_else(|| panic!("{words}\n{}", ran.page())).0
+}
+
+#[test]
+fn a_migration_with_conflict_markers_is_not_sealed() {
+    let team = Team::new();
+    team.branch("theirs", |world| world.write("0002_a.sql", "select 2;\n"));
+    team.branch("own", |world| world.write("0002_a.sql", "select 3;\n"));
+    assert_eq!(team.try_git(&["merge", "theirs"]).code, Some(1));
+    let ran = team.world.run(&["seal"]);
+    assert_eq!(ran.code, Some(6), "{}", ran.page());
+    assert!(ran.stderr.starts_with("error: the file holds a merge conflict marker\n"), "{}", ran.page());
+    let way = quoted(&ran, "while the merge is going on: `");
+    team.types(way);
+    team.world.done(&["seal"]);
+    assert_eq!(team.world.read("0002_a.sql"), "select 3;\n");
 }
 
 #[test]

@@ -82,3 +82,17 @@ fn every_section_is_in_the_index_by_its_message() {
         assert!(index.contains(&format!("(#{})", anchor(heading))), "the index does not lead to {heading:?}");
     }
 }
+
+#[test]
+fn every_kind_of_error_is_in_the_list_for_scripts() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../runtime/src/error/kind.rs");
+    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let page = Page::read("production.md");
+    let word = Regex::new(r#"=> "([a-z-]+)","#).expect("a pattern");
+    let kinds: Vec<&str> = word.captures_iter(&text).filter_map(|found| Some(found.get(1)?.as_str())).collect();
+    assert!(kinds.len() > 30, "{kinds:?}");
+    for kind in kinds {
+        assert!(page.text.contains(&format!("`{kind}`")), "docs/production.md does not name the kind {kind:?}");
+        assert!(text.contains(&format!("`{kind}`")), "the documentation of Error::kind does not name {kind:?}");
+    }
+}

@@ -12,7 +12,7 @@ use crate::options::Mode;
 
 /// The heading under which `--help` lists where the database is.
 const DATABASE: &str = "Database";
-/// How long to wait for another instance unless said.
+/// How long to wait for another instance by default.
 const LOCK_TIMEOUT: &str = "30s";
 
 /// The option that names the database.

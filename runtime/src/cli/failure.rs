@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use self::hint::{hint, remedy};
 pub(crate) use self::machine::conflict;
 use crate::cli::exit::{self, Exit};
+use crate::cli::output::plain;
 use crate::cli::words::{Words, plural};
 use crate::error::Error;
 
@@ -52,6 +53,8 @@ impl Failure {
                 Error::NotApplied { .. } => exit::NOT_APPLIED,
                 Error::Url { .. }
                 | Error::HistoryName { .. }
+                | Error::Namespace { .. }
+                | Error::Environment { .. }
                 | Error::NoSuchVersion { .. }
                 | Error::EmptyRange { .. } => exit::USAGE,
                 _ => exit::FAILED,
@@ -62,12 +65,13 @@ impl Failure {
     /// The whole page, without the word `error` before it.
     #[must_use]
     pub fn page(&self, words: &Words) -> String {
-        match self {
+        let page = match self {
             Self::Run(error) => page(error, words),
             Self::Usage(message, hint) | Self::Failed(message, hint) | Self::Unsealed(message, hint) => {
                 format!("{message}\n  hint: {}", words.typed(hint))
             }
-        }
+        };
+        plain(&page).into_owned()
     }
 
     /// The same for machines.

@@ -129,7 +129,7 @@ impl Migrate {
         self
     }
 
-    /// What people type before a verb, for hints and remedies: `cargo xtask db`. Unless said, it is what clap calls the
+    /// What people type before a verb, for hints and remedies: `cargo xtask db`. By default it is what clap calls the
     /// subcommand: `myapp migrate`.
     #[must_use]
     pub fn program(mut self, words: impl Into<String>) -> Self {

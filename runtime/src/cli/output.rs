@@ -1,7 +1,7 @@
 //! Printing: results on stdout, everything else on stderr, colour on a terminal only, JSON where it was asked for.
 //!
 //! What files, names and servers say is text, and moves no cursor: of a page for people no control character reaches the
-//! terminal but line ends, tabs and the colours of this module.
+//! terminal but line ends, tabs and colours; and whoever puts such a text into a page takes its colours off it with [`plain`].
 //!
 //! It never panics: a reader that went away (`graven explain | head -1`) is no failure of the command, a full disk is
 //! one, and what cannot be printed on stderr must not stop a run.
@@ -11,6 +11,7 @@ use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
 
 use anstyle::{AnsiColor, Style};
+use graven_source::picture::{pictured, pictured_but};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -126,39 +127,17 @@ fn tell(text: impl Display) {
 /// pictures.
 #[must_use]
 pub fn plain(text: &str) -> Cow<'_, str> {
-    pictured(text, |_| None)
+    pictured(text)
+}
+
+/// The same of a value, as it displays.
+pub(crate) fn shown(value: impl Display) -> String {
+    plain(&value.to_string()).into_owned()
 }
 
 /// A page whose control characters are pictures, but for the colours that pages have.
 fn harmless(page: &str) -> Cow<'_, str> {
-    pictured(page, colour)
-}
-
-fn pictured<'t>(text: &'t str, kept: impl Fn(&str) -> Option<usize>) -> Cow<'t, str> {
-    let Some(first) = text.find(|c| picture(c).is_some()) else { return text.into() };
-    let (before, mut rest) = text.split_at(first);
-    let mut pictured = before.to_owned();
-    while let Some(c) = rest.chars().next() {
-        let length = kept(rest).unwrap_or(0);
-        let (shown, after) = rest.split_at(length.max(c.len_utf8()));
-        match picture(c) {
-            Some(picture) if length == 0 => pictured.push(picture),
-            _ => pictured.push_str(shown),
-        }
-        rest = after;
-    }
-    pictured.into()
-}
-
-/// What stands for a character that a terminal obeys, or that turns the order of the others round.
-fn picture(c: char) -> Option<char> {
-    match c {
-        '\n' | '\t' => None,
-        '\u{7f}' => Some('\u{2421}'),
-        '\0'..='\u{1f}' => char::from_u32(0x2400 + u32::from(c)),
-        '\u{80}'..='\u{9f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => Some(char::REPLACEMENT_CHARACTER),
-        _ => None,
-    }
+    pictured_but(page, |rest| colour(rest).unwrap_or_default())
 }
 
 /// How long the colour is with which a text begins, `ESC [ 3 1 m`. None hides text, or blinks.

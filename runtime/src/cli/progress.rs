@@ -1,7 +1,7 @@
 //! What a verb that writes shows while it runs: lines for what has happened, and that it is alive while nothing does.
 //!
-//! On a terminal one live line stands below the others; elsewhere a plain line comes now and then. Both say what is being
-//! applied or reverted, for how long, and whom it waits for. Machines are shown nothing. Nothing here can fail or stop a run.
+//! On a terminal a live line stands below the others, or two; elsewhere a plain line comes now and then. Both say what is
+//! being applied or reverted, for how long, and whom it waits for. Machines are shown nothing. Nothing here can fail or stop a run.
 
 mod bar;
 mod course;
@@ -84,8 +84,7 @@ async fn run_shown<T>(
 /// Awaits a verb, or cancels it on the server where somebody wants the program to end.
 async fn to_its_end<T>(cancelling: CancelOnDrop, verb: impl Future<Output = Result<T, Error>>) -> Result<T, Failure> {
     if let Some(outcome) = unless_interrupted(verb).await {
-        cancelling.disarm();
-        return Ok(outcome?);
+        return Ok(cancelling.disarm_after(outcome)?);
     }
     cancelling.cancel().await;
     Err(Failure::Failed(

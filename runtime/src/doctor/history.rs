@@ -10,7 +10,7 @@ use crate::error::Conflict;
 use crate::foreign;
 use crate::guard;
 use crate::history::{self, Detail, Schema, Server, Table};
-use crate::lock::{self, Holder};
+use crate::lock::Holder;
 use crate::look::{Look, admit, may_write, send_as, table_or_refuse};
 use crate::options::Mode;
 use crate::plan::Plan;
@@ -97,7 +97,7 @@ impl<C: Connection> Run<'_, '_, C> {
             Ok(table) => table,
             Err(error) => return alone(Finding::refused(&error)),
         };
-        let holder = lock::holder(&mut self.session, &table).await;
+        let holder = self.holder(&table, &seen).await;
         let mut history = if seen.server.table_exists {
             self.existing(&table, &seen, holder.as_ref()).await
         } else {

@@ -3,6 +3,7 @@
 mod process;
 
 use std::pin::pin;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
@@ -31,6 +32,10 @@ impl Connection for Client {
         let mut reply = Reply::default();
         reply.failure = read(self, sql, keep, &mut reply.completed).await.err().map(failure);
         reply
+    }
+
+    async fn send_within<'a>(&'a mut self, sql: &'a str, limit: Duration) -> Option<Reply> {
+        tokio::time::timeout(limit, self.send_keeping(sql, Keep::AllRows)).await.ok()
     }
 
     async fn pause(&mut self, duration: Duration) {
@@ -149,10 +154,16 @@ pub(crate) async fn connect_to(target: &Target) -> Result<(Client, CancelOnDrop)
 ///
 /// A client that is dropped alone lets its statement run to the end, and with it the lock that its session holds. Without
 /// a runtime to send the request on, that is what happens.
-pub(crate) struct CancelOnDrop(Option<Box<dyn FnOnce() -> Option<JoinHandle<()>> + Send>>);
+pub(crate) struct CancelOnDrop {
+    cancel: Option<Box<dyn FnOnce() -> Option<JoinHandle<()>> + Send>>,
+    ended: Ended,
+}
+
+/// What the server has said as it ended a connection on which nobody waited for an answer.
+type Ended = Arc<OnceLock<ServerError>>;
 
 impl CancelOnDrop {
-    fn new<T>(client: &Client, connector: T) -> Self
+    fn new<T>(client: &Client, connector: T, ended: Ended) -> Self
     where
         T: MakeTlsConnect<Socket> + Send + 'static,
         T::TlsConnect: Send,
@@ -160,29 +171,41 @@ impl CancelOnDrop {
         <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
     {
         let token = client.cancel_token();
-        Self(Some(Box::new(move || {
+        let cancel = move || {
             let runtime = tokio::runtime::Handle::try_current().ok()?;
             // Nobody is left to hear of a failure: the statement then runs to its end.
             Some(runtime.spawn(async move { drop(token.cancel_query(connector).await) }))
-        })))
+        };
+        Self { cancel: Some(Box::new(cancel)), ended }
     }
 
     /// Asks the server now, and waits until it knows, which takes no time unless the network is gone.
     #[cfg(feature = "cli")]
     pub(crate) async fn cancel(mut self) {
-        if let Some(asking) = self.0.take().and_then(|cancel| cancel()) {
+        if let Some(asking) = self.cancel.take().and_then(|cancel| cancel()) {
             let _ = tokio::time::timeout(MOST_FOR_CANCELLING, asking).await;
         }
     }
 
     pub(crate) fn disarm(mut self) {
-        self.0 = None;
+        self.cancel = None;
+    }
+
+    /// The same after a verb. An error that its connection was lost has the reason, where the server had said it before the
+    /// verb asked for anything more.
+    pub(crate) fn disarm_after<T>(self, outcome: Result<T, Error>) -> Result<T, Error> {
+        let ended = self.ended.get().cloned();
+        self.disarm();
+        match (outcome, ended) {
+            (Err(error), Some(reason)) => Err(error.lost_because(reason)),
+            (outcome, _) => outcome,
+        }
     }
 }
 
 impl Drop for CancelOnDrop {
     fn drop(&mut self) {
-        if let Some(cancel) = self.0.take() {
+        if let Some(cancel) = self.cancel.take() {
             cancel();
         }
     }
@@ -198,8 +221,9 @@ where
     let config: &Config = &target.config;
     match config.connect(connector.clone()).await {
         Ok((client, connection)) => {
-            tokio::spawn(drive(connection));
-            let cancelling = CancelOnDrop::new(&client, connector);
+            let ended = Ended::default();
+            tokio::spawn(drive(connection, Arc::clone(&ended)));
+            let cancelling = CancelOnDrop::new(&client, connector, ended);
             Ok((client, cancelling))
         }
         Err(error) => {
@@ -221,20 +245,30 @@ fn right_to_connect(config: &Config, said: &ServerError) -> Option<String> {
     is_database.then(|| format!("`GRANT CONNECT ON DATABASE {} TO {}`", plain(database), plain(user)))
 }
 
-async fn drive<S, T>(mut connection: tokio_postgres::Connection<S, T>)
+async fn drive<S, T>(mut connection: tokio_postgres::Connection<S, T>, ended: Ended)
 where
     S: AsyncRead + AsyncWrite + Unpin,
     T: AsyncRead + AsyncWrite + Unpin,
 {
     let mut messages = stream::poll_fn(move |context| connection.poll_message(context));
-    // Its error ends the connection, and reaches whoever waits for an answer.
-    while let Some(Ok(message)) = messages.next().await {
-        if let AsyncMessage::Notice(notice) = message {
-            // `severity` is translated into the server's language.
-            if notice.parsed_severity() == Some(Severity::Warning) {
-                tracing::warn!(target: "graven", "PostgreSQL: {}", notice.message());
-            } else {
-                tracing::debug!(target: "graven", "PostgreSQL: {}", notice.message());
+    while let Some(message) = messages.next().await {
+        match message {
+            Ok(AsyncMessage::Notice(notice)) => {
+                // `severity` is translated into the server's language.
+                if notice.parsed_severity() == Some(Severity::Warning) {
+                    tracing::warn!(target: "graven", "PostgreSQL: {}", notice.message());
+                } else {
+                    tracing::debug!(target: "graven", "PostgreSQL: {}", notice.message());
+                }
+            }
+            Ok(_) => {}
+            // It ends the connection. Whoever waits for an answer is told; what nobody waited for is told here alone.
+            Err(error) => {
+                if let Some(said) = server_error(&error) {
+                    tracing::warn!(target: "graven", "the server has ended the connection: {said}");
+                    let _ = ended.set(said);
+                }
+                return;
             }
         }
     }

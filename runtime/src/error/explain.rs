@@ -2,13 +2,20 @@
 
 use std::fmt;
 
+use graven_source::picture::pictured;
+
 use super::Error;
 use crate::failed::reverted;
 
 impl Error {
-    /// The whole page about it: what, where, why, what had been applied before, and what to do.
+    /// The whole page about it: what, where, why, what had been applied before, and what to do. Control characters of what
+    /// files and servers say are shown as pictures (`␛`), so that it can be printed anywhere.
     #[must_use]
     pub fn explain(&self) -> String {
+        pictured(&self.page()).into_owned()
+    }
+
+    fn page(&self) -> String {
         let mut page = self.to_string();
         match self {
             Self::Stopped { applied, reverted: before, source } => {

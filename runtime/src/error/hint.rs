@@ -108,6 +108,16 @@ impl Error {
             Self::HistoryUnreadable { .. } => {
                 Some("a newer graven may have written it, or it is not graven's: nothing was changed".to_owned())
             }
+            Self::HistoryChanging { .. } => Some(
+                "another session writes to it without the lock: let it finish and start again; what had committed stays, and is \
+                 not repeated"
+                    .to_owned(),
+            ),
+            Self::Unanswered { .. } => Some(
+                "`graven status` shows whether it was applied; then start again, over a connection that goes to the server \
+                 itself: what had committed stays, and is not repeated"
+                    .to_owned(),
+            ),
             Self::Role { role, who: Some(who), source: Some(source), membership } if source.sqlstate == "42501" => {
                 let with = match membership {
                     Membership::WithoutSet => " WITH SET TRUE",

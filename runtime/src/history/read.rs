@@ -145,7 +145,7 @@ fn ask(wanted: &Wanted, absent: &Absent<'_>, last: &str) -> String {
          COALESCE(pg_catalog.has_table_privilege(c.oid, 'INSERT') AND pg_catalog.has_table_privilege(c.oid, 'UPDATE') \
          AND pg_catalog.has_table_privilege(c.oid, 'DELETE'), false), \
          CASE WHEN s.schema IS NULL THEN {unusable} END, CASE WHEN s.schema IS NULL THEN {search_path} END, \
-         CASE WHEN c.relrowsecurity THEN {HIDES_ROWS} END, {last} \
+         CASE WHEN c.relrowsecurity THEN {POLICIES} END, {last} \
          FROM (SELECT {schema}::name AS schema) s \
          LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = s.schema \
          LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = {name}::name LIMIT 1",
@@ -154,12 +154,12 @@ fn ask(wanted: &Wanted, absent: &Absent<'_>, last: &str) -> String {
     )
 }
 
-/// Whether row-level security keeps every row of `c` from this role: it applies, and no policy lets the role read (PostgreSQL
-/// manual, 5.9). What a policy lets through is the business of who wrote it.
-const HIDES_ROWS: &str = "pg_catalog.row_security_active(c.oid) AND NOT EXISTS (\
-    SELECT FROM pg_catalog.pg_policy y WHERE y.polrelid = c.oid AND y.polpermissive AND y.polcmd IN ('r', '*') \
+/// For which commands a policy of `c` lets this role have rows, as letters of `pg_policy`; NULL where row-level security does
+/// not apply to it (PostgreSQL manual, 5.9). Which rows a policy lets through is the business of whoever wrote it.
+const POLICIES: &str = "CASE WHEN pg_catalog.row_security_active(c.oid) THEN COALESCE((\
+    SELECT pg_catalog.string_agg(y.polcmd::text, '') FROM pg_catalog.pg_policy y WHERE y.polrelid = c.oid AND y.polpermissive \
     AND EXISTS (SELECT FROM pg_catalog.unnest(y.polroles) o (role) \
-    WHERE CASE WHEN o.role = 0::pg_catalog.oid THEN true ELSE pg_catalog.pg_has_role(o.role, 'USAGE') END))";
+    WHERE CASE WHEN o.role = 0::pg_catalog.oid THEN true ELSE pg_catalog.pg_has_role(o.role, 'USAGE') END)), '') END";
 
 /// A schema of the search path that exists, and that this role may not use. Names that hold a comma or a quote are not
 /// found, nor is what they are taken for if it may be used: this serves a message only.

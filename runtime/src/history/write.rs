@@ -7,6 +7,7 @@ use graven_source::{Checksum, Kind, Version};
 use super::{Doubt, FORMAT, Table};
 use crate::migrations::{Migration, Repeatable};
 use crate::server_error::ServerError;
+use crate::session::Reach;
 use crate::sql::{bytes, literal};
 
 /// Makes the table. Harmless where it is there.
@@ -185,7 +186,7 @@ pub(crate) fn finish(table: &Table, id: impl Display, claimant: &Claimant) -> St
     finishing(table, id, &literal(&format!("{FINISHED}{}", claimant.run)))
 }
 
-/// The same for who needs no word of it.
+/// The same, for a caller that needs no word of it.
 pub(crate) fn finish_unheard(table: &Table, id: impl Display) -> String {
     finishing(table, id, "NULL")
 }
@@ -256,6 +257,17 @@ pub(crate) fn take_over(
     )
 }
 
+/// Asks whether a row is still as that run left it, with the role that asks.
+pub(crate) fn is_left_by(table: &Table, version: Version, done: u32, started_by: &str) -> String {
+    format!(
+        "SELECT current_user FROM {} WHERE namespace = {} AND id = '{version}' AND state = 'started' \
+         AND statements_done = {done} AND run = {}",
+        table.qualified(),
+        literal(&table.namespace),
+        literal(started_by)
+    )
+}
+
 /// Records that `done` units have run, and that the next is about to.
 pub(crate) fn progress(table: &Table, version: Version, claimant: &Claimant, done: u32, next: Doubt) -> String {
     fenced(&progressing(table, version, done, next, "NULL"), &claimant.run)
@@ -313,7 +325,26 @@ pub(crate) fn unsettle(table: &Table, version: Version, claimant: &Claimant, nex
     fenced(&update(table, version, &format!("in_doubt = {}", is(next))), &claimant.run)
 }
 
+/// Where in the text of a UUID its version stands (RFC 9562).
+const VERSION: usize = 14;
+/// That of a UUID which an application makes as it likes. PostgreSQL makes random ones, which are of version 4.
+const BEHIND_A_POOLER: u8 = b'8';
+
+/// Whether a run of that number was made behind a pooler, where nobody holds the lock for it.
+pub(super) fn is_behind_a_pooler(run: &str) -> bool {
+    run.as_bytes().get(VERSION) == Some(&BEHIND_A_POOLER)
+}
+
 impl Claimant {
+    /// Who applies: its run's number, as the server has made it up, says whether that goes through a pooler.
+    pub(crate) fn new(run: &str, applied_as: &str, reach: Reach) -> Self {
+        let mut run = run.to_owned();
+        if reach == Reach::Pooled && run.is_char_boundary(VERSION) && run.is_char_boundary(VERSION + 1) {
+            run.replace_range(VERSION..=VERSION, "8");
+        }
+        Self { run, applied_as: applied_as.to_owned() }
+    }
+
     /// Records what there is before the unit after the recorded ones is sent, as the text of an array of OIDs: only
     /// against that can be told later what the unit has made or taken away.
     pub(crate) fn note(&self, table: &Table, version: Version, was_there: &str) -> String {

@@ -1,7 +1,7 @@
 //! What is recorded between the statements of a file without a transaction: in as few messages as can be, and on disk no
 //! sooner than it must be.
 
-use super::trace::{Trace, Undoes, sets_a_limit};
+use super::trace::{Trace, Undoes, may_call_functions, sets_a_limit};
 use super::{before_unit, doubt_about};
 use crate::apply::Applying;
 use crate::connection::Connection;
@@ -11,7 +11,7 @@ use crate::history;
 use crate::migrations::{Effect, Migration};
 use crate::run::Run;
 use crate::session::Reach;
-use crate::state::PutsBack;
+use crate::state::{PutsBack, WRITABLE};
 
 const RECORDING: &str = "recording progress in the history";
 /// Has a commit return before it is on disk.
@@ -35,10 +35,12 @@ impl Applying<'_> {
         change: String,
     ) -> Result<Option<String>, Error> {
         let is_disturbed = disturbs_records(migration, at);
-        let mut message = self.before_a_record(durability(migration, at));
+        // The unit itself may have called something before it failed.
+        let mut message = self.as_itself(migration, at + 1);
         if is_disturbed {
-            message.insert(0, self.state.restore().to_owned());
+            message.push(self.state.restore().to_owned());
         }
+        message.extend(self.before_a_record(durability(migration, at)));
         message.push(change);
         let results = run.session.expect(RECORDING, &message.join(";\n")).await?;
         let Some(row) = results.last().and_then(|rows| rows.first()) else {
@@ -61,11 +63,12 @@ impl Applying<'_> {
         let units = migration.details().units;
         let is_disturbed = disturbs_records(migration, units.len());
         let lazily = self.completes_lazily(migration);
-        let mut message = Vec::new();
+        let mut message = self.as_itself(migration, units.len());
         if is_disturbed {
             message.push(self.state.restore().to_owned());
         }
         message.extend(self.patience());
+        let before = message.len();
         let at_commit = if lazily { LAZILY } else { history::ON_DISK }.to_owned();
         let complete = history::complete(self.table, migration.version, self.claimant);
         let goes_along = !is_disturbed && self.state.puts_back() == PutsBack::Defaults;
@@ -76,10 +79,10 @@ impl Applying<'_> {
             }
             // Behind the RESET ALL, which would undo it.
             message.push(at_commit);
-            self.patience().len()
+            before
         } else {
             message.extend([at_commit, complete]);
-            self.patience().len() + 1
+            before + 1
         };
         let results = run.session.expect(RECORDING, &message.join(";\n")).await?;
         // Each before it is one statement, unless the session was put back there: then it is the last.
@@ -88,6 +91,17 @@ impl Applying<'_> {
             return Err(self.not_ours(run, migration).await);
         }
         Ok(if goes_along || is_disturbed { PutBack::Yes } else { PutBack::No })
+    }
+
+    /// What lets a message write to the history whatever the first units have made of the session.
+    fn as_itself(self, migration: &'static Migration, first: usize) -> Vec<String> {
+        if disturbs_records(migration, first) {
+            return vec![WRITABLE.to_owned()];
+        }
+        match calls_functions(migration, first) {
+            true => self.state.as_itself().collect(),
+            false => Vec::new(),
+        }
     }
 
     /// Whether the record that all has run need not be on disk at once: something that is waited for comes after it, and what
@@ -164,4 +178,10 @@ pub(super) fn disturbs_records(migration: &'static Migration, first: usize) -> b
         let sets = unit.effect == Effect::Session && !sets_a_limit(unit.sql(migration));
         sets || Undoes::of_unit(migration, *unit) == Undoes::Session
     })
+}
+
+/// Whether one of the first units may have called a function or run a block that sets something for the session.
+fn calls_functions(migration: &'static Migration, first: usize) -> bool {
+    let mut units = migration.details().units.iter().take(first);
+    units.any(|unit| unit.effect != Effect::Session && may_call_functions(migration, *unit))
 }

@@ -28,6 +28,8 @@ pub(super) struct Going {
     pub(super) noted: Option<String>,
     /// What there is, where that was noted just now, before the first try.
     pub(super) before: Option<String>,
+    /// How many an earlier run has recorded, on another connection.
+    pub(super) resumed: usize,
 }
 
 /// What is left of an earlier try.
@@ -44,9 +46,26 @@ pub(super) enum EarlierTry {
     Untold(Failure),
 }
 
+/// What came of a unit that the server refused.
+pub(super) enum Settled {
+    /// This is left of it.
+    Failed(Left),
+    /// It has taken effect all the same: an earlier try, of which nobody knew whether it was alive, has come to its end.
+    Finished,
+}
+
 impl Going {
     pub(super) fn new(migration: &'static Migration, unit: Unit, at: usize) -> Self {
-        Self { migration, unit, at, trace: Trace::of(migration, unit), doubt: None, noted: None, before: None }
+        Self {
+            migration,
+            unit,
+            at,
+            trace: Trace::of(migration, unit),
+            doubt: None,
+            noted: None,
+            before: None,
+            resumed: 0,
+        }
     }
 
     pub(super) fn done(&self) -> u32 {
@@ -120,8 +139,8 @@ impl Applying<'_> {
         run: &mut Run<'_, '_, C>,
         going: &Going,
     ) -> Result<bool, Error> {
-        // Where there was none of its name, it has made one.
-        let made_one = going.noted.as_deref() == Some(NONE);
+        // Where there was none of its name, it has made one. What an earlier try has noted says nothing of this one.
+        let made_one = going.doubt.is_none() && going.noted.as_deref() == Some(NONE);
         if going.trace != (Trace::NamedIndex { on: IfNotExists::Said }) || made_one {
             return Ok(false);
         }
@@ -135,16 +154,17 @@ impl Applying<'_> {
         run: &mut Run<'_, '_, C>,
         going: &mut Going,
         failure: &Failure,
-    ) -> Left {
-        let Failure::Server(error) = failure else { return going.left() };
-        // An error with a place in the text is from before it began. duplicate_table: an index of that name was there
-        // before, and is none of this migration's business.
-        if error.position.is_none() && error.sqlstate != "42P07" {
+    ) -> Settled {
+        let Failure::Server(error) = failure else { return Settled::Failed(going.left()) };
+        // An error with a place in the text is from before it began. duplicate_table: what was there before is none of this
+        // migration's business, and only a note tells it from what an earlier try has made.
+        if error.position.is_none() && (error.sqlstate != "42P07" || going.noted.is_some()) {
             match self.clean_up(run, going).await {
                 Ok(CleanedUp::Wholly) => {}
+                Ok(CleanedUp::Finished) => return Settled::Finished,
                 // The note is what the next try goes on from.
-                Ok(CleanedUp::AllButTheRest) | Err(_) => return going.left(),
-                Ok(CleanedUp::Untold) => return self.leave_to_a_person(run, going).await,
+                Ok(CleanedUp::AllButTheRest) | Err(_) => return Settled::Failed(going.left()),
+                Ok(CleanedUp::Untold) => return Settled::Failed(self.leave_to_a_person(run, going).await),
             }
         }
         going.noted = None;
@@ -153,11 +173,11 @@ impl Applying<'_> {
         } else {
             history::settle(self.table, going.migration.version, &self.claimant.run, going.done())
         };
-        match self.record(run, going.migration, going.at, record).await {
+        Settled::Failed(match self.record(run, going.migration, going.at, record).await {
             Err(_) => going.left(),
             Ok(_) if going.at == 0 => Left::Nothing,
             Ok(_) => Left::Statements { done: going.done(), total: going.total() },
-        }
+        })
     }
 
     /// Drops what a unit that failed has left (PostgreSQL manual, CREATE INDEX and REINDEX).
@@ -181,7 +201,8 @@ impl Applying<'_> {
             run.session.expect("dropping the invalid index", &drop_index(&index)).await?;
         }
         match fate {
-            Fate::Again | Fate::Finished => Ok(CleanedUp::Wholly),
+            Fate::Again => Ok(CleanedUp::Wholly),
+            Fate::Finished => Ok(CleanedUp::Finished),
             Fate::Unfinished(_) => Ok(CleanedUp::AllButTheRest),
             Fate::Untold(_) => Ok(CleanedUp::Untold),
             Fate::UnderWay => Err(Error::LockTimeout { waited: self.options.lock_timeout, holder: None }),
@@ -224,6 +245,8 @@ impl Applying<'_> {
 enum CleanedUp {
     /// Nothing is left.
     Wholly,
+    /// Nothing had to be done: it has taken effect after all.
+    Finished,
     /// What is left is finished by the next try.
     AllButTheRest,
     /// Only a person can tell.

@@ -95,6 +95,38 @@ pub(super) fn sets_a_limit(sql: &'static str) -> bool {
     sets && LIMITS.iter().any(|limit| words.eat(limit))
 }
 
+/// Whether a statement makes something in the temporary schema, as its first words say: CREATE [OR REPLACE] [LOCAL] TEMP TABLE,
+/// CREATE FUNCTION pg_temp.f.
+pub(super) fn makes_temporary(sql: &'static str) -> bool {
+    const FIRST_WORDS: usize = 8;
+    let mut words = Words::new(sql);
+    let temporary = ["temp", "temporary", "pg_temp"];
+    words.eat("create")
+        && (0..FIRST_WORDS).map_while(|_| words.next()).any(|token| temporary.iter().any(|it| is(token, sql, it)))
+}
+
+/// Whether a unit may run code that sets something for the session, as far as its first word says.
+pub(super) fn may_call_functions(migration: &'static Migration, unit: Unit) -> bool {
+    const CALLS: [&str; 14] = [
+        "do", "call", "select", "with", "insert", "update", "delete", "merge", "execute", "values", "table", "create",
+        "begin", "start",
+    ];
+    if let Effect::ConcurrentIndex { .. } = unit.effect {
+        return false;
+    }
+    // As above: the text behind the first word is not read.
+    let text = migration.text().bytes_from(unit.start as usize);
+    let word = text.split(|byte| !byte.is_ascii_alphabetic()).next().unwrap_or_default();
+    let calls = |word: &[u8]| CALLS.iter().any(|call| call.as_bytes().eq_ignore_ascii_case(word));
+    match text.first() {
+        Some(b'-' | b'/') => {
+            let sql = unit.sql(migration);
+            Words::new(sql).next().is_some_and(|token| calls(token.text(sql).as_bytes()))
+        }
+        _ => calls(word),
+    }
+}
+
 impl Trace {
     /// That of a unit.
     pub(crate) fn of(migration: &'static Migration, unit: Unit) -> Self {

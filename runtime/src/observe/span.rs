@@ -129,7 +129,7 @@ impl Spans {
             Error::MigrationFailed(failed) => Some(Key::of(failed.version, &failed.name)),
             _ => None,
         };
-        let others = if [failure::LOST, failure::COPY].contains(&failure::kind(error)) { "unknown" } else { "not-run" };
+        let others = if failure::leaves_open(error) { "unknown" } else { "not-run" };
         for (key, span) in std::mem::take(&mut self.open) {
             if Some(&key) == culprit.as_ref() {
                 failed(&span, error);

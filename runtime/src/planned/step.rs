@@ -18,20 +18,20 @@ use crate::sent::Pieces;
 #[non_exhaustive]
 pub struct PlannedStep {
     /// Its version; `None` for a repeatable, which has none.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "super::json::version"))]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::json::optional_version"))]
     pub version: Option<Version>,
     /// Its name.
     pub name: String,
     /// What kind of migration it is.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "super::json::kind"))]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::json::kind"))]
     pub kind: Kind,
     /// Its file, with the directory.
     pub file: String,
     /// Whether the seal file vouches for it.
-    #[cfg_attr(feature = "serde", serde(rename = "sealed", serialize_with = "super::json::sealing"))]
+    #[cfg_attr(feature = "serde", serde(rename = "sealed", serialize_with = "crate::json::sealing"))]
     pub sealing: Sealing,
     /// Whether it runs in a transaction of its own.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "super::json::transaction"))]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::json::transaction"))]
     pub transaction: Transaction,
     /// How many statements it has; outside of a transaction, a `BEGIN … COMMIT` of the file's own counts as one.
     pub statements: usize,
@@ -44,12 +44,15 @@ pub struct PlannedStep {
     /// Whether a reverse can take it back.
     pub reversible: bool,
     /// How long a statement of it may wait for a table that is locked; `None` for as long as it takes.
-    #[cfg_attr(feature = "serde", serde(rename = "lock_timeout_seconds", serialize_with = "super::json::seconds"))]
+    #[cfg_attr(
+        feature = "serde",
+        serde(rename = "lock_timeout_seconds", serialize_with = "crate::json::optional_seconds")
+    )]
     pub lock_timeout: Option<Duration>,
     /// How long a statement of it may take; `None` for as long as it takes.
     #[cfg_attr(
         feature = "serde",
-        serde(rename = "statement_timeout_seconds", serialize_with = "super::json::seconds")
+        serde(rename = "statement_timeout_seconds", serialize_with = "crate::json::optional_seconds")
     )]
     pub statement_timeout: Option<Duration>,
     /// How often it is tried again after a lock timeout, a deadlock or a serialization failure.
@@ -94,7 +97,7 @@ pub struct PlannedLock {
     /// The line on which that begins.
     pub line: usize,
     /// How strong it is.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "super::json::mode"))]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::json::mode"))]
     pub mode: LockMode,
     /// On what: `orders`, `sales.orders`, `the table of the index orders_i`.
     pub on: String,

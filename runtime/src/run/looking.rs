@@ -47,6 +47,15 @@ impl<C: Connection> Run<'_, '_, C> {
         table(question, &now.server).map_or(Ok(()), |table| not_elsewhere(&table, &now.server))
     }
 
+    /// Another history that the search path leads to, for who has seen no row. Refuses where the rows are hidden.
+    pub(super) async fn elsewhere(&mut self, seen: &Look) -> Result<Option<String>, Error> {
+        match self.doubt(seen).await {
+            Ok(()) => Ok(None),
+            Err(Error::HistoryElsewhere { found, .. }) => Ok(Some(found)),
+            Err(error) => Err(error),
+        }
+    }
+
     /// A look at what a plan needs to know.
     pub(crate) async fn look(&mut self) -> Result<Look, Error> {
         self.look_at(Detail::Plan).await
@@ -114,7 +123,7 @@ impl<C: Connection> Run<'_, '_, C> {
     pub(super) async fn with_holder(&mut self, seen: &Look, conflicts: Vec<Conflict>) -> Vec<Conflict> {
         let table = table(self.question(Detail::Plan), &seen.server);
         let (Some(table), true) = (table, conflicts.iter().any(is_incomplete)) else { return conflicts };
-        match lock::holder(&mut self.session, &table).await {
+        match self.holder(&table, seen).await {
             Some(holder) => conflicts.into_iter().map(|conflict| conflict.running(&holder)).collect(),
             None => conflicts,
         }
@@ -125,8 +134,8 @@ impl<C: Connection> Run<'_, '_, C> {
         self.plan_by(seen, self.options.policy)
     }
 
-    /// The same for who cannot rule out that another instance is at what is incomplete: an old one must start while a newer
-    /// one goes on above the version after which the old one stops.
+    /// The same, for a caller that cannot rule out that another instance is running what is incomplete: an old one must start
+    /// while a newer one goes on above the version after which the old one stops.
     pub(crate) fn plan_beside_others(&self, seen: &Look) -> Result<Plan, Vec<Conflict>> {
         self.plan_by(seen, Policy { begun: Begun::Leave, ..self.options.policy })
     }

@@ -16,7 +16,9 @@ DO $graven$ BEGIN RAISE EXCEPTION 'graven: this is inside of a transaction, and 
 
 -- What the session is at the end again.
 SELECT {{settings}} AS graven_settings_before, pg_catalog.current_setting('role') AS graven_role_before,
-  session_user AS graven_user \gset
+  session_user AS graven_user, NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
+    WHERE d.refobjid = pg_catalog.pg_my_temp_schema() AND d.refclassid = 'pg_catalog.pg_namespace'::regclass)
+  AS graven_discards \gset
 
 -- What it is for each migration.
 SET standard_conforming_strings = on;

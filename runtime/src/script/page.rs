@@ -3,7 +3,7 @@
 use graven_source::Version;
 
 use super::psql::{argument, comment};
-use super::step::{Context, step};
+use super::step::{Context, DISCARD, step};
 use super::{Content, label};
 use crate::history::{self, Claimant, FORMAT, Schema, Table};
 use crate::lock;
@@ -19,10 +19,12 @@ const BEGIN: &str = include_str!("begin.sql");
 /// Ends the script with what is in `graven_stop`, unless that is empty.
 pub(super) const STOP: &str = include_str!("stop.sql");
 
-/// The settings of the session, as the elements of an array of calls that make them again. Roles are not among them.
+/// The settings of the session, as the elements of an array of calls that make them again. Roles are not among them, nor what
+/// only its transactions had.
 const SETTINGS: &str = "COALESCE((SELECT pg_catalog.string_agg(pg_catalog.format(\
      'pg_catalog.set_config(%L, %L, false)', s.name, s.setting), ', ' ORDER BY s.name) \
-     FROM pg_catalog.pg_settings s WHERE s.source = 'session'), '')";
+     FROM pg_catalog.pg_settings s WHERE s.source = 'session' \
+     AND s.name NOT IN ('transaction_isolation', 'transaction_read_only', 'transaction_deferrable')), '')";
 
 /// Stand-ins in the SQL that the history is written with, for what only psql will know. No name holds such characters by
 /// accident: they are for private use.
@@ -221,7 +223,7 @@ fn end(content: &Content) -> String {
     format!(
         "\n-- The end: the lock is given back, and the session is what it was.\n\
          SELECT pg_catalog.pg_advisory_unlock(:graven_lock) AS graven_ignored \\gset\n\
-         SET SESSION AUTHORIZATION :'graven_user';\nRESET ALL;\n\
+         {DISCARD}SET SESSION AUTHORIZATION :'graven_user';\nRESET ALL;\n\
          SELECT ARRAY[:graven_settings_before]::text[] AS graven_ignored, \
          pg_catalog.set_config('role', :'graven_role_before', false) AS graven_ignored_too \\gset\n\
          \\echo {}\n",

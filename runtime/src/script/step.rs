@@ -30,6 +30,9 @@ const RESTORE: &str = "SET SESSION AUTHORIZATION :'graven_user';\nRESET ALL;\n\
      SELECT ARRAY[:graven_settings]::text[] AS graven_ignored, \
      pg_catalog.set_config('role', :'graven_role', false) AS graven_ignored_too \\gset\n";
 
+/// Drops what the migration before has left in the temporary schema, where there was nothing in it at the beginning.
+pub(super) const DISCARD: &str = "\\if :graven_discards\nDISCARD TEMP;\n\\endif\n";
+
 /// Whether a file has set something for its session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sets {
@@ -75,7 +78,7 @@ impl Context<'_> {
         let sql: String = sent.iter().map(|part| piece(&part.text, reading)).collect();
         let finish = history::finish_unheard(self.table, history::id(migration));
         format!(
-            "{ask}\\if :graven_pending\n{echo}BEGIN;\n{opening}SET LOCAL lock_timeout = {patience};\n{claim}{timeouts}\n{sql}\n\
+            "{ask}\\if :graven_pending\n{echo}{DISCARD}BEGIN;\n{opening}SET LOCAL lock_timeout = {patience};\n{claim}{timeouts}\n{sql}\n\
              SET CONSTRAINTS ALL IMMEDIATE;\n{RESTORE}{finish} \\gset graven_ignored_\nCOMMIT;\n\\endif\n",
             echo = echo(migration),
             patience = self.patience(),
@@ -144,7 +147,7 @@ impl Context<'_> {
             "SELECT COALESCE(pg_catalog.max(h.state), '') <> 'applied' AS graven_pending, pg_catalog.count(*) = 0 AS graven_new,\n  \
              COALESCE(pg_catalog.max(h.statements_done), 0) AS graven_done, COALESCE(pg_catalog.bool_or(h.in_doubt), false) AS \
              graven_in_doubt,\n  COALESCE(pg_catalog.max(h.run::text), '') AS graven_started_by {from} \\gset\n\
-             \\if :graven_pending\n{echo}\\if :graven_new\nBEGIN;\nSET LOCAL lock_timeout = {patience};\n{claim}COMMIT;\n\
+             \\if :graven_pending\n{echo}{DISCARD}\\if :graven_new\nBEGIN;\nSET LOCAL lock_timeout = {patience};\n{claim}COMMIT;\n\
              \\else\n{take_over}\\endif\n{timeouts}",
             echo = echo(migration),
             patience = self.patience(),

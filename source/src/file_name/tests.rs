@@ -97,6 +97,12 @@ fn a_name_that_fits_no_kind_is_told_the_one_it_should_have_had() {
         ("1_a.baseline.up.sql", "1_a.up.sql"),
         ("1_a\nb.sql", "1_a_b.sql"),
         ("1_ a .sql", "1_a.sql"),
+        ("1_a\u{a0}b.sql", "1_a_b.sql"),
+        ("1_a\u{2028}b.up.sql", "1_a_b.up.sql"),
+        ("1_\u{3000}a\u{3000}b\u{2003}.down.sql", "1_a_b.down.sql"),
+        ("1_a\u{1680}b.baseline.sql", "1_a_b.baseline.sql"),
+        ("a\u{202f}b.repeatable.sql", "a_b.repeatable.sql"),
+        ("1\u{3000}a.sql", "1_a.sql"),
         ("1_a sha256:0.sql", "1_a sha256_0.sql"),
         ("views.Repeatable.sql", "views.repeatable.sql"),
     ] {
@@ -105,6 +111,24 @@ fn a_name_that_fits_no_kind_is_told_the_one_it_should_have_had() {
         };
         assert_eq!(name, should_be, "{file}");
         assert!(matches!(parse(&name), FileName::Migration(_)), "{file}: {name} would be refused, too");
+    }
+}
+
+/// cargo would build anew for ever: it divides a list of files at every kind of space, and rustc escapes one.
+#[test]
+fn every_space_but_that_of_ascii_is_refused_by_its_number() {
+    let spaces = (char::MIN..=char::MAX).filter(|c| c.is_whitespace() && !c.is_control());
+    for space in spaces {
+        let file = format!("1_a{space}b.sql");
+        match parse(&file) {
+            FileName::Migration(_) => assert_eq!(space, ' '),
+            FileName::Refused(Refusal::NoKind { reason, .. }) => {
+                let number = u32::from(space);
+                let said = format!("its name holds a space (U+{number:04X}) that cargo cannot keep track of");
+                assert_eq!(reason, said);
+            }
+            other => panic!("{file:?}: {other:?}"),
+        }
     }
 }
 

@@ -33,10 +33,13 @@ pub static DIRECTORY_ABSOLUTE: Rule = Rule {
 /// An SQL file whose name fits no kind.
 pub static FILE_NAME: Rule = Rule {
     id: "file-name",
-    finds: "the name of an `.sql` file fits no kind of migration",
+    finds: "the name of an `.sql` file fits no kind of migration, or cargo cannot keep track of it",
     why: "A migration that is passed over in silence is found in production. The names are `<version>_<name>.sql` (or \
-          `.up.sql`), `<version>_<name>.down.sql`, `<version>_<name>.baseline.sql` and `<name>.repeatable.sql`.",
-    remedy: "Give the file the name that the message prints.",
+          `.up.sql`), `<version>_<name>.down.sql`, `<version>_<name>.baseline.sql` and `<name>.repeatable.sql`. With a \
+          space other than that of ASCII in the path of a file, as U+00A0 or U+3000, cargo builds the package anew at \
+          every build.",
+    remedy: "Give the file the name that the message prints, and the directory one without such a space. In the name of a \
+             folder above the package it costs as many builds, and is no error.",
     good: GOOD,
     bad: Example::new(&[
         ("V1__create_users.sql", b"create table users (id bigint primary key);\n"),

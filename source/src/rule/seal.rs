@@ -74,9 +74,10 @@ pub static SEALED_EDITED: Rule = Rule {
     finds: "the checksum of a sealed migration differs from the one in `seal.lock`",
     why: "A migration is applied once. A database that has it already will not get the change, and a new one will: from \
           then on the two differ.",
-    remedy: "Undo the edit and put the change into a new migration. An edit that changes nothing in the database, such \
-             as one to a comment, is accepted with `graven seal --accept-edit VERSION`; that of a baseline with \
-             `--accept-edit VERSION.baseline`.",
+    remedy: "Undo the edit and put the change into a new migration. `git checkout HEAD -- FILE` undoes one that is not \
+             committed, and `git checkout COMMIT -- FILE` any other, with a commit from before it; the commands that the \
+             message prints find one. An edit that changes nothing in the database, such as one to a comment, is accepted \
+             with `graven seal --accept-edit VERSION`; that of a baseline with `--accept-edit VERSION.baseline`.",
     good: GOOD,
     bad: Example::new(&[("0001_create_users.sql", USERS_EDITED), ("seal.lock", USERS_SEALED)]),
 };

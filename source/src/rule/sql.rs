@@ -39,13 +39,33 @@ pub static UNTERMINATED: Rule = Rule {
     bad: Example::new(&[("0001_first_user.sql", b"insert into users values (1, 'O'Hara');\n"), ("seal.lock", b"")]),
 };
 
+/// A merge that is not done.
+pub static CONFLICT_MARKER: Rule = Rule {
+    id: "conflict-marker",
+    finds: "a file holds a line that git wrote where a merge needs a decision, such as `<<<<<<< HEAD`",
+    why: "Both versions of what was changed are in the file, and nobody has said which is meant. PostgreSQL would refuse \
+          it when the migration runs; in a function's body it may do so only when the function is called.",
+    remedy: "Keep what is meant of the two, and delete the lines. A marker by itself may stand in a comment or a literal.",
+    good: Example::new(&[
+        ("0001_create_users.sql", b"/*\n=======\nUsers\n=======\n*/\ncreate table users (id bigint primary key);\n"),
+        ("seal.lock", b""),
+    ]),
+    bad: Example::new(&[
+        (
+            "0001_create_users.sql",
+            b"create table users (\n<<<<<<< HEAD\n    id bigint\n=======\n    id uuid\n>>>>>>> keys\n);\n",
+        ),
+        ("seal.lock", b""),
+    ]),
+};
+
 /// A psql meta-command.
 pub static PSQL_COMMAND: Rule = Rule {
     id: "psql-command",
     finds: "a line begins with a psql meta-command, such as `\\i` or `\\restrict`",
     why: "It is psql that runs those; a server does not know them. They come with dumps of `pg_dump` and with files made \
           for psql.",
-    remedy: "Delete the line. What `\\i` includes belongs into a migration of its own, and `\\set` into the SQL itself.",
+    remedy: "Delete the line. What `\\i` includes belongs in a migration of its own, and `\\set` into the SQL itself.",
     good: GOOD,
     bad: Example::new(&[("0001_create_users.sql", b"\\i users.sql\n"), ("seal.lock", b"")]),
 };
@@ -146,7 +166,7 @@ pub static NEEDS_TRANSACTION: Rule = Rule {
     why: "Its text and what the history says of it are one transaction. Cut off in the middle of a baseline, a database \
           would be at no version at all; and half of a repeatable would stand beside a checksum that speaks of all of it.",
     remedy: "Delete the directive. Where a statement cannot run in a transaction: a baseline needs no CONCURRENTLY, since \
-             nobody is at work on a fresh database, and the statement of a repeatable belongs into a versioned migration.",
+             nobody is at work on a fresh database, and the statement of a repeatable belongs in a versioned migration.",
     good: Example::new(&[
         ("0001_create_users.sql", b"create table users (id bigint primary key);\n"),
         ("0001_all.baseline.sql", b"create table users (id bigint primary key);\n"),

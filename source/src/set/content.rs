@@ -219,8 +219,11 @@ fn damaged(
         "take the file back from git: `git checkout -- {}` (where the damage is committed, from an earlier commit)",
         quote(&path)
     );
-    let compare = "if lines were added by a merge, let `graven seal` compare them with the files";
-    let ways = mended.is_ok().then(|| compare.to_owned()).into_iter().chain([take_back]);
+    let compare = || {
+        let seal = place.graven("seal");
+        format!("if lines were added by a merge, let `{seal}` compare them with the files")
+    };
+    let ways = mended.is_ok().then(compare).into_iter().chain([take_back]);
     match &damage.reason {
         DamageReason::HeadAbsent { wanted } | DamageReason::HeadMismatch { wanted } => {
             let problem = problem.note("it is a digest of all lines below it, so that none is changed unnoticed");
@@ -234,21 +237,23 @@ fn damaged(
 /// What to do about a merge conflict.
 fn merged(place: &Place, named: &[Named], mended: &Result<Mended, MendError>, problem: Problem) -> Problem {
     let path = place.path_of(SEAL_FILE);
+    let seal = place.graven("seal");
+    let one_side = || keep(&path, "one side", "ours", &format!("and let `{seal}` seal what the other one added"));
     match mended {
-        Ok(mended) => match without_the_left_behind(&path, named, mended) {
+        Ok(mended) => match without_the_left_behind(place, named, mended) {
             Some((note, help)) => problem
                 .note(note)
                 .help(help)
                 .help("bring the files of what it sealed, too, if they are meant to be here"),
             None => problem
-                .help("let `graven seal` keep the lines of both sides, and seal what is not sealed yet")
+                .help(format!("let `{seal}` keep the lines of both sides, and seal what is not sealed yet"))
                 .help(format!("keep them by hand, in order of version, below this one:\n{}", mended.seal.head())),
         },
         Err(MendError::Disagreement(disagreement)) => disagreed(place, disagreement, problem),
         Err(MendError::Side { label }) => problem
             .note(format!("the lines of {label} do not match its `head`: more was changed than the conflict shows"))
-            .help(keep(&path, "one side", "ours", "and let `graven seal` seal what the other one added")),
-        Err(_) => problem.help(keep(&path, "one side", "ours", "and let `graven seal` seal what the other one added")),
+            .help(one_side()),
+        Err(_) => problem.help(one_side()),
     }
 }
 
@@ -256,7 +261,7 @@ fn merged(place: &Place, named: &[Named], mended: &Result<Mended, MendError>, pr
 const FEW: usize = 4;
 
 /// What is said where one side seals what is not here: why, and the way out.
-fn without_the_left_behind(path: &str, named: &[Named], mended: &Mended) -> Option<(String, String)> {
+fn without_the_left_behind(place: &Place, named: &[Named], mended: &Mended) -> Option<(String, String)> {
     let [ours, theirs] = mended.sides.as_slice() else { return None };
     let here: HashSet<_> = named.iter().map(|named| (named.version, named.kind, named.name.as_str())).collect();
     let is_here = |line: &SealLine| here.contains(&(Some(line.version), line.kind, line.name.as_str()));
@@ -271,8 +276,9 @@ fn without_the_left_behind(path: &str, named: &[Named], mended: &Mended) -> Opti
         "{} seals {list}, of which no file is here: a cherry-pick brings what one commit changed, and no more",
         theirs.label
     );
-    let keep = keep(path, &ours.label, "ours", "and let `graven seal` seal what is here");
-    Some((note, format!("{keep}\ngraven renumber\ngraven seal")))
+    let seal = place.graven("seal");
+    let keep = keep(&place.path_of(SEAL_FILE), &ours.label, "ours", &format!("and let `{seal}` seal what is here"));
+    Some((note, format!("{keep}\n{}\n{seal}", place.graven("renumber"))))
 }
 
 /// What to do where both sides sealed one version.
@@ -288,7 +294,7 @@ fn disagreed(place: &Place, disagreement: &Disagreement, problem: Problem) -> Pr
         let keep = keep(&path, ours, "ours", "settle on one text of the migration, and accept it where it differs");
         return problem
             .note(format!("both sides sealed migration {version}, with different texts"))
-            .help(format!("{keep}\ngraven seal --accept-edit {version}{suffix}"))
+            .help(format!("{keep}\n{}", place.graven(&format!("seal --accept-edit {version}{suffix}"))))
             .help(the_same);
     }
     let problem = problem.note(format!("both sides sealed a version {version}, and databases know only one"));
@@ -296,15 +302,16 @@ fn disagreed(place: &Place, disagreement: &Disagreement, problem: Problem) -> Pr
         let file = |line: &SealLine| quote(&place.path_of(&format!("{}_{}.baseline.sql", line.spelling, line.name)));
         return problem
             .help(format!(
-                "{}\ngit rm -f -- {}\ngraven seal",
+                "{}\ngit rm -f -- {}\n{}",
                 keep(&path, ours, "ours", "and delete the other baseline"),
-                file(second)
+                file(second),
+                place.graven("seal")
             ))
             .help(format!("keep that of {theirs}: the same with `--theirs` and {}", file(first)));
     }
     // Without a version: others of that side may have to go along, or have been given another version already.
     let keep = keep(&path, ours, "ours", "and let the other migration have the next free version");
-    problem.help(format!("{keep}\ngraven renumber\ngraven seal")).help(the_same)
+    problem.help(format!("{keep}\n{}\n{}", place.graven("renumber"), place.graven("seal"))).help(the_same)
 }
 
 /// How the seal file of one side is kept, and what else there is to do.

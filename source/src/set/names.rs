@@ -1,7 +1,7 @@
 //! The files of a directory, sorted out by their names alone.
 
 use super::free::Free;
-use super::place::Place;
+use super::place::{Place, quote};
 use crate::file_name::{self, FileName, Kind, Refusal, SEAL_FILE, Suggestion};
 use crate::problem::Problem;
 use crate::read::{self, Entry, EntryKind};
@@ -50,6 +50,8 @@ pub(super) enum Wanted {
 pub(super) enum SealFile {
     There,
     Absent,
+    /// Something else has its name, and a problem says so.
+    NoFile,
 }
 
 /// What lies in a directory.
@@ -75,12 +77,14 @@ pub(super) fn sort_out(place: &Place, entries: Vec<Entry>, problems: &mut Vec<Pr
         };
         match (file_name::parse(&file), entry.what) {
             (FileName::LeftAlone, _) => {}
-            (_, EntryKind::Directory) => listing.directory(place, file, problems),
-            (_, EntryKind::DeadLink) => {
-                problems.push(place.unreadable_file(&file, "it is a link to a file that is gone"))
+            (FileName::Seal, what) if what != EntryKind::File => {
+                listing.seal = SealFile::NoFile;
+                problems.push(place.no_seal_file(what));
             }
+            (_, EntryKind::Directory) => listing.directory(place, file, problems),
+            (_, what @ (EntryKind::DeadLink | EntryKind::LinkInCircle)) => problems.push(place.dead_link(&file, what)),
             (_, EntryKind::Other) => problems.push(place.stray(&file, "it is neither a file nor a link to one")),
-            (FileName::Seal, EntryKind::File) => {
+            (FileName::Seal, _) => {
                 listing.seal = SealFile::There;
                 listing.files.push(file);
             }
@@ -116,7 +120,7 @@ impl Listing {
                     Suggestion::Name(name) => Wanted::Name(name),
                     Suggestion::NextVersion(rest) => Wanted::NextVersion(rest),
                 };
-                let (file, problem) = (file.to_owned(), place.no_kind(file, reason));
+                let (file, problem) = (file.to_owned(), place.no_kind(file, &reason));
                 self.misnamed.push(Misnamed { file, problem, wanted, parts: Vec::new() });
             }
             Refusal::VersionTooLarge { spelling, rest } => {
@@ -176,6 +180,17 @@ fn of_diesel(directory: &str) -> Option<(String, &str)> {
     }
 }
 
+/// What stands there in place of a file.
+const fn described(what: EntryKind) -> &'static str {
+    match what {
+        EntryKind::File => "a file",
+        EntryKind::Directory => "a directory",
+        EntryKind::DeadLink => "a link to a file that is gone",
+        EntryKind::LinkInCircle => "a link that leads in a circle",
+        EntryKind::Other => "a pipe, a socket or a device",
+    }
+}
+
 impl Place {
     fn no_kind(&self, file: &str, reason: &str) -> Problem {
         Problem::new(&rule::FILE_NAME, self.path_of(file), format!("`{file}` is not the name of a migration: {reason}"))
@@ -193,6 +208,25 @@ impl Place {
         let rule = if file.to_ascii_lowercase().ends_with(".sql") { &rule::FILE_NAME } else { &rule::STRAY_FILE };
         Problem::new(rule, self.path_of(file), format!("the file name `{file}` is not UTF-8"))
             .help("give it a name in UTF-8")
+    }
+
+    /// What has the name of the seal file and is none. Nothing may pass over it as over a seal file that is not there: what
+    /// was sealed may be said elsewhere.
+    fn no_seal_file(&self, what: EntryKind) -> Problem {
+        let path = self.path_of(SEAL_FILE);
+        let quoted = quote(&path);
+        Problem::new(&rule::DIRECTORY_ABSENT, path, format!("`{SEAL_FILE}` is {}, and no file", described(what)))
+            .note("it says which migrations must not change any more")
+            .help(format!("move that elsewhere, and take the seal file back from git (`git checkout -- {quoted}`)"))
+            .help(format!("create it where git has none: an empty one serves (`touch {quoted}`)"))
+    }
+
+    fn dead_link(&self, file: &str, what: EntryKind) -> Problem {
+        let path = self.path_of(file);
+        let quoted = quote(&path);
+        Problem::new(&rule::DIRECTORY_ABSENT, path, format!("`{file}` is {}", described(what)))
+            .help(format!("let it lead to the file (`ln -sfn FILE {quoted}`)"))
+            .help(format!("put the file itself in its place, or delete it (`rm {quoted}`)"))
     }
 
     /// A file that is there and cannot be read.

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use crate::file_name::SEAL_FILE;
+use crate::file_name::{SEAL_FILE, untracked_space};
 use crate::problem::Problem;
 use crate::read::{self, EntryKind};
 use crate::rule;
@@ -38,8 +38,12 @@ pub(super) fn locate(root: &Path, directory: &Path) -> Place {
     Place { root: root.to_owned(), shown, location: root.join(directory) }
 }
 
-/// What `git mv` and `git rm` refuse: mostly a file that was made a moment ago, and its name is what is wrong with it.
-pub(super) const UNKNOWN_TO_GIT: &str = "(`mv` where git does not know it yet)";
+/// What `git mv` refuses: mostly a file that was made a moment ago, and its name is what is wrong with it; and one that a
+/// merge or a rebase stopped at.
+pub(super) const UNKNOWN_TO_GIT: &str = "(`mv` where git does not know it yet, or calls it conflicted)";
+
+/// What `git rm` refuses.
+pub(super) const UNKNOWN_TO_GIT_RM: &str = "(`rm` where git does not know it yet)";
 
 impl Place {
     /// A file of the directory, as it is shown.
@@ -50,6 +54,16 @@ impl Place {
     /// The command that gives a file of the directory another name. Whoever prints it says [`UNKNOWN_TO_GIT`] as well.
     pub(super) fn git_mv(&self, from: &str, to: &str) -> String {
         format!("git mv {} {}", quote(&self.path_of(from)), quote(&self.path_of(to)))
+    }
+
+    /// The command that deletes a file of the directory. Whoever prints it says [`UNKNOWN_TO_GIT_RM`] as well.
+    pub(super) fn git_rm(&self, file: &str) -> String {
+        format!("git rm -f -- {}", quote(&self.path_of(file)))
+    }
+
+    /// A command of graven for this directory.
+    pub(super) fn graven(&self, verb: &str) -> String {
+        graven(&self.shown, verb)
     }
 
     pub(super) fn refused(&self, root: &Path, directory: &Path, paths: Paths) -> Option<Problem> {
@@ -66,6 +80,15 @@ impl Place {
             "the path of the migrations directory is absolute",
         );
         Some(problem.note("it would build on this machine only").help(help))
+    }
+
+    /// That cargo would build anew at every build, as it does for a file of such a name. Of the folders above the package
+    /// nobody is told here: they are a machine's, and all but the time it takes is well.
+    pub(super) fn untracked(&self) -> Option<Problem> {
+        let space = untracked_space(&self.shown).filter(|_| !Path::new(&self.shown).is_absolute())?;
+        let message = format!("the path of the migrations directory holds {space}");
+        let problem = Problem::new(&rule::FILE_NAME, self.shown.clone(), message);
+        Some(problem.note("cargo would build the package anew at every build").help("give it another name"))
     }
 
     pub(super) fn unreadable(&self, error: &io::Error) -> Problem {
@@ -107,7 +130,7 @@ impl Place {
         }
         problem
             .help(format!("create it, an empty one serves (`touch {quoted}`), and commit it"))
-            .help("let `graven seal` write it, which seals the migrations that are there")
+            .help(format!("let `{}` write it, which seals the migrations that are there", self.graven("seal")))
     }
 
     /// Whether the package is one that `cargo package` made, and not where its author works: a published one, or one
@@ -172,6 +195,17 @@ pub(super) fn join(directory: &str, file: &str) -> String {
         "." => file.to_owned(),
         "/" => format!("/{file}"),
         _ => format!("{directory}/{file}"),
+    }
+}
+
+/// Where the command line looks for the migrations by itself.
+const USUAL: &str = "migrations";
+
+/// A command of graven for the directory that is shown so: it acts on another one where it is not told.
+pub(super) fn graven(directory: &str, verb: &str) -> String {
+    match directory {
+        USUAL => format!("graven {verb}"),
+        _ => format!("graven {verb} --dir {}", quote(directory)),
     }
 }
 

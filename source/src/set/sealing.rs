@@ -103,18 +103,20 @@ impl Check<'_> {
 
     fn edited(&self, line: &SealLine, found: &Migration, checksum: Checksum) -> Problem {
         let path = self.place.path_of(&found.file);
-        let undo = format!("undo the edit (`git checkout -- {}`) and put the change in a new migration", quote(&path));
+        let checkout = format!("`git checkout HEAD -- {}`", quote(&path));
         let problem = Problem::new(&rule::SEALED_EDITED, path, format!("sealed {} was edited", what(line)))
             .row("sealed", format!("{}  ({})", checksum.short(), self.sealed_at(line)))
             .row("on disk", found.checksum.short())
-            .note("databases that already ran it will not get the change")
-            .help(undo);
+            .note("databases that already ran it will not get the change");
         let problem = match self.out_of_history(std::slice::from_ref(&found.file), checksum) {
-            Some(command) => problem.help(format!("undo one that is staged or committed:\n{command}")),
-            None => problem,
+            Some(commands) => problem
+                .help(format!("undo the edit, committed or not, and put the change in a new migration:\n{commands}"))
+                .help(format!("undo one that is not committed with {checkout}")),
+            None => problem.help(format!("undo the edit ({checkout}) and put the change in a new migration")),
         };
         let suffix = if line.kind == Kind::Baseline { Kind::Baseline.suffix() } else { "" };
-        problem.help(format!("accept a harmless edit with `graven seal --accept-edit {}{suffix}`", line.version))
+        let accept = self.place.graven(&format!("seal --accept-edit {}{suffix}", line.version));
+        problem.help(format!("accept a harmless edit with `{accept}`"))
     }
 
     fn renamed(&self, line: &SealLine, name: &str, file: &str) -> Problem {
@@ -190,12 +192,12 @@ impl Check<'_> {
 
     /// Nothing of it is there.
     fn restored(&self, line: &SealLine, checksum: Checksum, problem: Problem) -> Problem {
-        let problem = problem.help(format!("take it back from git: `{}`", self.restore(line)));
+        let restore = self.restore(line);
         let problem = match self.out_of_history(&self.files_of(line), checksum) {
-            Some(commands) => {
-                problem.help(format!("if a commit deleted it, take it from one that has it:\n{commands}"))
-            }
-            None => problem,
+            Some(commands) => problem
+                .help(format!("take it back from git, be it deleted by a commit or not:\n{commands}"))
+                .help(format!("take back one that no commit deleted with `{restore}`")),
+            None => problem.help(format!("take it back from git: `{restore}`")),
         };
         problem.help("to undo what it did, write a new migration")
     }
@@ -208,24 +210,26 @@ impl Check<'_> {
 
     /// Takes a file, which had one of these names, from the last commit in which it has its sealed text: be that one that
     /// a merge left behind. It does not go by what commits did to the seal file: after a merge, a text may be sealed under
-    /// another version than in the commit that sealed it. A commit may hold the text with CRLF, of which its checksum
-    /// knows nothing. `None` where the way from the working directory to the file is not known.
+    /// another version than in the commit that sealed it. A commit may hold the text with a byte order mark or with CRLF,
+    /// of which its checksum knows nothing. `None` where the way from the working directory to the file is not known.
     fn out_of_history(&self, files: &[String], checksum: Checksum) -> Option<String> {
         if Path::new(&self.place.shown).is_absolute() {
             return None;
         }
         let files: Vec<String> = files.iter().map(|file| quote(&self.place.path_of(file))).collect();
         let (begin, found, end) = match files.as_slice() {
-            [file] => (format!("f={file}"), "break", ""),
+            [file] => (format!("f={file}\n"), "break", ""),
             // A second one of the same text would be one too many.
-            several => (format!("for f in {}; do", several.join(" ")), "break 2", "; done"),
+            several => (format!("for f in {}; do ", several.join(" ")), "break 2", "; done"),
         };
         let digits = checksum.short();
         let digits = digits.trim_start_matches("sha256:").trim_end_matches('…');
+        // Nothing has the name of the last commit: only so is the end of the loop an error where no commit has the text.
         Some(format!(
-            "{begin}\n\
-             for c in $(git rev-list --full-history HEAD -- \"$f\"); do git show \"$c:./$f\" 2>/dev/null | \
-             tr -d '\\r' | sha256sum | grep -q ^{digits} && git checkout \"$c\" -- \"$f\" && {found}; done{end}"
+            "s=$(printf '1s/^\\357\\273\\277//;s/\\r$//')\n\
+             {begin}for c in $(git rev-list --full-history HEAD -- \"$f\") -; do git show \"$c:./$f\" 2>/dev/null | \
+             LC_ALL=C sed \"$s\" | sha256sum | grep -q ^{digits} && git checkout \"$c\" -- \"$f\" && {found}; \
+             done{end} || echo 'no commit has it as it was sealed'"
         ))
     }
 

@@ -4,7 +4,8 @@
 
 use std::ops::Range;
 
-use super::Control;
+use super::place::quote;
+use super::{Control, conflict};
 use crate::directive::{self, DirectiveProblem, DirectiveReason, Directives, Transaction};
 use crate::file_name::Kind;
 use crate::lexer::{LexError, LexErrorKind};
@@ -23,7 +24,11 @@ pub(super) fn check(path: &str, kind: Kind, text: &str, problems: &mut Vec<Probl
     let (directives, refused) = directive::parse(text);
     let transaction = directives.transaction;
     let mut file = File { path, kind, text, found: Vec::new(), left_out: 0 };
-    let split = statement::split_noting_comments(text);
+    // From a merge that is not done, what else is wrong may follow.
+    let split = match conflict::marker(text) {
+        Some(span) => Err(Stop::Conflict(span)),
+        None => statement::split_noting_comments(text).map_err(Stop::Lexical),
+    };
     // Nearly no file has such a comment.
     if !matches!(&split, Ok((_, comments)) if !directive::divides(text, comments)) {
         file.section(kind);
@@ -37,18 +42,37 @@ pub(super) fn check(path: &str, kind: Kind, text: &str, problems: &mut Vec<Probl
             file.statements(&statements, transaction);
             file.control(&statements, transaction)
         }
-        Err(error) => {
-            // Before the error all is as it seems, and is reported; of the rest nothing can be told for certain.
-            let before = error.span.start;
+        Err(stop) => {
+            // Before that all is as it seems, and is reported; of the rest nothing can be told for certain.
+            let before = stop.span().start;
             refused.iter().filter(|refused| refused.span.start < before).for_each(|refused| file.directive(refused));
             let statements = statement::split(text.get(..before).unwrap_or_default()).unwrap_or_default();
             file.statements(&statements, transaction);
-            file.lexical(&error);
+            match &stop {
+                Stop::Conflict(span) => file.conflict_marker(span),
+                Stop::Lexical(error) => file.lexical(error),
+            }
             Control::default()
         }
     };
     file.report(problems);
     (directives, control)
+}
+
+/// Where it cannot be told any more what the statements are.
+enum Stop {
+    /// At a line that git wrote.
+    Conflict(Range<usize>),
+    Lexical(LexError),
+}
+
+impl Stop {
+    fn span(&self) -> &Range<usize> {
+        match self {
+            Self::Conflict(span) => span,
+            Self::Lexical(error) => &error.span,
+        }
+    }
 }
 
 struct File<'a> {
@@ -264,6 +288,20 @@ impl File<'_> {
             .note("psql runs such a command itself; a server does not know it")
             .help(help);
         self.found.push((error.span.clone(), "", problem));
+    }
+
+    fn conflict_marker(&mut self, span: &Range<usize>) {
+        let checkout = |side: &str| format!("`git checkout --{side} -- {}`", quote(self.path));
+        let problem = self
+            .problem(&rule::CONFLICT_MARKER, "the file holds a merge conflict marker")
+            .note("git wrote it where two branches changed the same lines, and nobody has decided yet")
+            .help("keep what is meant of the two, and delete the lines that git wrote")
+            .help(format!(
+                "keep one side whole while the merge is going on: {} or {}",
+                checkout("ours"),
+                checkout("theirs")
+            ));
+        self.found.push((span.clone(), "", problem));
     }
 
     fn control(&mut self, statements: &[Statement], transaction: Transaction) -> Control {

@@ -6,10 +6,11 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::fates::{Leaving, Why};
 use super::moves::{Basis, Moves};
 use super::names::Named;
-use super::place::{Place, UNKNOWN_TO_GIT, quote};
+use super::place::{Place, UNKNOWN_TO_GIT, UNKNOWN_TO_GIT_RM};
 use crate::file_name::Kind;
 use crate::problem::Problem;
 use crate::rule;
+use crate::seal::Seal;
 use crate::version::Version;
 
 pub(super) fn check(
@@ -56,7 +57,7 @@ impl<'a> Together<'a> {
             }
         }
         for (version, named, twin) in &self.moves.fates.twins {
-            problems.push(self.duplicate(*version, named, twin).help("delete the one that is not meant"));
+            problems.push(self.one_of_two(self.duplicate(*version, named, twin), named, twin));
         }
     }
 
@@ -85,12 +86,14 @@ impl<'a> Together<'a> {
             1 => "give it the next free version",
             _ => "give it the next free version, and take along what comes after it, so that the order stays",
         };
-        let by_itself = format!("let `graven renumber {}` do that", leaving.version);
+        let graven = self.place.graven(&format!("renumber {}", leaving.version));
         match self.moves.commands(self.place, leaving.named) {
             Some(commands) if together > FEW => problem
-                .help(format!("{what}: `graven renumber {}`", leaving.version))
+                .help(format!("{what}: `{graven}`"))
                 .help(format!("do that by hand {UNKNOWN_TO_GIT}:\n{commands}")),
-            Some(commands) => problem.help(format!("{what} {UNKNOWN_TO_GIT}:\n{commands}")).help(by_itself),
+            Some(commands) => {
+                problem.help(format!("{what} {UNKNOWN_TO_GIT}:\n{commands}")).help(format!("let `{graven}` do that"))
+            }
             None if let Some(first) = self.moves.taken_along_by(leaving.named) => {
                 let first = self.place.path_of(&first.file);
                 problem.help(format!("do what is said of {first}, which comes before it: this one goes along"))
@@ -106,14 +109,12 @@ impl<'a> Together<'a> {
     fn duplicates(&self, named: impl Iterator<Item = (Version, &'a Named)>, problems: &mut Vec<Problem>) {
         let mut named: Vec<_> = named.collect();
         // The one that is sealed stays, and otherwise the first one.
-        named.sort_by_cached_key(|(version, named)| !self.is_sealed(*version, named));
+        named.sort_by_cached_key(|(_, named)| !self.is_sealed(named));
         let mut kept: HashMap<(Version, &str), &Named> = HashMap::new();
         for (version, named) in named {
             let name = if named.kind == Kind::Reverse { named.name.as_str() } else { "" };
             match kept.get(&(version, name)) {
-                Some(first) => {
-                    problems.push(self.duplicate(version, named, first).help("delete the one that is not meant"))
-                }
+                Some(first) => problems.push(self.one_of_two(self.duplicate(version, named, first), named, first)),
                 None => {
                     kept.insert((version, name), named);
                 }
@@ -121,8 +122,21 @@ impl<'a> Together<'a> {
         }
     }
 
-    fn is_sealed(&self, version: Version, named: &Named) -> bool {
-        let line = self.basis.seal().and_then(|seal| seal.line(version, named.kind));
+    /// The ways out where one of two is to go: not the one that is sealed.
+    fn one_of_two(&self, problem: Problem, one: &Named, other: &Named) -> Problem {
+        let delete = |named: &Named| format!("`{}` {UNKNOWN_TO_GIT_RM}", self.place.git_rm(&named.file));
+        match (self.is_sealed(one), self.is_sealed(other)) {
+            (false, true) => problem.help(format!("delete the one that is not sealed: {}", delete(one))),
+            (true, false) => problem.help(format!("delete the one that is not sealed: {}", delete(other))),
+            _ => problem
+                .help(format!("delete the one that is not meant: {}", delete(one)))
+                .help(format!("keep it, and delete the other: `{}`", self.place.git_rm(&other.file))),
+        }
+    }
+
+    fn is_sealed(&self, named: &Named) -> bool {
+        let of_version = |seal: &'a Seal| seal.line(named.version?, named.kind);
+        let line = self.basis.seal().and_then(of_version);
         line.is_some_and(|line| line.checksum().is_some() && line.name == named.name)
     }
 
@@ -159,10 +173,10 @@ impl<'a> Together<'a> {
             return;
         }
         let mut by_version: HashMap<Version, Vec<&Named>> = HashMap::new();
-        let mut by_name: HashMap<&str, &Named> = HashMap::new();
+        let mut by_name: HashMap<&str, Vec<&Named>> = HashMap::new();
         for (version, named) in versioned {
             by_version.entry(version).or_default().push(named);
-            by_name.insert(&named.name, named);
+            by_name.entry(&named.name).or_default().push(named);
         }
         let awaited = self.moves.given();
         let is_awaited = |version: Version, reverse: &Named| {
@@ -187,7 +201,8 @@ impl<'a> Together<'a> {
                 continue;
             }
             let of_version = if forward.is_some() { &[] } else { of_version };
-            let candidates = of_version.first().into_iter().chain(by_name.get(reverse.name.as_str())).copied();
+            let of_name = by_name.get(reverse.name.as_str()).map(Vec::as_slice).unwrap_or_default();
+            let candidates = of_version.iter().chain(of_name).copied();
             let is_without = |named: &&Named| {
                 let (spelling, name) = self.moves.in_the_end(named);
                 let (now, then) = (named.version, spelling.parse::<Version>().ok());
@@ -208,7 +223,7 @@ impl<'a> Together<'a> {
         given: &mut HashSet<String>,
     ) -> Problem {
         let path = self.place.path_of(&reverse.file);
-        let delete = format!("delete it: `git rm -f {}` (`rm` where git does not know it yet)", quote(&path));
+        let delete = format!("delete it: `{}` {UNKNOWN_TO_GIT_RM}", self.place.git_rm(&reverse.file));
         let message = format!("reverse {version} has no migration of its version and name");
         let mut problem = Problem::new(&rule::REVERSE_WITHOUT_FORWARD, path, message)
             .note("it would never run, or take back another migration than the one it was written for");
@@ -249,8 +264,8 @@ impl<'a> Together<'a> {
         let goes_back_to = |baseline: &Named| -> Option<Version> {
             self.moves.name_of(&baseline.file)?.split_once('_')?.0.parse().ok()
         };
-        let mut taken: HashSet<Version> = baselines.iter().map(|(version, _)| *version).collect();
-        taken.extend(baselines.iter().filter_map(|(_, baseline)| goes_back_to(baseline)));
+        let mut taken: HashMap<Version, &Named> = baselines.iter().copied().collect();
+        taken.extend(baselines.iter().filter_map(|(_, baseline)| Some((goes_back_to(baseline)?, *baseline))));
         for (version, baseline) in baselines {
             if there.contains(&version) {
                 continue;
@@ -263,10 +278,12 @@ impl<'a> Together<'a> {
             let problem = Problem::new(&rule::BASELINE_OF_NOTHING, self.place.path_of(&baseline.file), message)
                 .note("a fresh database that begins with it would be at a version that does not exist");
             problems.push(match in_the_end.range(..version).next_back() {
-                Some((last, _)) if !taken.insert(*last) => {
-                    problem.help(format!("delete it, or the other baseline that stands for version {last}"))
+                Some((last, _)) if let Some(other) = taken.get(last) => {
+                    let problem = problem.row("the other", self.place.path_of(&other.file));
+                    self.one_of_two(problem, baseline, other)
                 }
-                Some((_, last)) => {
+                Some((version, last)) => {
+                    taken.insert(*version, baseline);
                     let name = format!("{}_{}.baseline.sql", self.moves.in_the_end(last).0, baseline.name);
                     let command = self.place.git_mv(&baseline.file, &name);
                     problem.help(format!(

@@ -30,7 +30,7 @@ pub fn unsealed_release(set: &Set) -> Option<Problem> {
             };
             let (least, most) = rest.iter().fold((first.version, first.version), versions);
             let range = if least == most { least.to_string() } else { format!("{least} to {most}") };
-            format!("{} migrations are not sealed ({range}), and this is a release build", unsealed.len())
+            format!("{} are not sealed ({range}), and this is a release build", counted(&unsealed))
         }
     };
     let path = join(&set.directory, SEAL_FILE);
@@ -38,7 +38,7 @@ pub fn unsealed_release(set: &Set) -> Option<Problem> {
     Some(
         Problem::new(&rule::UNSEALED_RELEASE, path.clone(), message)
             .note("what is released must not change any more, and nothing would notice if it did")
-            .help("run `graven seal` and commit the file")
+            .help(format!("run `{}` and commit the file", set.graven("seal")))
             .help("let a release have unsealed migrations: `embed_migrations!(unsealed = \"allow\")`")
             .help(by_hand(set, &sealed, &path)),
     )
@@ -66,6 +66,18 @@ fn by_hand(set: &Set, sealed: &Seal, path: &str) -> String {
         help.push_str(&line.render());
     }
     help
+}
+
+/// `2 migrations`, `1 migration and 2 baselines`.
+fn counted(migrations: &[&Migration]) -> String {
+    let baselines = migrations.iter().filter(|migration| migration.kind == Kind::Baseline).count();
+    let count = |number: usize, noun: &str| match number {
+        0 => None,
+        1 => Some(format!("1 {noun}")),
+        _ => Some(format!("{number} {noun}s")),
+    };
+    let parts = [count(migrations.len() - baselines, "migration"), count(baselines, "baseline")];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(" and ")
 }
 
 fn noun(migration: &Migration) -> &'static str {

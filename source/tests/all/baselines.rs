@@ -124,11 +124,11 @@ fn what_is_suggested_about_baselines_fits_the_other_suggestions() {
 
 #[test]
 fn what_a_sealed_migration_was_called_is_left_open_where_the_others_differ() {
-    let first = |files: &[(&str, &str)]| {
+    let help = |files: &[(&str, &str)]| {
         let package = package(files, &[("0007 a", "A")]);
         let problems = package.load().problems;
         let gone = problems.iter().find(|problem| problem.rule.id == "sealed-deleted");
-        gone.unwrap_or_else(|| panic!("{problems:?}")).help[0].clone()
+        gone.unwrap_or_else(|| panic!("{problems:?}")).help[1].clone()
     };
     let (plain, with_up) =
         ("git checkout HEAD -- migrations/0007_a.sql", "git checkout HEAD -- migrations/0007_a.up.sql");
@@ -139,6 +139,35 @@ fn what_a_sealed_migration_was_called_is_left_open_where_the_others_differ() {
         (&[("8_a.up.sql", ""), ("9_b.up.sql", ""), ("12_new.sql", "")], format!("{with_up} || {plain}")),
         (&[], format!("{plain} || {with_up}")),
     ] {
-        assert_eq!(first(files), format!("take it back from git: `{wanted}`"), "{files:?}");
+        assert_eq!(help(files), format!("take back one that no commit deleted with `{wanted}`"), "{files:?}");
+    }
+}
+
+#[test]
+fn of_two_baselines_the_one_that_goes_is_deleted_by_a_command_and_a_sealed_one_stays() {
+    let delete = |file: &str| format!("`git rm -f -- migrations/{file}` (`rm` where git does not know it yet)");
+    let keep = |file: &str| format!("keep it, and delete the other: `git rm -f -- migrations/{file}`");
+    let meant = |file: &str| format!("delete the one that is not meant: {}", delete(file));
+    let not_sealed = |file: &str| format!("delete the one that is not sealed: {}", delete(file));
+    let of_one_version = [("3_w.sql", "W"), ("3_a.baseline.sql", "A"), ("3_b.baseline.sql", "B")];
+    let of_nothing = [("3_w.sql", "W"), ("3_a.baseline.sql", "A"), ("5_b.baseline.sql", "B")];
+    for (files, sealed, wanted) in [
+        (of_one_version, &[("3 w", "W")][..], vec![meant("3_b.baseline.sql"), keep("3_a.baseline.sql")]),
+        (of_one_version, &[("3 w", "W"), ("3 a.baseline", "A")], vec![not_sealed("3_b.baseline.sql")]),
+        (of_one_version, &[("3 w", "W"), ("3 b.baseline", "B")], vec![not_sealed("3_a.baseline.sql")]),
+        (of_nothing, &[("3 w", "W")], vec![meant("5_b.baseline.sql"), keep("3_a.baseline.sql")]),
+        (of_nothing, &[("3 w", "W"), ("3 a.baseline", "A")], vec![not_sealed("5_b.baseline.sql")]),
+        (
+            [("3_w.sql", "W"), ("3_a.down.sql", "A"), ("03_w.sql", "B")],
+            &[],
+            // Of the reverse without its migration, another test tells.
+            vec![meant("3_w.sql"), keep("03_w.sql")],
+        ),
+    ] {
+        let package = package(&files, sealed);
+        let problems = package.load().problems;
+        let wanted_of = |problem: &&Problem| problem.rule.id != "reverse-without-forward";
+        let help: Vec<String> = problems.iter().filter(wanted_of).flat_map(|problem| problem.help.clone()).collect();
+        assert_eq!(help, wanted, "{files:?} {sealed:?}");
     }
 }

@@ -133,11 +133,11 @@ fn no_two_messages_of_one_build_give_away_the_same_free_version() {
     ]);
     let help: Vec<_> = package.load().problems.into_iter().flat_map(|problem| problem.help).collect();
     let wanted = [
-        "give it the next free version (`mv` where git does not know it yet):\n\
+        "give it the next free version (`mv` where git does not know it yet, or calls it conflicted):\n\
          git mv migrations/1_b.sql migrations/0002_b.sql\n\
          git mv migrations/1_b.down.sql migrations/0002_b.down.sql",
         "let `graven renumber 1` do that",
-        "rename it (`mv` where git does not know it yet):\ngit mv migrations/init.sql migrations/0009_init.sql",
+        "rename it (`mv` where git does not know it yet, or calls it conflicted):\ngit mv migrations/init.sql migrations/0009_init.sql",
     ];
     assert_eq!(help, wanted);
 }
@@ -154,10 +154,10 @@ fn a_name_that_is_clear_is_not_given_where_something_else_has_its_version() {
     ]);
     let help: Vec<_> = package.load().problems.into_iter().flat_map(|problem| problem.help).collect();
     let wanted = [
-        "rename it (`mv` where git does not know it yet):\ngit mv migrations/7-d.sql migrations/7_d.sql",
-        "rename it (`mv` where git does not know it yet):\ngit mv migrations/U1__b.down.sql migrations/0008_b.down.sql",
-        "rename it (`mv` where git does not know it yet):\ngit mv migrations/V1__b.sql migrations/0008_b.sql",
-        "rename it (`mv` where git does not know it yet):\ngit mv migrations/V7__c.sql migrations/0009_c.sql",
+        "rename it (`mv` where git does not know it yet, or calls it conflicted):\ngit mv migrations/7-d.sql migrations/7_d.sql",
+        "rename it (`mv` where git does not know it yet, or calls it conflicted):\ngit mv migrations/U1__b.down.sql migrations/0008_b.down.sql",
+        "rename it (`mv` where git does not know it yet, or calls it conflicted):\ngit mv migrations/V1__b.sql migrations/0008_b.sql",
+        "rename it (`mv` where git does not know it yet, or calls it conflicted):\ngit mv migrations/V7__c.sql migrations/0009_c.sql",
     ];
     assert_eq!(help, wanted);
 }
@@ -175,7 +175,7 @@ fn a_migration_laid_out_as_diesel_has_it_is_told_how_to_move() {
     assert_eq!(
         problems[0].help,
         ["it is laid out as diesel would have it; take its files out \
-          (`mv` where git does not know it yet):\n\
+          (`mv` where git does not know it yet, or calls it conflicted):\n\
           git mv migrations/2026-01-31-093000_create_users/up.sql migrations/20260131093000_create_users.up.sql\n\
           git mv migrations/2026-01-31-093000_create_users/down.sql migrations/20260131093000_create_users.down.sql"]
     );
@@ -187,7 +187,7 @@ fn commands_over_strange_names_can_be_pasted_into_a_shell() {
     let help = &package.load().problems[0].help;
     assert_eq!(
         help,
-        &[r"rename it (`mv` where git does not know it yet):
+        &[r"rename it (`mv` where git does not know it yet, or calls it conflicted):
 git mv 'migrations/V1__it'\''s $(new).sql' 'migrations/1_it'\''s $(new).sql'"]
     );
 }
@@ -201,6 +201,25 @@ fn a_directory_that_is_nearly_there_is_named() {
     assert_eq!(problems[0].help, ["name `migrations`, which is there", "create it: `mkdir -p migration`"]);
     let problems = package.load_at("migrations/seal.lock").problems;
     assert_eq!(problems[0].message, "`migrations/seal.lock` is not a directory");
+}
+
+#[test]
+fn a_path_that_cargo_cannot_keep_track_of_is_refused() {
+    let package = Package::new(&[("1_a\u{3000}b.sql", "select 1;\n"), ("2_b.sql", "select 2;\n"), ("seal.lock", "")]);
+    let problems = package.load().problems;
+    assert_eq!(problems.len(), 1, "{problems:#?}");
+    let said = "`1_a\u{3000}b.sql` is not the name of a migration: its name holds a space (U+3000) that cargo cannot keep track of";
+    assert_eq!(problems[0].message, said);
+    let command = "git mv 'migrations/1_a\u{3000}b.sql' migrations/1_a_b.sql";
+    assert!(problems[0].help[0].ends_with(command), "{:?}", problems[0].help);
+
+    let package = Package::new(&[]);
+    fs::create_dir(package.root().join("our\u{a0}db")).unwrap();
+    fs::write(package.root().join("our\u{a0}db/seal.lock"), "").unwrap();
+    let problems = package.load_at("our\u{a0}db").problems;
+    assert_eq!(problems.len(), 1, "{problems:#?}");
+    let said = "the path of the migrations directory holds a space (U+00A0) that cargo cannot keep track of";
+    assert_eq!((problems[0].rule.id, problems[0].message.as_str()), ("file-name", said));
 }
 
 #[test]
@@ -260,6 +279,47 @@ mod unix {
             ("file-name", "migrations/4_\u{fffd}.sql"),
         ];
         assert_eq!(package.broken(), wanted.map(|(rule, place)| (rule, place.to_owned())));
+    }
+
+    #[test]
+    fn links_that_lead_to_no_file_say_why() {
+        let package = Package::new(&[("seal.lock", "")]);
+        let directory = package.root().join("migrations");
+        symlink("gone.sql", directory.join("1_a.sql")).unwrap();
+        symlink("2_b.sql", directory.join("2_b.sql")).unwrap();
+        symlink("../migrations/4_d.sql", directory.join("3_c.sql")).unwrap();
+        symlink(directory.join("3_c.sql"), directory.join("4_d.sql")).unwrap();
+        let problems = package.load().problems;
+        let said: Vec<_> = problems.iter().map(|problem| problem.message.as_str()).collect();
+        let wanted = [
+            "`1_a.sql` is a link to a file that is gone",
+            "`2_b.sql` is a link that leads in a circle",
+            "`3_c.sql` is a link that leads in a circle",
+            "`4_d.sql` is a link that leads in a circle",
+        ];
+        assert_eq!(said, wanted);
+        assert!(problems.iter().all(|problem| problem.rule.id == "directory-absent" && problem.help.len() == 2));
+    }
+
+    #[test]
+    fn a_seal_file_that_is_no_file_is_neither_a_stray_nor_absent() {
+        let package = Package::new(&[]);
+        let file = package.root().join("migrations/seal.lock");
+        let said = || -> Vec<(&str, String)> {
+            package.load().problems.into_iter().map(|problem| (problem.rule.id, problem.message)).collect()
+        };
+        let wanted = |what: &str| [("directory-absent", format!("`seal.lock` is {what}, and no file"))];
+        fs::create_dir(&file).unwrap();
+        assert_eq!(said(), wanted("a directory"));
+        fs::remove_dir(&file).unwrap();
+        symlink("gone", &file).unwrap();
+        assert_eq!(said(), wanted("a link to a file that is gone"));
+        fs::remove_file(&file).unwrap();
+        symlink("seal.lock", &file).unwrap();
+        assert_eq!(said(), wanted("a link that leads in a circle"));
+        fs::remove_file(&file).unwrap();
+        let _socket = UnixListener::bind(&file).unwrap();
+        assert_eq!(said(), wanted("a pipe, a socket or a device"));
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod any;
 mod baselines;
 mod checks;
 mod directory;
+mod elsewhere;
 mod growth;
 mod mending;
 mod messages;

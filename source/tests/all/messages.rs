@@ -19,11 +19,13 @@ fn a_sealed_migration_that_was_edited_looks_as_it_was_agreed() {
       on disk sha256:68f01b289aed…
 
 note: databases that already ran it will not get the change
-help: undo the edit (`git checkout -- migrations/0001_users.sql`) and put the change in a new migration,
-      or undo one that is staged or committed:
+help: undo the edit, committed or not, and put the change in a new migration:
+      s=$(printf '1s/^\\357\\273\\277//;s/\\r$//')
       f=migrations/0001_users.sql
-      for c in $(git rev-list --full-history HEAD -- \"$f\"); do git show \"$c:./$f\" 2>/dev/null | \
-         tr -d '\\r' | sha256sum | grep -q ^24f2f924f167 && git checkout \"$c\" -- \"$f\" && break; done
+      for c in $(git rev-list --full-history HEAD -- \"$f\") -; do git show \"$c:./$f\" 2>/dev/null | \
+         LC_ALL=C sed \"$s\" | sha256sum | grep -q ^24f2f924f167 && git checkout \"$c\" -- \"$f\" && break; done \
+         || echo 'no commit has it as it was sealed'
+      or undo one that is not committed with `git checkout HEAD -- migrations/0001_users.sql`,
       or accept a harmless edit with `graven seal --accept-edit 1`
 rule: sealed-edited"]
     );
@@ -144,13 +146,33 @@ fn ten_problems_that_are_mended_by_several_commands_fit_on_a_screen_too() {
 two migrations have version 1
   --> migrations/1_m00.sql  (duplicate-version)
   help: `git mv migrations/1_m00.sql migrations/0002_m00.sql && \
-         git mv migrations/1_m00.down.sql migrations/0002_m00.down.sql`
+         git mv migrations/1_m00.down.sql migrations/0002_m00.down.sql`, or `graven renumber 1`
 
 two"
         ),
         "{text}"
     );
     assert!(text.ends_with("\n\nand 2 more"), "{text}");
+}
+
+#[test]
+fn of_many_edits_each_is_shown_with_what_undoes_one_that_is_committed_and_with_what_accepts_it() {
+    let package = Package::new(&[]);
+    let mut lines = String::new();
+    for at in 1..=6 {
+        package.write(&format!("{at}_m.sql"), b"edited\n");
+        lines += &format!("{at} m {}\n", Checksum::of_text("sealed\n"));
+    }
+    package.write("seal.lock", format!("head {}\n{lines}", Checksum::of_text(&lines)).as_bytes());
+    let text = render_all(&package.load().problems, 10, Style::Plain);
+    let helps: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("  help: ")).collect();
+    assert_eq!(helps.len(), 6, "{text}");
+    for (at, help) in (1..).zip(helps) {
+        assert!(
+            help.starts_with("`s=$(printf ") && help.contains(&format!(" && f=migrations/{at}_m.sql && for c in "))
+        );
+        assert!(help.ends_with(&format!("as it was sealed'`, or `graven seal --accept-edit {at}`")), "{help}");
+    }
 }
 
 #[test]

@@ -74,7 +74,7 @@ fn the_commands_for_all_that_go_together_are_said_once_with_the_last_one_first()
     let sealed = package(&["1_a", "5_m"], &["2_x", "3_y", "3_y.down", "6_z"], &[]);
     let wanted = [
         "give it the next free version, and take along what comes after it, so that the order stays \
-         (`mv` where git does not know it yet):\n\
+         (`mv` where git does not know it yet, or calls it conflicted):\n\
          git mv 6_z.sql 9_z.sql\n\
          git mv 3_y.sql 8_y.sql\n\
          git mv 3_y.down.sql 8_y.down.sql\n\
@@ -86,7 +86,7 @@ fn the_commands_for_all_that_go_together_are_said_once_with_the_last_one_first()
     let many = package(&["6_m"], &["1_a", "2_b", "3_c", "4_d", "5_e"], &[]);
     let wanted = [
         "give it the next free version, and take along what comes after it, so that the order stays: `graven renumber 1`",
-        "do that by hand (`mv` where git does not know it yet):\n\
+        "do that by hand (`mv` where git does not know it yet, or calls it conflicted):\n\
          git mv 5_e.sql 11_e.sql\n\
          git mv 4_d.sql 10_d.sql\n\
          git mv 3_c.sql 9_c.sql\n\
@@ -96,7 +96,7 @@ fn the_commands_for_all_that_go_together_are_said_once_with_the_last_one_first()
     assert_eq!(help(&many)[..2], wanted);
     let displaced = package(&["2_m", "3_n"], &["2_x", "3_y"], &["2_m", "3_n"]);
     let wanted = [
-        "give what is in its place the next free version (`mv` where git does not know it yet), and take the \
+        "give what is in its place the next free version (`mv` where git does not know it yet, or calls it conflicted), and take the \
          sealed one back:\n\
          git mv 3_y.sql 5_y.sql\n\
          git mv 2_x.sql 4_x.sql\n\

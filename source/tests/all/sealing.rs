@@ -170,8 +170,8 @@ fn a_long_seal_file_is_not_printed_whole_for_one_new_migration() {
 fn the_range_of_what_is_not_sealed_is_that_of_its_versions_where_baselines_stand_behind() {
     let files = [("5_e.sql", "E"), ("6_f.sql", "F"), ("5_all.baseline.sql", "E"), ("seal.lock", "")];
     let message = |files: &[(&str, &str)]| unsealed_release(&Package::new(files).load().set).unwrap().message;
-    assert_eq!(message(&files), "3 migrations are not sealed (5 to 6), and this is a release build");
+    assert_eq!(message(&files), "2 migrations and 1 baseline are not sealed (5 to 6), and this is a release build");
     let package = Package::new(&[("1_a.sql", "A"), ("1_all.baseline.sql", "A"), ("seal.lock", "")]);
     let problem = unsealed_release(&package.load().set).unwrap();
-    assert_eq!(problem.message, "2 migrations are not sealed (1), and this is a release build");
+    assert_eq!(problem.message, "1 migration and 1 baseline are not sealed (1), and this is a release build");
 }

@@ -39,6 +39,13 @@ fn each_problem_is_found_at_its_place() {
         ("/* /* */ select 1;", &[("unterminated", ":1:1")]),
         ("select \"a;", &[("unterminated", ":1:8")]),
         ("select 1;\n\\restrict abc\nselect 2;", &[("psql-command", ":2:1")]),
+        (
+            "vacuum;\ncreate table t (\n<<<<<<< HEAD\na int\n=======\na bigint\n>>>>>>> b\n);\ncommit;\nselect 'open;",
+            &[("needs-no-transaction", ":1:1"), ("conflict-marker", ":3:1")],
+        ),
+        ("do $$\nbegin\n<<<<<<< HEAD\n=======\n>>>>>>> b\nend $$;", &[("conflict-marker", ":3:1")]),
+        ("select 1;\n=======\nselect 'open;", &[("conflict-marker", ":2:1")]),
+        ("/*\n=======\n*/\nselect $$\n>>>>>>> quoted\n$$;", &[]),
         ("copy t from stdin;\n1\tit's\n\\.\ncommit;", &[("copy-from-stdin", ":1:1"), ("transaction-control", ":4:1")]),
         (
             "select 1;\ncopy (select 1) to stdout;\nvacuum;",

@@ -87,7 +87,9 @@ proptest! {
         package.write("seal.lock", seal(&sealed).as_bytes());
         let problems = package.load().problems;
         // Only a person can say which of two files of one version and one name is meant.
-        let are_twins = |problem: &Problem| problem.help == ["delete the one that is not meant"];
+        let are_twins = |problem: &Problem| {
+            problem.rule.id == "duplicate-version" && problem.help[0].starts_with("delete the one that is not ")
+        };
         let has_twins = problems.iter().any(are_twins);
         let mut moves: Vec<_> = problems.iter().flat_map(moves).collect();
         let sources: BTreeSet<_> = moves.iter().map(|(from, _)| from.clone()).collect();
@@ -119,4 +121,29 @@ proptest! {
             prop_assert!(is_left, "{:#?}\nafter {:#?}\nof {:?}", problem, moves, files);
         }
     }
+}
+
+#[test]
+fn a_reverse_is_offered_every_migration_of_its_version_and_of_its_name() {
+    let package = Package::new(&[
+        ("1_a.sql", ""),
+        ("2_b.sql", ""),
+        ("2_c.sql", ""),
+        ("2_c.down.sql", ""),
+        ("2_d.sql", ""),
+        ("2_z.down.sql", ""),
+        ("3_z.sql", ""),
+        ("4_z.sql", ""),
+    ]);
+    let problems = package.load().problems;
+    let alone = problems.iter().find(|problem| problem.rule.id == "reverse-without-forward").unwrap();
+    let offered: Vec<_> =
+        alone.help.iter().filter_map(|help| Some(help.split_once("if it takes back ")?.1.split_once(',')?.0)).collect();
+    // The last two of version 2 are to have another version, and `2_c.sql` has a reverse.
+    assert_eq!(
+        offered,
+        ["2_b.sql", "2_d.sql", "3_z.sql", "4_z.sql"].map(|file| format!("migrations/{file}")),
+        "{:#?}",
+        alone.help
+    );
 }

@@ -1,10 +1,12 @@
 //! Many migrations in one message: the outcome is that of one at a time.
 
-use graven::{Error, Migrations};
+use std::sync::{Arc, Mutex};
+
+use graven::{Error, Event, Migrations};
 use graven_testkit::Database;
 use tokio_postgres::Client;
 
-use crate::common::{exists, failed, fresh, history, lines, set, value, versions};
+use crate::common::{exists, failed, fresh, history, lines, set, until, value, versions};
 
 /// Ten migrations, of which the one at that place has this text.
 fn ten(at: usize, text: &str) -> Migrations {
@@ -125,20 +127,25 @@ async fn a_run_that_fails_flushes_what_it_reports_as_applied() {
 #[tokio::test]
 async fn a_migration_that_is_tried_again_takes_those_after_it_along() {
     let (database, mut client) = fresh().await;
-    let text = "-- graven: lock_timeout = 100ms\n-- graven: retries = 100\nLOCK TABLE t1 IN ACCESS EXCLUSIVE MODE";
+    database.execute("CREATE SCHEMA app; CREATE TABLE app.held ()").unwrap();
+    let text = "-- graven: lock_timeout = 100ms\n-- graven: retries = 100\nLOCK TABLE app.held";
     let migrations = ten(5, text);
-    // Somebody holds the table from the moment it is there for a while.
     let other = database.connect().await.unwrap();
-    let holder = tokio::spawn(async move {
-        while other.batch_execute("BEGIN; LOCK TABLE t1 IN ACCESS EXCLUSIVE MODE").await.is_err() {
-            other.batch_execute("ROLLBACK").await.unwrap();
+    other.batch_execute("BEGIN; LOCK TABLE app.held").await.unwrap();
+    let retried = Arc::new(Mutex::new(Vec::new()));
+    let told = Arc::clone(&retried);
+    let mut migrator = migrations.migrator().observe(move |event| {
+        if let Event::Retrying { version, .. } = event {
+            told.lock().unwrap().push(version.value());
         }
-        tokio::time::sleep(std::time::Duration::from_millis(600)).await;
-        other.batch_execute("COMMIT").await.unwrap();
     });
-    let report = migrations.run(&mut client).await.unwrap();
-    holder.await.unwrap();
-    assert_eq!(versions(&report), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    let let_go = async {
+        until("it is tried again", || !retried.lock().unwrap().is_empty()).await;
+        other.batch_execute("COMMIT").await.unwrap();
+    };
+    let (report, ()) = tokio::join!(migrator.run(&mut client), let_go);
+    assert_eq!(versions(&report.unwrap()), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    assert!(retried.lock().unwrap().iter().all(|version| *version == 5), "{retried:?}");
     assert_eq!(value(&database, "SELECT count(*) FROM graven_history"), "10");
 }
 
@@ -229,4 +236,20 @@ async fn what_a_run_reports_is_on_disk_also_where_a_role_does_not_wait_for_it() 
     assert_eq!(lines(&database, noted)[3..], ["4 off", "4 on"]);
     let setting: String = client.query_one("SHOW synchronous_commit", &[]).await.unwrap().get(0);
     assert_eq!(setting, "off");
+}
+
+#[tokio::test]
+async fn what_the_server_says_nothing_of_is_not_sent_again_and_not_called_unchanged() {
+    let (database, _) = fresh().await;
+    let proxy = graven_testkit::Proxy::to(database.url()).unwrap();
+    // Whatever is between has swallowed the message and answered for the server.
+    proxy.rewrite(|sql| sql.contains("CREATE TABLE t1 ").then(|| "SELECT 1".to_owned()));
+    let error = ten(5, "SELECT 1").run(&mut proxy.connect().await.unwrap()).await.unwrap_err();
+    assert_eq!(
+        (error.to_string(), error.kind()),
+        ("the server has said nothing of migration 1 step, which was sent".to_owned(), "unanswered")
+    );
+    assert!(matches!(&error, Error::Unanswered { .. }), "{error:?}");
+    assert!(error.hint().unwrap().starts_with("`graven status` shows whether it was applied"), "{error:?}");
+    assert_eq!(tables(&database), 0);
 }

@@ -234,7 +234,9 @@ async fn a_program_that_is_killed_does_not_end_the_build_and_the_next_waits_for_
         child.kill().unwrap();
         child.wait().unwrap();
         let next = instance(number, &database).start();
-        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                     AND pid <> pg_backend_pid() AND query LIKE '%pg_try_advisory_lock(%'";
+        until("the next one asks for the lock", || value(&database, waits) != "0").await;
         // The server goes on with what it was told, and holds the lock until it is done.
         assert_eq!(value(&database, BUILD), "1");
         let indexes = "SELECT indexrelid FROM pg_index WHERE indrelid = 'app.orders'::regclass";

@@ -221,10 +221,10 @@ async fn a_migration_that_another_instance_is_at_is_not_to_be_resolved() {
     })
     .await;
     let status = migrations.status(&mut client).await.unwrap();
-    assert!(status.conflicts[0].to_string().contains("another instance is at it: pid"), "{:?}", status.conflicts);
+    assert!(status.conflicts[0].to_string().contains("another instance is running it: pid"), "{:?}", status.conflicts);
     assert_eq!(status.conflicts[0].remedy(), "wait until it is done");
     let error = migrations.verify(&mut client).await.unwrap_err();
-    assert!(error.to_string().contains("another instance is at it"), "{error}");
+    assert!(error.to_string().contains("another instance is running it"), "{error}");
     gate.batch_execute("COMMIT").await.unwrap();
     run.await.unwrap().unwrap();
 }

@@ -1,13 +1,15 @@
 //! Who is named where a migration gives up waiting: nobody who is innocent, and whoever held the lock; and that a lock on the
 //! history itself stops nobody for ever.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use graven::{Error, MigrationFailed, Migrations, Outcome};
+use graven::{Error, Event, MigrationFailed, Migrations, Outcome};
 use graven_testkit::{Cluster, Database};
 use tokio_postgres::Client;
 
-use crate::common::{failed, fresh, set, until, value};
+use crate::common::{failed, fresh, lines, set, until, value};
 
 /// A session with an open transaction, in which it has done this.
 async fn at_work(database: &Database, name: &str, work: &str) -> Client {
@@ -170,13 +172,28 @@ async fn who_holds_a_row_is_named_although_the_file_soon_gives_up() {
 #[tokio::test]
 async fn the_second_connection_ends_with_the_message_for_which_it_was_made() {
     let (database, _) = fresh().await;
-    let sql = "-- graven: transaction = off\nSELECT pg_sleep(1.8);\nSELECT pg_sleep(0.5);\n\
-               CREATE TABLE seen AS SELECT count(*) AS beside FROM pg_stat_activity \
-               WHERE datname = current_database() AND query LIKE '/* graven: looking whom%';";
-    let proxy = graven_testkit::Proxy::to(database.url()).unwrap();
-    set(&[("1_a.sql", sql)]).run_url(proxy.url()).await.unwrap();
-    assert!(proxy.traffic().connections >= 2, "{:#?}", proxy.traffic());
-    assert_eq!(value(&database, "SELECT beside FROM seen"), "0");
+    database.execute("CREATE SCHEMA app; CREATE TABLE app.first (); CREATE TABLE app.second ()").unwrap();
+    let first = at_work(&database, "first", "LOCK TABLE app.first").await;
+    let second = at_work(&database, "second", "LOCK TABLE app.second").await;
+    let sql = "-- graven: transaction = off\nSELECT FROM app.first;\nSELECT FROM app.second;";
+    let url = database.url().to_owned();
+    let running = tokio::spawn(async move { set(&[("1_a.sql", sql)]).run_url(&url).await });
+    let mut seen = Vec::new();
+    let beside = "SELECT pid FROM pg_stat_activity \
+                  WHERE datname = current_database() AND query LIKE '/* graven: looking whom%'";
+    until("somebody looks on", || {
+        seen = lines(&database, beside);
+        !seen.is_empty()
+    })
+    .await;
+    assert_eq!(seen.len(), 1, "{seen:?}");
+    first.batch_execute("COMMIT").await.unwrap();
+    let next = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'app.second'::regclass";
+    until("the second statement is under way", || value(&database, next) == "1").await;
+    let still = format!("SELECT count(*) FROM pg_stat_activity WHERE pid = {}", seen[0]);
+    until("the connection has ended", || value(&database, &still) == "0").await;
+    second.batch_execute("COMMIT").await.unwrap();
+    running.await.unwrap().unwrap();
 }
 
 #[tokio::test]
@@ -186,7 +203,8 @@ async fn a_look_that_takes_long_makes_one_connection() {
     let proxy = graven_testkit::Proxy::to(database.url()).unwrap();
     let run = async { migrations.run_url(proxy.url()).await.unwrap().outcome };
     let ends = async {
-        tokio::time::sleep(Duration::from_millis(700)).await;
+        // A message with a migration's own SQL is looked at after a second.
+        tokio::time::sleep(Duration::from_millis(2500)).await;
         dba.batch_execute("COMMIT").await.unwrap();
     };
     assert_eq!(tokio::join!(run, ends).0, Outcome::UpToDate);
@@ -196,14 +214,26 @@ async fn a_look_that_takes_long_makes_one_connection() {
 #[tokio::test]
 async fn who_waits_for_another_instance_makes_one_connection() {
     let (database, mut client) = fresh().await;
-    let migrations = set(&[("1_a.sql", "SELECT pg_sleep(3)")]);
+    database.execute("CREATE SCHEMA app; CREATE TABLE app.gate ()").unwrap();
+    let gate = at_work(&database, "the gate", "LOCK TABLE app.gate").await;
+    let migrations = set(&[("1_a.sql", "-- graven: lock_timeout = 0\nSELECT FROM app.gate")]);
     let running = tokio::spawn(async move { migrations.run(&mut client).await });
-    let locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' \
-                 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
-    until("it runs", || value(&database, locks) != "0").await;
+    let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'app.gate'::regclass";
+    until("it runs", || value(&database, waiting) == "1").await;
     let proxy = graven_testkit::Proxy::to(database.url()).unwrap();
-    proxy.latency(Duration::from_millis(300));
-    assert_eq!(migrations.run_url(proxy.url()).await.unwrap().outcome, Outcome::UpToDate);
+    // Each message takes longer than that of a migration after which somebody looks on.
+    proxy.latency(Duration::from_millis(1500));
+    let waits = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&waits);
+    let mut migrator = migrations.migrator().lock_timeout(Duration::from_secs(60)).observe(move |event| {
+        told.fetch_or(matches!(event, Event::LockWaiting { .. }), Ordering::Relaxed);
+    });
+    let open = async {
+        until("it waits", || waits.load(Ordering::Relaxed)).await;
+        gate.batch_execute("COMMIT").await.unwrap();
+    };
+    let (report, ()) = tokio::join!(migrator.run_url(proxy.url()), open);
+    assert_eq!(report.unwrap().outcome, Outcome::UpToDate);
     assert_eq!(proxy.traffic().connections, 1, "{:#?}", proxy.traffic());
     running.await.unwrap().unwrap();
 }
@@ -309,7 +339,7 @@ async fn a_history_whose_rows_are_hidden_or_that_lies_elsewhere_is_not_taken_for
         assert_eq!(
             error.to_string(),
             format!(
-                "row-level security hides all rows of the history table public.graven_history from role {}",
+                "row-level security keeps role {} from rows of the history table public.graven_history",
                 role.name()
             )
         );

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use graven::{Error, Event, Migrations, Outcome, Report};
+use graven::{Error, Event, Migrations, Migrator, Outcome, Report};
 use graven_testkit::Database;
 use tokio::task::JoinHandle;
 use tokio_postgres::Client;
@@ -35,6 +35,16 @@ async fn hold(database: &Database, migrations: Migrations) -> Held {
     Held { gate, run, pid }
 }
 
+/// A migrator, and what becomes true once it waits for the lock.
+fn telling(migrations: Migrations) -> (Migrator, Arc<AtomicBool>) {
+    let waits = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&waits);
+    let migrator = migrations.migrator().observe(move |event| {
+        told.fetch_or(matches!(event, Event::LockWaiting { .. }), Ordering::Relaxed);
+    });
+    (migrator, waits)
+}
+
 fn waiting(database: &Database) -> String {
     value(database, "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'app.gate'::regclass")
 }
@@ -50,11 +60,7 @@ async fn who_waits_finds_everything_applied_and_goes_on_without_the_lock() {
     let (database, mut client) = fresh().await;
     let migrations = set(&GATED);
     let held = hold(&database, migrations).await;
-    let waits = Arc::new(AtomicBool::new(false));
-    let told = Arc::clone(&waits);
-    let mut migrator = migrations.migrator().observe(move |event| {
-        told.fetch_or(matches!(event, Event::LockWaiting { .. }), Ordering::Relaxed);
-    });
+    let (mut migrator, waits) = telling(migrations);
     let open = async {
         until("it waits", || waits.load(Ordering::Relaxed)).await;
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -74,8 +80,12 @@ async fn who_waits_applies_what_the_holder_did_not() {
     let (database, mut client) = fresh().await;
     let held = hold(&database, set(&GATED)).await;
     let newer = set(&[GATED[0], GATED[1], ("0003_c.sql", "CREATE TABLE c ()")]);
-    let open = async { held.gate.batch_execute("COMMIT").await.unwrap() };
-    let (report, ()) = tokio::join!(newer.run(&mut client), open);
+    let (mut migrator, waits) = telling(newer);
+    let open = async {
+        until("it waits", || waits.load(Ordering::Relaxed)).await;
+        held.gate.batch_execute("COMMIT").await.unwrap();
+    };
+    let (report, ()) = tokio::join!(migrator.run(&mut client), open);
     assert_eq!(versions(&report.unwrap()), [3]);
     assert_eq!(versions(&held.run.await.unwrap().unwrap()), [1, 2]);
 }
@@ -85,12 +95,13 @@ async fn who_waits_takes_over_when_the_holder_dies() {
     let (database, mut client) = fresh().await;
     let migrations = set(&GATED);
     let held = hold(&database, migrations).await;
+    let (mut migrator, waits) = telling(migrations);
     let kill = async {
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        until("it waits", || waits.load(Ordering::Relaxed)).await;
         assert_eq!(value(&database, &format!("SELECT pg_terminate_backend({})", held.pid)), "t");
         held.gate.batch_execute("COMMIT").await.unwrap();
     };
-    let (report, ()) = tokio::join!(migrations.run(&mut client), kill);
+    let (report, ()) = tokio::join!(migrator.run(&mut client), kill);
     assert_eq!(versions(&report.unwrap()), [2]);
     assert_eq!(failed(held.run.await.unwrap()).version.unwrap().value(), 2);
 }

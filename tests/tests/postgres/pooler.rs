@@ -229,3 +229,23 @@ async fn a_pooler_in_statement_mode_is_blamed_and_not_the_file() {
     assert!(error.hint().unwrap().starts_with("a pooler in statement mode allows no transaction"), "{error:?}");
     assert_eq!(set(&[("1_a.sql", sql)]).run_url(database.url()).await.unwrap().outcome, Outcome::Applied);
 }
+
+#[tokio::test]
+async fn temporary_tables_of_others_in_the_pool_stay() {
+    let Some((database, pooler)) = pooled("transaction") else { return };
+    let mut open = Vec::new();
+    for _ in 0..POOL {
+        let (client, connection) = tokio_postgres::connect(&pooler.url(&database), NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client.batch_execute("BEGIN; CREATE TEMP TABLE mine (id int)").await.unwrap();
+        open.push(client);
+    }
+    for client in &open {
+        client.batch_execute("COMMIT").await.unwrap();
+    }
+    let (mut client, connection) = tokio_postgres::connect(&pooler.url(&database), NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let off = "-- graven: transaction = off\nCREATE TABLE b ();\nCREATE TABLE c ();";
+    set(&[("1_a.sql", "CREATE TABLE a ()"), ("2_b.sql", off)]).run(&mut client).await.unwrap();
+    assert_eq!(value(&database, "SELECT count(*) FROM pg_class WHERE relname = 'mine'"), POOL.to_string());
+}

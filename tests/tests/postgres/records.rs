@@ -90,3 +90,50 @@ async fn a_role_that_a_file_takes_does_not_write_its_records() {
     let mine: String = client.query_one("SHOW role", &[]).await.unwrap().get(0);
     assert_eq!(mine, "none");
 }
+
+#[tokio::test]
+async fn a_file_that_makes_its_session_read_only_is_recorded_all_the_same() {
+    for sets in ["SET default_transaction_read_only = on", "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY"] {
+        let (database, mut client) = fresh().await;
+        let text = format!(
+            "-- graven: transaction = off\nCREATE TABLE a ();\n{sets};\nSELECT count(*) FROM a;\n\
+             SET default_transaction_read_only = off;\nCREATE TABLE b ();\n{sets};\n"
+        );
+        let migrations = set(&[("1_a.sql", text.as_str()), ("2_c.sql", "CREATE TABLE c ()")]);
+        assert_eq!(versions(&migrations.run(&mut client).await.unwrap()), [1, 2], "{sets}");
+        assert_eq!(history(&database), ["1 a applied", "2 c applied"]);
+        let own: String = client.query_one("SHOW transaction_read_only", &[]).await.unwrap().get(0);
+        assert_eq!(own, "off");
+    }
+}
+
+#[tokio::test]
+async fn what_a_function_sets_for_the_session_does_not_reach_the_records_and_stays_for_the_file() {
+    let (database, mut client) = fresh().await;
+    let role = database.role("lesser").unwrap();
+    database.execute(&format!("GRANT CREATE ON SCHEMA public TO {}", role.name())).unwrap();
+    let text = format!(
+        "-- graven: transaction = off\n\
+         DO $$ BEGIN PERFORM set_config('role', '{}', false); END $$;\n\
+         CREATE TABLE a ();\n\
+         DO $$ BEGIN PERFORM set_config('default_transaction_read_only', 'on', false); END $$;\n",
+        role.name()
+    );
+    assert_eq!(versions(&set(&[("1_a.sql", &text)]).run(&mut client).await.unwrap()), [1]);
+    let owner = "SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = 'a'::regclass";
+    assert_eq!(value(&database, owner), role.name());
+    assert_eq!(history(&database), ["1 a applied"]);
+    let mine: String =
+        client.query_one("SELECT current_user || current_setting('transaction_read_only')", &[]).await.unwrap().get(0);
+    assert_eq!(mine, "postgresoff");
+}
+
+#[tokio::test]
+async fn a_reverse_that_makes_its_session_read_only_takes_its_row_away_all_the_same() {
+    let (database, mut client) = fresh().await;
+    let down = "-- graven: transaction = off\nDROP TABLE IF EXISTS a;\nSET default_transaction_read_only = on;\n";
+    let migrations = set(&[("1_a.sql", "CREATE TABLE a ()"), ("1_a.down.sql", down)]);
+    migrations.run(&mut client).await.unwrap();
+    migrations.migrator().revert(&mut client, graven::Target::All).await.unwrap();
+    assert_eq!(history(&database).len(), 0);
+}

@@ -1,7 +1,7 @@
 //! What a run refuses for where it is to run: the schema, the history that lies there, the role's rights, the caller's
 //! transaction.
 
-use graven::{Error, Outcome, StampTo, Target};
+use graven::{Error, Outcome, StampTo, State, Target};
 
 use crate::common::{connect_in, exists, fresh, set, value, versions};
 
@@ -71,6 +71,12 @@ async fn a_history_further_along_the_search_path_is_pointed_out() {
         Outcome::UpToDate
     );
     assert!(!exists(&database, "app.graven_history"));
+
+    let status = migrations.status(&mut client).await.unwrap();
+    assert_eq!((status.history.as_deref(), status.count(State::Pending)), (Some("app.graven_history"), 1));
+    assert_eq!(status.elsewhere.as_deref(), Some("public.graven_history"));
+    let status = migrations.migrator().history("public.graven_history").status(&mut client).await.unwrap();
+    assert_eq!((status.elsewhere, status.migrations[0].state), (None, State::Applied));
 }
 
 #[tokio::test]

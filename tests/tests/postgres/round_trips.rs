@@ -141,6 +141,37 @@ async fn health_is_one_round_trip() {
 }
 
 #[tokio::test]
+async fn verify_status_and_health_ask_again_only_where_they_have_to() {
+    let cases = [
+        ("everything is applied", "SELECT", [1, 1, 1]),
+        ("one is pending", "DELETE FROM graven_history WHERE version = 2", [1, 1, 1]),
+        // Who is running it is asked for, by a probe in the same message.
+        ("one is incomplete", "UPDATE graven_history SET state = 'started' WHERE version = 2", [3, 2, 1]),
+        // Its rows might be hidden, or another history be meant.
+        ("the history has no row", "DELETE FROM graven_history", [2, 2, 1]),
+        ("another table stands before it", "CREATE TEMP TABLE graven_history (v int)", [2, 1, 3]),
+        ("no schema of the search path can be used", "SET search_path = nowhere", [4, 3, 3]),
+    ];
+    for (what, sql, expected) in cases {
+        let (database, migrations) = applied().await;
+        let proxy = Proxy::to(database.url()).unwrap();
+        let mut client = proxy.connect().await.unwrap();
+        client.batch_execute(sql).await.unwrap();
+        let mut counted = Vec::new();
+        let mark = proxy.mark();
+        let _ = migrations.verify(&mut client).await;
+        counted.push(proxy.since(mark).round_trips);
+        let mark = proxy.mark();
+        let _ = migrations.status(&mut client).await;
+        counted.push(proxy.since(mark).round_trips);
+        let mark = proxy.mark();
+        let _ = migrations.health(&mut client).await;
+        counted.push(proxy.since(mark).round_trips);
+        assert_eq!(counted, expected, "{what}: {:#?}", proxy.traffic());
+    }
+}
+
+#[tokio::test]
 async fn a_conflict_is_told_after_one_round_trip() {
     let (database, _) = applied().await;
     let proxy = Proxy::to(database.url()).unwrap();

@@ -1,5 +1,6 @@
 //! The file for psql: run by the real psql, on a real server, it does what a run does, however often and after whatever.
 
+mod between;
 mod psql;
 mod unfinished;
 

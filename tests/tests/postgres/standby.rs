@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use graven::{Error, Outcome};
+use graven::{Error, Outcome, Resolution};
 use graven_testkit::{Cluster, Database};
 
 use crate::common::{set, versions};
@@ -116,4 +116,15 @@ async fn on_a_standby_what_the_primary_may_be_at_above_where_to_stop_is_left_to_
     migrations.migrator().to(1).verify(&mut client).await.unwrap();
     let error = migrations.migrator().to(2).run_url(&url).await.unwrap_err();
     assert!(matches!(error, Error::Standby { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn what_became_of_a_statement_is_not_for_a_standby_to_record() {
+    let Some((primary, standby, database)) = pair() else { return };
+    let migrations = set(&[A, ("2_b.sql", "-- graven: transaction = off\nCREATE TABLE b ();\nSELECT * FROM later;")]);
+    migrations.run_url(database.url()).await.unwrap_err();
+    standby.catch_up_with(&primary).unwrap();
+    let mut client = graven::connect(&standby.url_of(&database)).await.unwrap();
+    let error = migrations.migrator().resolve(&mut client, 2, Resolution::Applied).await.unwrap_err();
+    assert!(matches!(&error, Error::Standby { pending, .. } if pending.is_empty()), "{error:?}");
 }

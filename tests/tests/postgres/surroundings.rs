@@ -241,3 +241,61 @@ async fn a_file_without_a_transaction_that_resets_everything_is_not_cut_short_by
         assert_eq!(timeout, "200ms");
     }
 }
+
+#[tokio::test]
+async fn a_connection_on_which_a_transaction_had_settings_of_its_own_can_migrate() {
+    for sets in ["ISOLATION LEVEL SERIALIZABLE", "READ ONLY", "ISOLATION LEVEL SERIALIZABLE READ ONLY DEFERRABLE"] {
+        let (_database, mut client) = fresh().await;
+        client.batch_execute(&format!("BEGIN; SET TRANSACTION {sets}; COMMIT")).await.unwrap();
+        let report = set(&[("1_a.sql", "CREATE TABLE a (id int)")]).run(&mut client).await.unwrap();
+        assert_eq!(versions(&report), [1], "{sets}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_migrates_again_and_again_also_files_that_say_how_their_transaction_is() {
+    let (database, mut client) = fresh().await;
+    let head = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ;\n";
+    let one = format!("{head}CREATE TABLE a (id int);");
+    let down = format!("{head}DROP TABLE a;");
+    let two = format!("{head}CREATE TABLE b AS SELECT current_setting('transaction_isolation') AS level;");
+    let three = "CREATE TABLE c AS SELECT current_setting('transaction_isolation') AS level;";
+    let off = "-- graven: transaction = off\nCREATE INDEX CONCURRENTLY i ON a (id);";
+    let files =
+        [("1_a.sql", one.as_str()), ("1_a.down.sql", &down), ("2_b.sql", &two), ("3_c.sql", three), ("4_i.sql", off)];
+    set(&files[..2]).run(&mut client).await.unwrap();
+    set(&files[..2]).migrator().revert(&mut client, graven::Target::All).await.unwrap();
+    assert_eq!(versions(&set(&files).run(&mut client).await.unwrap()), [1, 2, 3, 4]);
+    assert_eq!(value(&database, "SELECT b.level || ', ' || c.level FROM b, c"), "repeatable read, read committed");
+}
+
+/// Text goes to the server as UTF-8, whatever the session says that it is; and its settings are read as they are.
+#[tokio::test]
+async fn text_is_stored_as_it_is_written_though_the_caller_says_that_it_speaks_another_encoding() {
+    let (database, mut client) = fresh().await;
+    database.execute("CREATE SCHEMA grün").unwrap();
+    client.batch_execute("SET search_path = public, grün; SET client_encoding = 'LATIN1'").await.unwrap();
+    let insert = "INSERT INTO public.t SELECT 'é€', current_setting('client_encoding'), current_setting('search_path')";
+    let off = format!("-- graven: transaction = off\n{insert};\n{insert};");
+    let files = [
+        ("1_t.sql", "CREATE TABLE public.t (text text, encoding text, path text)"),
+        ("2_été.sql", insert),
+        ("3_other.sql", "SET client_encoding = 'WIN1252'; SET search_path = ''"),
+        ("4_off.sql", &off),
+        (
+            "5_pieces.sql",
+            "SET standard_conforming_strings = off; INSERT INTO public.t SELECT 'é€', 'UTF8', 'public, \"grün\"'",
+        ),
+    ];
+    let migrations = set(&files);
+    assert_eq!(versions(&migrations.run(&mut client).await.unwrap()), [1, 2, 3, 4, 5]);
+    let stored = "SELECT count(*) || ' ' || text || ' ' || octet_length(text) || ' ' || encoding || ' ' || path \
+                  FROM t GROUP BY text, encoding, path";
+    assert_eq!(lines(&database, stored), ["4 é€ 5 UTF8 public, \"grün\""]);
+    assert_eq!(history(&database)[1], "2 été applied");
+    let after = "SELECT current_setting('client_encoding') || ' ' || octet_length(current_setting('search_path'))";
+    assert_eq!(client.query_one(after, &[]).await.unwrap().get::<_, &str>(0), "LATIN1 15");
+    let failing = set(&[&files[..], &[("6_fails.sql", "SELECT nothing")]].concat());
+    failed(failing.run(&mut client).await);
+    assert_eq!(client.query_one(after, &[]).await.unwrap().get::<_, &str>(0), "LATIN1 15");
+}

@@ -42,3 +42,17 @@ fn every_member_embeds_what_it_names_and_no_lint_has_anything_to_say() {
     }
     assert_eq!(world.files(), before, "a build writes nothing among the sources");
 }
+
+#[test]
+fn of_a_member_it_is_said_whose_the_paths_of_an_error_are() {
+    let world = World::new();
+    world.write("crates/several/ledger/0001_ledger.sql", "select 'open;\n");
+    let refused = Built::by(world.cargo("check", &["--locked", "-p", "several"]));
+    for line in [
+        "error: a string never ends",
+        "--> ledger/0001_ledger.sql:1:8",
+        "note: paths and commands are for the package crates/several",
+    ] {
+        assert!(refused.text().lines().any(|said| said.trim() == line), "{line}\n{}", refused.text());
+    }
+}

@@ -55,7 +55,7 @@ impl World {
         self.scratch.path().join(FOLDER)
     }
 
-    fn write(&self, file: &str, content: impl AsRef<[u8]>) {
+    pub(crate) fn write(&self, file: &str, content: impl AsRef<[u8]>) {
         self.scratch.write(&format!("{FOLDER}/{file}"), content);
     }
 

@@ -1,4 +1,4 @@
-//! What pg_dump writes, made into what belongs into a migration.
+//! What pg_dump writes, made into what belongs in a migration.
 //!
 //! Away go psql's commands, the settings at the head, which graven has made already or which are of no use in it, and whatever
 //! names the role that the migrations were run as: in another database that is another one.

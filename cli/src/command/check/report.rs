@@ -20,6 +20,9 @@ use crate::output::{Form, Output};
 /// What a fresh database really gets begins with a baseline, and a check goes one by one unless it is asked.
 const NOT_TRIED: &str = "the baseline was not tried: `--baseline` begins with it, and compares what it makes";
 
+/// As many notes are shown to people, who look for the one or the other at most. The others are counted.
+const NOTES: usize = 10;
+
 /// What a check did and found.
 #[derive(Debug)]
 pub(crate) struct Checked {
@@ -82,13 +85,20 @@ impl Checked {
             output.result(&(), || page)?;
         }
         let (mut problems, mut shown) = (Vec::new(), Vec::new());
+        let (mut notes, mut more_notes) = (0, 0);
         for Finding { level, problem } in self.findings {
             match level {
                 // Of these a line has been said, or the run says more.
                 _ if [rules::NO_STATEMENT.id, rules::MIGRATION_FAILS.id].contains(&problem.rule.id) => {}
                 // One with a line to show is shown as problems are.
                 Level::Warning if problem.excerpt.is_some() => shown.push(problem),
-                Level::Note => output.progress(format!("note: {}: {}", problem.place(), problem.message)),
+                Level::Note => {
+                    if notes < NOTES {
+                        output.progress(format!("note: {}: {}", problem.place(), problem.message));
+                    }
+                    notes += 1;
+                    more_notes += usize::from(notes > NOTES) + problem.left_out;
+                }
                 Level::Warning => {
                     let notes = problem.notes.iter().map(|note| format!("\n  {}", note.replace('\n', "\n  ")));
                     output.warning(format!("{}: {}{}", problem.path, problem.message, notes.collect::<String>()));
@@ -96,9 +106,12 @@ impl Checked {
                 Level::Error => problems.push(problem),
             }
         }
+        if more_notes > 0 {
+            output.progress(format!("note: and {more_notes} more"));
+        }
         if !shown.is_empty() {
             let page = failure::page(&shown);
-            let count = shown.len();
+            let count = shown.len() + shown.iter().map(|problem| problem.left_out).sum::<usize>();
             // Several have a heading of their own.
             match page.strip_prefix(&format!("{count} problems in the migrations")) {
                 Some(rest) => output.warning(format!("{count} places in the migrations to look at{rest}")),

@@ -1,4 +1,4 @@
-//! What to do about each error of the engine, for who sits at a command line. It is written for the command `graven`.
+//! What to do about each error of the engine, for those who sit at a command line. It is written for the command `graven`.
 
 use crate::{Error, ForeignHistory, Obstacle, ServerError};
 

@@ -44,7 +44,7 @@ pub(super) fn run(error: &Error, words: &Words) -> Value {
         return json;
     }
     let hint = hint(error).map(|hint| words.typed(&hint));
-    let mut json = json!({ "kind": kind(error), "message": message(error, words), "hint": hint });
+    let mut json = json!({ "kind": error.kind(), "message": message(error, words), "hint": hint });
     let more = details(error, words);
     if let (Some(json), Value::Object(more)) = (json.as_object_mut(), more) {
         json.extend(more);
@@ -63,6 +63,7 @@ fn details(error: &Error, words: &Words) -> Value {
             "column": failed.column,
             "migration_kind": failed.kind.to_string(),
             "attempts": failed.attempts,
+            "cause": failed.cause.kind(),
             "server": match &failed.cause {
                 Cause::Server(server) => json!({
                     "sqlstate": server.sqlstate,
@@ -116,25 +117,4 @@ fn details(error: &Error, words: &Words) -> Value {
 
 fn values(versions: &[Version]) -> Vec<i64> {
     versions.iter().map(|version| version.value()).collect()
-}
-
-fn kind(error: &Error) -> &'static str {
-    match error {
-        Error::MigrationFailed(_) => "migration-failed",
-        Error::Conflicts { .. } => "conflicts",
-        Error::NotRevertible { .. } => "not-revertible",
-        Error::NotHighest { .. } => "not-highest",
-        Error::ResetRefused { .. } => "reset-refused",
-        Error::ResetUnfinished { .. } => "reset-unfinished",
-        Error::NothingToRedo { .. } => "nothing-to-redo",
-        Error::RedoSealed { .. } => "redo-sealed",
-        Error::NoSuchVersion { .. } => "no-such-version",
-        Error::EmptyRange { .. } => "empty-range",
-        Error::NotEmpty { .. } => "not-empty",
-        Error::NotApplied { .. } => "not-applied",
-        Error::LockTimeout { .. } | Error::HistoryLocked { .. } => "lock-timeout",
-        Error::Connect { .. } => "cannot-connect",
-        Error::Url { .. } | Error::HistoryName { .. } => "usage",
-        _ => "failed",
-    }
 }

@@ -303,17 +303,32 @@ impl Course {
 
     /// What is going on, for how long, and whom it waits for.
     pub(crate) fn describe(&self, now: Instant) -> String {
+        let seen = self.seen(now).map_or_else(String::new, |seen| format!("  {seen}"));
+        format!("{}{seen}", self.doing(now))
+    }
+
+    /// What is going on, and for how long.
+    pub(crate) fn doing(&self, now: Instant) -> String {
         let elapsed = age(now.saturating_duration_since(self.since));
         match &self.doing {
             Doing::Connecting => format!("connecting  {elapsed}"),
             Doing::WaitingForLock { timeout } => {
                 format!("waiting for another instance  {elapsed} of {}", age(*timeout))
             }
-            Doing::Reading => format!("reading the history  {elapsed}{}", self.seen()),
+            Doing::Reading => format!("reading the history  {elapsed}"),
             Doing::Running { resumes: Some(at), .. } if *at > now => {
                 format!("{}  {elapsed}  about to try again", self.what())
             }
-            Doing::Running { .. } => format!("{}  {elapsed}{}", self.what(), self.seen()),
+            Doing::Running { .. } => format!("{}  {elapsed}", self.what()),
+        }
+    }
+
+    /// Whom it waits for, or how far an index is, where that was seen: not of the last try, while the next one has not begun.
+    pub(crate) fn seen(&self, now: Instant) -> Option<String> {
+        match &self.doing {
+            Doing::Running { resumes: Some(at), .. } if *at > now => None,
+            Doing::Reading | Doing::Running { .. } => self.sight.as_ref()?.describe(),
+            Doing::Connecting | Doing::WaitingForLock { .. } => None,
         }
     }
 
@@ -347,10 +362,6 @@ impl Course {
     fn has_committed(&self, sent: &Sent) -> bool {
         let committed = self.sight.as_ref().and_then(|sight| sight.committed.as_ref());
         committed.is_some_and(|committed| committed.contains(&sent.key))
-    }
-
-    fn seen(&self) -> String {
-        self.sight.as_ref().and_then(Sight::describe).map_or_else(String::new, |seen| format!("  {seen}"))
     }
 
     fn sent(&self) -> &[Sent] {

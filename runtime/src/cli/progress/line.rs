@@ -1,6 +1,6 @@
 //! What an event leaves behind: a line for what has happened, or none.
 
-use crate::cli::output::{DIM, GOOD, Output, WARNING};
+use crate::cli::output::{DIM, GOOD, Output, WARNING, shown};
 use crate::cli::words::{Words, plural};
 use crate::{Event, MigrationName};
 
@@ -18,22 +18,23 @@ impl Line {
     pub(crate) fn of(event: &Event<'_>, waited_for: Option<&str>, words: &Words) -> Option<Self> {
         Some(Self::Progress(match event {
             Event::Looked { database, history, applied: 0, pending, .. } if history.is_empty() && *pending > 0 => {
-                format!("{DIM}no schema for a history in database {database}: {pending} to apply{DIM:#}")
+                format!("{DIM}no schema for a history in database {}: {pending} to apply{DIM:#}", shown(database))
             }
             Event::Looked { database, history, applied, pending, .. } if *pending > 0 => {
+                let (history, database) = (shown(history), shown(database));
                 format!("{DIM}history {history} of database {database}: {applied} applied, {pending} to apply{DIM:#}")
             }
             Event::LockWaiting { holder: Some(holder), timeout, .. } => {
-                format!("waiting for another instance, up to {timeout:.1?}: {holder}")
+                format!("waiting for another instance, up to {timeout:.1?}: {}", shown(holder))
             }
             Event::LockWaiting { holder: None, timeout, .. } => {
                 format!("waiting for another instance, up to {timeout:.1?}")
             }
             Event::Statement { number, of, sql, .. } if *of > 1 => {
-                format!("  {DIM}statement {number} of {of}: {sql}{DIM:#}")
+                format!("  {DIM}statement {number} of {of}: {}{DIM:#}", shown(sql))
             }
             Event::Retrying { version, name, attempt, pause, error, .. } => {
-                let waited_for = it_waited_for(waited_for);
+                let (error, waited_for) = (shown(error), it_waited_for(waited_for));
                 format!(
                     "{WARNING}retrying{WARNING:#} {version} {name} in {pause:.1?} (attempt {attempt}): \
                      {error}{waited_for}"
@@ -50,7 +51,7 @@ impl Line {
                 format!("{GOOD}applied{GOOD:#} repeatable {name} {DIM}({duration:.1?}){DIM:#}")
             }
             Event::RetryingRepeatable { name, attempt, pause, error, .. } => {
-                let waited_for = it_waited_for(waited_for);
+                let (error, waited_for) = (shown(error), it_waited_for(waited_for));
                 format!(
                     "{WARNING}retrying{WARNING:#} repeatable {name} in {pause:.1?} (attempt {attempt}): \
                      {error}{waited_for}"
@@ -61,14 +62,15 @@ impl Line {
                     "the database has {} that {} does not: {} (what was made stays)",
                     plural(names.len(), "repeatable"),
                     words.this_set(),
-                    names.join(", ")
+                    shown(names.join(", "))
                 )));
             }
             Event::ToRevert { database, history, migrations, .. } => {
-                format!("{DIM}history {history} of database {database}: to revert {}{DIM:#}", listed(migrations))
+                let (history, database) = (shown(history), shown(database));
+                format!("{DIM}history {history} of database {database}: to revert {}{DIM:#}", shown(listed(migrations)))
             }
             Event::Reverted { version, name, duration, .. } => {
-                format!("{GOOD}reverted{GOOD:#} {version} {name} {DIM}({duration:.1?}){DIM:#}")
+                format!("{GOOD}reverted{GOOD:#} {version} {} {DIM}({duration:.1?}){DIM:#}", shown(name))
             }
             Event::Stamped { version, name, .. } => format!("{GOOD}stamped{GOOD:#} {version} {name}"),
             Event::Future { versions, .. } => {

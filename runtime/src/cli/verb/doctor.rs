@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::cli::database::Database;
 use crate::cli::exit::{self, Exit};
 use crate::cli::failure::Failure;
-use crate::cli::output::{BAD, DIM, GOOD, WARNING};
+use crate::cli::output::{BAD, DIM, GOOD, WARNING, shown};
 use crate::cli::verb::Scene;
 use crate::cli::words::{Words, plural};
 use crate::{Diagnosis, Finding, Severity};
@@ -68,6 +68,7 @@ fn page(diagnosis: &Diagnosis, words: &Words) -> String {
     let width = diagnosis.findings.iter().map(|finding| finding.id.len()).max().unwrap_or_default();
     let mut text = String::new();
     for Finding { id, severity, what, remedy } in &diagnosis.findings {
+        let what = shown(what);
         let style = match severity {
             Severity::Ok => GOOD,
             Severity::Warning => WARNING,
@@ -75,7 +76,7 @@ fn page(diagnosis: &Diagnosis, words: &Words) -> String {
         };
         text.push_str(&format!("{style}{severity:7}{style:#}  {DIM}{id:width$}{DIM:#}  {what}\n"));
         if let Some(remedy) = remedy {
-            text.push_str(&format!("{:7}  {:width$}  remedy: {}\n", "", "", words.typed(remedy)));
+            text.push_str(&format!("{:7}  {:width$}  remedy: {}\n", "", "", shown(words.typed(remedy))));
         }
     }
     let count = |severity| diagnosis.findings.iter().filter(|finding| finding.severity == severity).count();

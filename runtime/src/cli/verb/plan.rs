@@ -7,7 +7,7 @@ use crate::cli::database::{Database, version};
 use crate::cli::exit::{self, Exit};
 use crate::cli::failure::{self, Failure};
 use crate::cli::limits::Limits;
-use crate::cli::output::{BAD, BOLD, DIM, WARNING};
+use crate::cli::output::{BAD, BOLD, DIM, WARNING, shown};
 use crate::cli::verb::Scene;
 use crate::cli::words::{Words, plural};
 use crate::{LockMode, Planned, PlannedLock, PlannedStep, Sending, Transaction};
@@ -88,22 +88,24 @@ impl Plan {
 fn page(planned: &Planned, refusal: Option<&Failure>, words: &Words) -> String {
     let made = if planned.makes_history { " (to be made)" } else { "" };
     let mut text = match &planned.history {
-        Some(history) => format!("history {BOLD}{history}{BOLD:#}{made} of database {}", planned.database),
-        None => format!("no schema in the search path exists, of database {}", planned.database),
+        Some(history) => {
+            format!("history {BOLD}{}{BOLD:#}{made} of database {}", shown(history), shown(&planned.database))
+        }
+        None => format!("no schema in the search path exists, of database {}", shown(&planned.database)),
     };
     if !planned.namespace.is_empty() {
-        text.push_str(&format!(", namespace {}", planned.namespace));
+        text.push_str(&format!(", namespace {}", shown(&planned.namespace)));
     }
     text.push_str(&table(&planned.steps));
     for conflict in &planned.conflicts {
-        let remedy = words.typed(&conflict.remedy());
+        let (conflict, remedy) = (shown(conflict), shown(words.typed(&conflict.remedy())));
         text.push_str(&format!("\n\n{BAD}conflict{BAD:#}: {conflict}\n  remedy: {remedy}"));
     }
     if let Some(refusal) = refusal {
         text.push_str(&format!("\n\n{BAD}refused{BAD:#}: {}", refusal.page(words)));
     }
     if let Some(holder) = &planned.holder {
-        text.push_str(&format!("\n\n{WARNING}waits{WARNING:#}: for {holder}, which is migrating"));
+        text.push_str(&format!("\n\n{WARNING}waits{WARNING:#}: for {}, which is migrating", shown(holder)));
     }
     if !planned.future.is_empty() {
         text.push_str(&format!("\n\nthe database has {} more", planned.future.len()));
@@ -190,5 +192,5 @@ fn strongest(locks: &[PlannedLock]) -> Vec<String> {
             None => found.push((&lock.on, lock.mode, lock.line)),
         }
     }
-    found.into_iter().map(|(on, mode, line)| format!("{mode} on {on} (line {line})")).collect()
+    found.into_iter().map(|(on, mode, line)| format!("{mode} on {} (line {line})", shown(on))).collect()
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::cli::database::{Database, Lock, version};
 use crate::cli::exit::{self, Exit};
 use crate::cli::failure::{self, Failure};
-use crate::cli::output::{BAD, BOLD, DIM, GOOD, WARNING, plain};
+use crate::cli::output::{BAD, BOLD, DIM, GOOD, WARNING, plain, shown};
 use crate::cli::progress::{self, Tools};
 use crate::cli::verb::Scene;
 use crate::cli::words::plural;
@@ -116,7 +116,7 @@ fn page(scene: &Scene<'_>, reviewed: &[Reviewed<'_>]) -> String {
     }
     let mut text = String::new();
     for Reviewed { found, diff } in reviewed {
-        text.push_str(&format!("{BOLD}{found}{BOLD:#}\n"));
+        text.push_str(&format!("{BOLD}{}{BOLD:#}\n", shown(found)));
         if found.is_another_migration() {
             text.push_str(&format!(
                 "  {WARNING}name and text both differ: the history means another migration{WARNING:#}\n"
@@ -124,7 +124,7 @@ fn page(scene: &Scene<'_>, reviewed: &[Reviewed<'_>]) -> String {
         }
         match diff {
             Some(Ok(diff)) => text.push_str(&coloured(diff)),
-            Some(Err(why)) => text.push_str(&format!("  {DIM}{why}{DIM:#}\n")),
+            Some(Err(why)) => text.push_str(&format!("  {DIM}{}{DIM:#}\n", shown(why))),
             None if found.is_modified => {
                 text.push_str(&format!("  recorded {}\n  now      {}\n", found.recorded_checksum, found.checksum));
             }
@@ -159,7 +159,7 @@ fn summary(scene: &Scene<'_>, report: &RepairReport) -> String {
         text.push_str(&format!("; {} left to review", plural(report.left.len(), "migration")));
     }
     for conflict in &report.conflicts {
-        let remedy = scene.words.typed(&conflict.remedy());
+        let (conflict, remedy) = (shown(conflict), shown(scene.words.typed(&conflict.remedy())));
         text.push_str(&format!("\n\n{BAD}conflict{BAD:#}: {conflict}\n  remedy: {remedy}"));
     }
     text

@@ -7,9 +7,10 @@ use serde_json::Value;
 use crate::cli::database::Database;
 use crate::cli::exit::{self, Exit};
 use crate::cli::failure::{self, Failure};
-use crate::cli::output::{BAD, BOLD, DIM, GOOD, WARNING};
+use crate::cli::output::{BAD, BOLD, DIM, GOOD, WARNING, shown};
 use crate::cli::verb::Scene;
 use crate::cli::words::{Words, plural};
+use crate::options::in_shell;
 use crate::{MigrationStatus, State};
 
 /// The longest word for a state, and two spaces.
@@ -56,16 +57,26 @@ struct Json<'a> {
 
 fn table(status: &crate::Status, words: &Words) -> String {
     let mut text = match &status.history {
-        Some(history) => format!("history {BOLD}{history}{BOLD:#}"),
+        Some(history) => format!("history {BOLD}{}{BOLD:#}", shown(history)),
         None => "no schema in the search path exists".to_owned(),
     };
     if !status.namespace.is_empty() {
-        text.push_str(&format!(", namespace {}", status.namespace));
+        text.push_str(&format!(", namespace {}", shown(&status.namespace)));
+    }
+    if let Some(elsewhere) = &status.elsewhere {
+        let command = words.typed(&format!("`graven status --history {}`", in_shell(elsewhere)));
+        text.push_str(&format!(
+            "\n{WARNING}note{WARNING:#}: it is not there, and {} is: what is pending here may be applied there\n  \
+             remedy: look at that one by {}",
+            shown(elsewhere),
+            shown(command),
+        ));
     }
     let versions: Vec<String> = status.migrations.iter().map(version).collect();
     let version_width = width(versions.iter().map(String::as_str));
-    let name_width = width(status.migrations.iter().map(|migration| migration.name.as_str()));
-    for (migration, version) in status.migrations.iter().zip(&versions) {
+    let names: Vec<String> = status.migrations.iter().map(|migration| shown(&migration.name)).collect();
+    let name_width = width(names.iter().map(String::as_str));
+    for ((migration, version), name) in status.migrations.iter().zip(&versions).zip(&names) {
         let style = match migration.state {
             State::Applied => GOOD,
             State::Pending | State::Future => WARNING,
@@ -74,15 +85,15 @@ fn table(status: &crate::Status, words: &Words) -> String {
             _ => BAD,
         };
         // Padding at the end of a line would stay in logs.
-        let origin = origin(migration);
+        let origin = shown(origin(migration));
         let state_width = if origin.is_empty() { 0 } else { STATE_WIDTH };
         text.push_str(&format!(
-            "\n  {version:>version_width$}  {:name_width$}  {style}{:state_width$}{style:#}{DIM}{origin}{DIM:#}",
-            migration.name, migration.state,
+            "\n  {version:>version_width$}  {name:name_width$}  {style}{:state_width$}{style:#}{DIM}{origin}{DIM:#}",
+            migration.state,
         ));
     }
     for conflict in &status.conflicts {
-        let remedy = words.typed(&conflict.remedy());
+        let (conflict, remedy) = (shown(conflict), shown(words.typed(&conflict.remedy())));
         text.push_str(&format!("\n\n{BAD}conflict{BAD:#}: {conflict}\n  remedy: {remedy}"));
     }
     let counts: Vec<String> = State::ALL

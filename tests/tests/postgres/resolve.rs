@@ -1,0 +1,57 @@
+//! An operator's word about a migration that was cut off: under the lock, like every verb that writes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use graven::{Error, Event, Migrations, Resolution};
+use graven_testkit::{Database, Proxy};
+
+use crate::common::{Pooler, failed, fresh, history, set};
+
+/// Two of three statements are done, and the third cannot succeed.
+async fn cut_off(database: &Database) -> Migrations {
+    let text = "-- graven: transaction = off\nCREATE TABLE a ();\nSELECT 1;\nSELECT * FROM later;";
+    let migrations = set(&[("1_a.sql", text)]);
+    failed(migrations.run_url(database.url()).await);
+    assert_eq!(history(database), ["1 a started 2/3"]);
+    migrations
+}
+
+#[tokio::test]
+async fn what_is_recorded_is_so_also_where_the_lock_cannot_be_given_back() {
+    let (database, _) = fresh().await;
+    let migrations = cut_off(&database).await;
+    let proxy = Proxy::to(database.url()).unwrap();
+    proxy.rewrite(|sql| {
+        sql.contains("pg_advisory_unlock(").then(|| sql.replace("pg_advisory_unlock(", "nothing_of_that_name("))
+    });
+    let mut client = graven::connect(proxy.url()).await.unwrap();
+    let resolved = migrations.migrator().resolve(&mut client, 1, Resolution::Applied).await.unwrap();
+    assert_eq!((resolved.statements_done, resolved.statements_total), (3, 3));
+    assert_eq!(history(&database), ["1 a applied"]);
+}
+
+#[tokio::test]
+async fn an_observer_is_told_of_the_lock() {
+    let (database, mut client) = fresh().await;
+    let migrations = cut_off(&database).await;
+    let told = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&told);
+    let mut migrator = migrations.migrator().observe(move |event| {
+        count.fetch_add(usize::from(matches!(event, Event::LockAcquired { .. })), Ordering::Relaxed);
+    });
+    migrator.resolve(&mut client, 1, Resolution::Retry).await.unwrap();
+    assert_eq!(told.load(Ordering::Relaxed), 1);
+    assert_eq!(history(&database), ["1 a started 2/3"]);
+}
+
+#[tokio::test]
+async fn behind_a_pooler_it_is_not_done_as_another_role() {
+    let (database, _) = fresh().await;
+    let migrations = cut_off(&database).await;
+    let Some(pooler) = Pooler::before(&database, "transaction", 3) else { return };
+    let mut client = graven::connect(&pooler.url(&database)).await.unwrap();
+    let error = migrations.migrator().role("postgres").resolve(&mut client, 1, Resolution::Applied).await.unwrap_err();
+    assert!(matches!(error, Error::Pooled { .. }), "{error:?}");
+    assert_eq!(history(&database), ["1 a started 2/3"]);
+}
