@@ -1,23 +1,30 @@
 //! Applying transactional migrations: claim, SQL and duration in one transaction, many transactions in one message.
 
+pub(crate) mod batch;
+pub(crate) mod index;
+pub(crate) mod keep;
+pub(crate) mod non_transactional;
+pub(crate) mod retry;
+pub(crate) mod sent;
+
 use std::time::Duration;
 
 use graven_source::{Kind, Version};
 
-use crate::batch::Batch;
+use crate::apply::batch::Batch;
+use crate::apply::retry::Retries;
+use crate::apply::sent::{COMMENT, Pieces, Sent, goes_in_pieces, name_for_dba};
 use crate::connection::{Connection, Failure};
 use crate::error::Error;
-use crate::failed::{Behind, Left, MigrationFailed};
+use crate::error::failed::{Behind, Left, MigrationFailed};
 use crate::history::{self, Claimant, Table};
 use crate::lock;
 use crate::migrations::{Migration, Transaction};
 use crate::options::Options;
 use crate::plan::{Start, Step};
-use crate::retry::Retries;
-use crate::run::Run;
-use crate::sent::{COMMENT, Pieces, Sent, goes_in_pieces, name_for_dba};
+use crate::session::settings::{Reaches, SessionState};
 use crate::sql::milliseconds;
-use crate::state::{Reaches, SessionState};
+use crate::verb::run::Run;
 
 /// What came of some steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,19 +1,23 @@
 //! What can go wrong, each with what to do about it.
 
+pub(crate) mod conflict;
 mod explain;
+pub(crate) mod failed;
 mod hint;
 mod kind;
+pub(crate) mod obstacle;
+pub(crate) mod server_error;
 mod text;
 
 use std::time::Duration;
 
 use graven_source::Version;
 
-pub use crate::conflict::{Conflict, IncompleteReason};
-pub use crate::failed::{Cause, MigrationFailed};
-pub use crate::obstacle::Obstacle;
+pub use crate::error::conflict::{Conflict, IncompleteReason};
+pub use crate::error::failed::{Cause, MigrationFailed};
+pub use crate::error::obstacle::Obstacle;
+pub use crate::error::server_error::ServerError;
 pub use crate::report::Pending;
-pub use crate::server_error::ServerError;
 
 #[cfg(feature = "tokio-postgres")]
 pub(crate) use self::hint::unwanted_server;
@@ -23,8 +27,8 @@ use self::text::refusals_line;
 use self::text::{
     conflicts_line, done_before, held_by, listed, listed_as_applied, obstacles_line, pending_and, shown_path,
 };
-use crate::foreign::ForeignHistory;
 use crate::lock::Holder;
+use crate::look::foreign::ForeignHistory;
 use crate::report::{Applied, Reverted};
 
 /// Why a verb did not do what it was asked to.
@@ -334,7 +338,7 @@ pub enum Error {
         /// The database.
         database: String,
         /// Every rule that it breaks.
-        refusals: Vec<crate::reset::Refusal>,
+        refusals: Vec<crate::verb::reset::Refusal>,
     },
 
     /// A reset was cut off when one database had been dropped, or may have been, and the new one had not got its name.

@@ -8,9 +8,9 @@ mod place;
 mod statement;
 
 use crate::connection::Connection;
+use crate::error::server_error::ServerError;
 use crate::in_the_way::statement_at;
 use crate::migrations::{Migration, Transaction};
-use crate::server_error::ServerError;
 use crate::session::Session;
 use crate::sql::plain;
 

@@ -19,7 +19,7 @@ pub(crate) use self::write::{
     progress_and_note, settle, stamp, take_back, take_over, unclaim, unsettle,
 };
 use crate::connection::Row;
-use crate::server_error::ServerError;
+use crate::error::server_error::ServerError;
 use crate::sql::{identifier, literal, plain};
 
 /// The format that this version of graven reads and writes.

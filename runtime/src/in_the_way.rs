@@ -2,8 +2,10 @@
 //! locks that the statement is known to take, and who holds one that conflicts with them.
 //!
 //! `pg_blocking_pids` answers only while somebody waits; where another connection could ask it in time, that goes before
-//! (see [`beside`](crate::beside)). Here nobody is named whose lock would have let the statement through.
+//! (see [`beside`](crate::in_the_way::beside)). Here nobody is named whose lock would have let the statement through.
 
+#[cfg(feature = "tokio-postgres")]
+pub(crate) mod beside;
 mod row;
 
 use std::collections::HashSet;

@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 use crate::error::{Conflict, Error};
 use crate::lock::Holder;
 use crate::migrations::{Sealing, Transaction};
-use crate::status::State;
+use crate::verb::status::State;
 
 pub(crate) fn version<S: Serializer>(version: &Version, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_i64(version.value())

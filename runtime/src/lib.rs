@@ -34,88 +34,59 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod apply;
-mod batch;
-#[cfg(feature = "tokio-postgres")]
-mod beside;
 #[cfg(feature = "cli")]
 pub mod cli;
-mod conflict;
 mod connection;
-mod doctor;
 mod driver;
 mod error;
 mod event;
-mod failed;
-mod foreign;
-mod glance;
 mod grant;
 mod guard;
-mod health;
 mod history;
 mod in_the_way;
-mod index;
 #[cfg(feature = "serde")]
 mod json;
-mod keep;
 mod lock;
 mod look;
 mod migrations;
 mod migrator;
-mod non_transactional;
 pub mod observe;
-mod obstacle;
 mod options;
 mod plan;
-mod plan_revert;
-mod planned;
 mod private;
-mod repair;
 mod report;
-#[cfg(feature = "tokio-postgres")]
-mod reset;
-mod resolve;
-mod retry;
-mod reverse;
-mod revert;
-mod run;
-mod script;
-mod sent;
-mod server_error;
 #[cfg(feature = "service")]
 pub mod service;
 mod session;
 mod sql;
-mod stamp;
-mod state;
-mod status;
-mod under_lock;
+mod verb;
 
 pub use graven_source::statement::LockMode;
 pub use graven_source::{Checksum, Kind, Version};
 
 pub use crate::connection::Connection;
-pub use crate::doctor::{Diagnosis, Finding, Severity};
 #[cfg(feature = "tokio-postgres")]
 pub use crate::driver::connect;
 pub use crate::error::{
     Cause, Conflict, Error, IncompleteReason, Membership, MigrationFailed, Obstacle, Pending, ServerError,
 };
 pub use crate::event::{Event, MigrationName};
-pub use crate::foreign::ForeignHistory;
-pub use crate::health::{Difference, Health, HealthState, LastApplied, LockHolder};
 pub use crate::lock::Holder;
+pub use crate::look::foreign::ForeignHistory;
 pub use crate::migrations::{Migration, Migrations, Repeatable, Sealing, Transaction};
 pub use crate::migrator::Migrator;
 pub use crate::options::Mode;
-pub use crate::plan_revert::{StampTo, Target};
-pub use crate::planned::{Planned, PlannedLock, PlannedStep, Sending};
-pub use crate::repair::{Repair, RepairReport, Repairable};
+pub use crate::plan::revert::{StampTo, Target};
 pub use crate::report::{Applied, Outcome, Redone, Report, RevertReport, Reverted, StampReport, Stamped};
+pub use crate::verb::doctor::{Diagnosis, Finding, Severity};
+pub use crate::verb::health::{Difference, Health, HealthState, LastApplied, LockHolder};
+pub use crate::verb::planned::{Planned, PlannedLock, PlannedStep, Sending};
+pub use crate::verb::repair::{Repair, RepairReport, Repairable};
 #[cfg(feature = "tokio-postgres")]
-pub use crate::reset::{Refusal, ResetReport, Sessions};
-pub use crate::resolve::{Resolution, Resolved};
-pub use crate::script::{Script, ScriptRange, Scripted};
-pub use crate::status::{MigrationStatus, State, Status};
+pub use crate::verb::reset::{Refusal, ResetReport, Sessions};
+pub use crate::verb::resolve::{Resolution, Resolved};
+pub use crate::verb::script::{Script, ScriptRange, Scripted};
+pub use crate::verb::status::{MigrationStatus, State, Status};
 
 /// What the expansion of [`embed_migrations!`] and the command line build sets with. Not public API.
 #[doc(hidden)]

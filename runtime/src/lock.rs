@@ -185,7 +185,7 @@ impl Holder {
 
 /// What a message of graven's own says of itself, in the comment with which it begins.
 pub(crate) fn migration_named_in(statement: &str) -> Option<&str> {
-    Some(statement.strip_prefix(crate::sent::COMMENT)?.split("*/").next()?.trim())
+    Some(statement.strip_prefix(crate::apply::sent::COMMENT)?.split("*/").next()?.trim())
 }
 
 impl fmt::Display for Holder {
@@ -259,7 +259,7 @@ pub(crate) async fn holder<C: Connection>(
 /// pooler's. Of the sessions of other roles this one may not be let see what they are at (PostgreSQL manual, 28.2): nobody is
 /// found then.
 pub(crate) fn at_work(migrations: &[&Migration]) -> String {
-    let names = migrations.iter().map(|migration| literal(&crate::sent::name_for_dba(migration)));
+    let names = migrations.iter().map(|migration| literal(&crate::apply::sent::name_for_dba(migration)));
     let is_at = names.map(|name| format!("pg_catalog.starts_with(a.query, {name})")).collect::<Vec<_>>().join(" OR ");
     format!(
         "SELECT a.pid, {SESSION} FROM pg_catalog.pg_stat_activity a WHERE a.datname = pg_catalog.current_database() \

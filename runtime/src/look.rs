@@ -1,5 +1,8 @@
 //! Looking: one message that asks for the server's state and the history, and what must be refused on seeing them.
 
+pub(crate) mod foreign;
+pub(crate) mod glance;
+
 use crate::connection::{Connection, Failure, Reply};
 use crate::error::{Error, Membership};
 use crate::history::{self, Detail, FORMAT, First, Record, Schema, Server, Table, Wanted};

@@ -8,10 +8,10 @@ use graven_source::{Checksum, Version};
 pub use self::migration::{Details, Effect, Migration, Repeatable, Sealing, Transaction, Unit};
 use crate::connection::Connection;
 use crate::error::Error;
-use crate::health::Health;
 use crate::migrator::Migrator;
 use crate::report::Report;
-use crate::status::Status;
+use crate::verb::health::Health;
+use crate::verb::status::Status;
 
 /// A set of migrations, embedded at compile time by [`embed_migrations!`](crate::embed_migrations).
 ///

@@ -2,22 +2,22 @@
 
 use std::time::Duration;
 
-#[cfg(feature = "tokio-postgres")]
-use crate::beside::Beside;
 use crate::connection::Connection;
 use crate::error::{Error, Membership};
 use crate::event::{Event, Observer, Observers};
 use crate::guard;
-use crate::health::Health;
+#[cfg(feature = "tokio-postgres")]
+use crate::in_the_way::beside::Beside;
 use crate::look::IntoExisting;
 use crate::migrations::Migrations;
 use crate::observe::{Watch, verb};
 use crate::options::{Environment, Mode, Options, parse_history};
+use crate::plan::revert::RedoSealed;
 use crate::plan::{Baseline, Future, OutOfOrder};
-use crate::plan_revert::RedoSealed;
 use crate::report::{Outcome, Report};
-use crate::run::Run;
-use crate::status::Status;
+use crate::verb::health::Health;
+use crate::verb::run::Run;
+use crate::verb::status::Status;
 
 /// A set of migrations and the options with which its verbs run. Made by [`Migrations::migrator`].
 ///

@@ -85,9 +85,9 @@ use tracing::Instrument as _;
 
 use crate::error::Error;
 use crate::event::Event;
-use crate::health::Health;
 use crate::history::{Record, Server};
 use crate::migrations::Migrations;
+use crate::verb::health::Health;
 
 /// Does the work of a verb within its span, and counts what came of it.
 ///

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-#[cfg(feature = "tokio-postgres")]
-use crate::beside::Beside;
 use crate::error::Error;
 use crate::history::{Detail, Wanted};
+#[cfg(feature = "tokio-postgres")]
+use crate::in_the_way::beside::Beside;
 use crate::look::{IntoExisting, Question};
 use crate::migrations::{Migration, Transaction};
 use crate::plan::Policy;
-use crate::plan_revert::RedoSealed;
+use crate::plan::revert::RedoSealed;
 use crate::sql::plain;
 
 /// What `run` does.

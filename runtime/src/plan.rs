@@ -1,5 +1,6 @@
 //! Pure: a set, a history and the options become a plan or the conflicts. It knows no server and has no effects.
 
+pub(crate) mod revert;
 mod whole;
 
 use std::collections::HashMap;
@@ -7,10 +8,10 @@ use std::collections::HashMap;
 use graven_source::{Checksum, Version};
 
 pub(crate) use self::whole::{Baseline, compare_all, plan_all};
-use crate::conflict::Conflict;
+use crate::error::conflict::Conflict;
 use crate::history::{Doubt, Progress, Record};
 use crate::migrations::{Effect, Migration};
-use crate::status::State;
+use crate::verb::status::State;
 
 /// What is allowed beyond the default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -192,5 +193,4 @@ fn contains(set: &[Migration], version: Version) -> bool {
 }
 
 #[cfg(test)]
-#[path = "plan_tests.rs"]
 mod tests;

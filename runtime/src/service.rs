@@ -61,8 +61,8 @@ use tower_service::Service;
 
 use self::answer::Answer;
 use crate::connection::Connection;
-use crate::health::Health;
 use crate::migrator::Migrator;
+use crate::verb::health::Health;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type Asked = Pin<Box<dyn Future<Output = Result<Health, BoxError>> + Send>>;
@@ -252,5 +252,4 @@ impl std::fmt::Debug for HealthService {
 }
 
 #[cfg(test)]
-#[path = "service/tests.rs"]
 mod tests;

@@ -1,15 +1,17 @@
 //! The one seam between the engine and a driver: every message to the server passes here, so that faults can enter here.
 
+pub(crate) mod settings;
+
 use std::time::{Duration, Instant};
 
-#[cfg(feature = "tokio-postgres")]
-use crate::beside::{Beside, Onlooker};
 use crate::connection::{Connection, Failure, Keep, Reply, Row};
 use crate::error::Error;
 #[cfg(feature = "tokio-postgres")]
 use crate::error::{Cause, ServerError};
+#[cfg(feature = "tokio-postgres")]
+use crate::in_the_way::beside::{Beside, Onlooker};
 use crate::lock::Holder;
-use crate::run::set_role;
+use crate::verb::run::set_role;
 
 /// The connection for the length of one verb.
 ///

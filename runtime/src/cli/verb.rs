@@ -35,7 +35,7 @@ use crate::cli::output::Output;
 use crate::cli::words::Words;
 use crate::migrations::Migrations;
 use crate::migrator::Migrator;
-use crate::repair::Repairable;
+use crate::verb::repair::Repairable;
 
 // Not documented in words: clap would take them for what the whole program does.
 #[doc(hidden)]

@@ -17,8 +17,8 @@ use crate::connection::{Connection, Copying, Failure, Keep, Reply, Row, sealed::
 use crate::driver::tls;
 use crate::driver::url::Target;
 use crate::error::Error;
+use crate::error::server_error::ServerError;
 use crate::grant::is_named_in;
-use crate::server_error::ServerError;
 use crate::sql::plain;
 
 /// How long a program that was told to end waits for the server to hear of it.

@@ -5,7 +5,7 @@ use std::fmt;
 use graven_source::picture::pictured;
 
 use super::Error;
-use crate::failed::reverted;
+use crate::error::failed::reverted;
 
 impl Error {
     /// The whole page about it: what, where, why, what had been applied before, and what to do. Control characters of what

@@ -31,7 +31,7 @@ pub(super) fn obstacles_line(obstacles: &[Obstacle]) -> String {
 }
 
 #[cfg(feature = "tokio-postgres")]
-pub(super) fn refusals_line(refusals: &[crate::reset::Refusal]) -> String {
+pub(super) fn refusals_line(refusals: &[crate::verb::reset::Refusal]) -> String {
     refusals.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 

@@ -5,8 +5,8 @@ use std::fmt::Display;
 use graven_source::{Checksum, Kind, Version};
 
 use super::{Doubt, FORMAT, Table};
+use crate::error::server_error::ServerError;
 use crate::migrations::{Migration, Repeatable};
-use crate::server_error::ServerError;
 use crate::session::Reach;
 use crate::sql::{bytes, literal};
 

@@ -1,7 +1,7 @@
 //! The class of a failure, as spans and metrics tell it: the server's own code, or else a word.
 
+use crate::error::server_error::ServerError;
 use crate::error::{Cause, Error};
-use crate::server_error::ServerError;
 
 /// The SQLSTATE where the server has said so, else a word.
 pub(super) fn kind(error: &Error) -> &str {

@@ -9,12 +9,12 @@ use ::metrics::{Unit, counter, describe_counter, describe_gauge, describe_histog
 use super::failure;
 use super::tally::Tally;
 use crate::error::Error;
+use crate::error::failed::Left;
 use crate::event::Event;
-use crate::failed::Left;
-use crate::health::Health;
 use crate::history::Record;
 use crate::migrations::Migrations;
-use crate::status::State;
+use crate::verb::health::Health;
+use crate::verb::status::State;
 
 const VERB: &str = "graven_verb_duration_seconds";
 const FAILURES: &str = "graven_failures_total";

@@ -6,9 +6,9 @@ use graven_source::Version;
 
 use crate::error::Error;
 use crate::event::Event;
-use crate::health::Health;
 use crate::history::Record;
 use crate::migrations::Migrations;
+use crate::verb::health::Health;
 
 /// What one verb counts: nothing.
 #[derive(Debug, Default)]

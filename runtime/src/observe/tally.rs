@@ -11,7 +11,7 @@ use graven_source::Version;
 use crate::history::Record;
 use crate::migrations::Migrations;
 use crate::plan::compare_all;
-use crate::status::State;
+use crate::verb::status::State;
 
 /// The state of each migration, and how many are in each.
 #[derive(Debug, Default)]

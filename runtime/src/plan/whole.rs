@@ -4,10 +4,10 @@
 use std::collections::HashMap;
 
 use super::{Entry, Plan, Policy, Start, Step, compare, plan};
-use crate::conflict::Conflict;
+use crate::error::conflict::Conflict;
 use crate::history::{Progress, Record};
 use crate::migrations::{Migration, Migrations};
-use crate::status::State;
+use crate::verb::status::State;
 
 /// Whether a fresh database gets a baseline.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -87,5 +87,4 @@ fn repeatables<'a>(set: &Migrations, history: &'a [Record]) -> Vec<Entry<'a>> {
 }
 
 #[cfg(test)]
-#[path = "whole_tests.rs"]
 mod tests;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::{HeaderValue, Method, Response, StatusCode, header};
 
-use crate::health::Health;
+use crate::verb::health::Health;
 
 /// An answer, for as many requests as come while it is fresh.
 #[derive(Clone, Debug)]

@@ -5,8 +5,8 @@ use tokio_postgres::Client;
 
 use crate::driver::{CancelOnDrop, connect_cancelling};
 use crate::error::Error;
-use crate::health::Health;
 use crate::migrator::Migrator;
+use crate::verb::health::Health;
 
 /// Where to connect to, and the connection while nobody uses it.
 pub(super) struct Kept {

@@ -10,9 +10,9 @@ use tower_service::Service as _;
 
 use super::HealthService;
 use crate::error::Error;
-use crate::health::{Health, HealthState};
 use crate::migrations::Migrations;
 use crate::private;
+use crate::verb::health::{Health, HealthState};
 
 const NOTHING: Migrations = private::migrations(&[], "migrations", None, None, "");
 
