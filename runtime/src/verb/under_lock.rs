@@ -86,16 +86,17 @@ impl<C: Connection> Run<'_, '_, C> {
         Ok(())
     }
 
-    /// What a message begins with that changes the history by an operator's word and is one transaction: the role, and no limit but
-    /// that to its waiting for somebody who has locked the history.
+    /// What a message begins with that changes the history by an operator's word and is one transaction: the role, no limit but that
+    /// to its waiting for somebody who has locked the history, and a commit that is on disk when it is answered.
     pub(crate) fn by_word(&self) -> String {
         let become_role = self.options.role.as_deref().map(|role| format!("{};\n", history::become_role(role)));
         // Zero would be no limit.
         let patience = self.options.lock_timeout.max(Duration::from_millis(1));
         format!(
-            "{}SET LOCAL statement_timeout = 0;\nSET LOCAL lock_timeout = {};\n",
+            "{}SET LOCAL statement_timeout = 0;\nSET LOCAL lock_timeout = {};\n{};\n",
             become_role.unwrap_or_default(),
             milliseconds(patience),
+            history::ON_DISK,
         )
     }
 

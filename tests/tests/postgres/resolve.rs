@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use graven::{Error, Event, Migrations, Resolution};
+use graven::{Error, Event, Migrations, Repair, Resolution, StampTo};
 use graven_testkit::{Database, Proxy};
 
-use crate::common::{Pooler, failed, fresh, history, set};
+use crate::common::{Pooler, failed, fresh, history, lines, set};
 
 /// Two of three statements are done, and the third cannot succeed.
 async fn cut_off(database: &Database) -> Migrations {
@@ -15,6 +15,27 @@ async fn cut_off(database: &Database) -> Migrations {
     failed(migrations.run_url(database.url()).await);
     assert_eq!(history(database), ["1 a started 2/3"]);
     migrations
+}
+
+#[tokio::test]
+async fn what_an_operator_says_is_on_disk_also_where_a_role_does_not_wait_for_it() {
+    let (database, _) = fresh().await;
+    let migrations = cut_off(&database).await;
+    let notes = "CREATE TABLE notes (n serial, s text);
+         CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$
+         BEGIN INSERT INTO notes (s) VALUES (current_setting('synchronous_commit')); RETURN NULL; END $$;
+         CREATE CONSTRAINT TRIGGER note AFTER INSERT OR UPDATE ON graven_history DEFERRABLE INITIALLY DEFERRED
+         FOR EACH ROW EXECUTE FUNCTION note();";
+    database.execute(notes).unwrap();
+    database.execute(&format!("ALTER DATABASE {} SET synchronous_commit = off", database.name())).unwrap();
+    let mut client = database.connect().await.unwrap();
+    migrations.migrator().resolve(&mut client, 1, Resolution::Applied).await.unwrap();
+    let edited = set(&[("1_a.sql", "CREATE TABLE a ();"), ("2_b.sql", "SELECT 2")]);
+    edited.migrator().repair(&mut client, Repair::All).await.unwrap();
+    edited.migrator().stamp(&mut client, StampTo::Head).await.unwrap();
+    assert_eq!(lines(&database, "SELECT s FROM notes"), ["on", "on", "on"]);
+    let setting: String = client.query_one("SHOW synchronous_commit", &[]).await.unwrap().get(0);
+    assert_eq!(setting, "off");
 }
 
 #[tokio::test]
