@@ -3,6 +3,8 @@
 mod records;
 mod recovery;
 mod trace;
+mod undoes;
+mod words;
 
 use crate::apply::index::before;
 use crate::apply::keep::gives_up_locks;
@@ -23,8 +25,9 @@ use crate::verb::run::Run;
 
 use self::records::{PutBack, durability};
 use self::recovery::{EarlierTry, Going, Settled};
-use self::trace::makes_temporary;
-pub(crate) use self::trace::{IfNotExists, NewIndex, Trace, Undoes};
+pub(crate) use self::trace::{IfNotExists, NewIndex, Trace};
+pub(crate) use self::undoes::Undoes;
+use self::undoes::makes_temporary;
 
 const NOTING: &str = "noting what there is before a statement";
 const PUTTING_BACK: &str = "putting the session's settings back";

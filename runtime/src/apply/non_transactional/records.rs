@@ -1,7 +1,8 @@
 //! What is recorded between the statements of a file without a transaction: in as few messages as can be, and on disk no
 //! sooner than it must be.
 
-use super::trace::{Trace, Undoes, may_call_functions, sets_a_limit};
+use super::trace::Trace;
+use super::undoes::{Undoes, may_call_functions, sets_a_limit};
 use super::{before_unit, doubt_about};
 use crate::apply::Applying;
 use crate::connection::Connection;

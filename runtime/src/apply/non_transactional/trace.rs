@@ -2,8 +2,7 @@
 //!
 //! It asks no server. What it does not recognise leaves no trace, and waits for a person's word after a crash.
 
-use graven_source::lexer::{Lexer, Token, TokenKind};
-
+use super::words::{Words, is};
 use crate::history::Doubt;
 use crate::migrations::{Effect, Migration, Unit};
 
@@ -45,88 +44,6 @@ pub(crate) struct NewIndex {
     pub(crate) definition: &'static str,
 }
 
-/// What a unit undoes that graven has set for the session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Undoes {
-    Nothing,
-    /// Every setting.
-    Settings,
-    /// Whatever a session keeps: the role and the lock as well.
-    Session,
-}
-
-impl Undoes {
-    /// What a unit undoes.
-    pub(crate) fn of_unit(migration: &'static Migration, unit: Unit) -> Self {
-        // Most begin otherwise, a file may have thousands, and each is asked about after each: their texts are not read.
-        match migration.text().bytes_from(unit.start as usize).first() {
-            Some(b'r' | b'R' | b'd' | b'D' | b'-' | b'/') => Self::of(unit.sql(migration)),
-            _ => Self::Nothing,
-        }
-    }
-
-    /// What a statement undoes, as its first words say.
-    pub(crate) fn of(sql: &'static str) -> Self {
-        let words = Words::new(sql);
-        if words.clone().eat_all(&["reset", "all"]) {
-            Self::Settings
-        } else if words.clone().eat_all(&["discard", "all"]) {
-            Self::Session
-        } else {
-            Self::Nothing
-        }
-    }
-}
-
-/// Whether a statement sets how long or with how much memory others may run, and nothing that decides what they mean or
-/// may do.
-pub(super) fn sets_a_limit(sql: &'static str) -> bool {
-    const LIMITS: [&str; 6] = [
-        "lock_timeout",
-        "statement_timeout",
-        "idle_in_transaction_session_timeout",
-        "work_mem",
-        "maintenance_work_mem",
-        "client_min_messages",
-    ];
-    let mut words = Words::new(sql);
-    let sets = words.eat("set");
-    let _ = words.eat("session") || words.eat("local");
-    sets && LIMITS.iter().any(|limit| words.eat(limit))
-}
-
-/// Whether a statement makes something in the temporary schema, as its first words say: CREATE [OR REPLACE] [LOCAL] TEMP TABLE,
-/// CREATE FUNCTION pg_temp.f.
-pub(super) fn makes_temporary(sql: &'static str) -> bool {
-    const FIRST_WORDS: usize = 8;
-    let mut words = Words::new(sql);
-    let temporary = ["temp", "temporary", "pg_temp"];
-    words.eat("create")
-        && (0..FIRST_WORDS).map_while(|_| words.next()).any(|token| temporary.iter().any(|it| is(token, sql, it)))
-}
-
-/// Whether a unit may run code that sets something for the session, as far as its first word says.
-pub(super) fn may_call_functions(migration: &'static Migration, unit: Unit) -> bool {
-    const CALLS: [&str; 14] = [
-        "do", "call", "select", "with", "insert", "update", "delete", "merge", "execute", "values", "table", "create",
-        "begin", "start",
-    ];
-    if let Effect::ConcurrentIndex { .. } = unit.effect {
-        return false;
-    }
-    // As above: the text behind the first word is not read.
-    let text = migration.text().bytes_from(unit.start as usize);
-    let word = text.split(|byte| !byte.is_ascii_alphabetic()).next().unwrap_or_default();
-    let calls = |word: &[u8]| CALLS.iter().any(|call| call.as_bytes().eq_ignore_ascii_case(word));
-    match text.first() {
-        Some(b'-' | b'/') => {
-            let sql = unit.sql(migration);
-            Words::new(sql).next().is_some_and(|token| calls(token.text(sql).as_bytes()))
-        }
-        _ => calls(word),
-    }
-}
-
 impl Trace {
     /// That of a unit.
     pub(crate) fn of(migration: &'static Migration, unit: Unit) -> Self {
@@ -153,24 +70,7 @@ impl Trace {
     }
 }
 
-/// The words of one statement.
-#[derive(Clone)]
-struct Words {
-    text: &'static str,
-    lexer: Lexer<'static>,
-}
-
-/// A relation as it is written, and its last part.
-struct Relation {
-    qualified: String,
-    name: String,
-}
-
 impl Words {
-    fn new(text: &'static str) -> Self {
-        Self { text, lexer: Lexer::new(text) }
-    }
-
     fn trace(&mut self) -> Option<Trace> {
         let first = self.next()?.text(self.text).to_ascii_lowercase();
         match first.as_str() {
@@ -270,78 +170,11 @@ impl Words {
         self.eat("concurrently");
         Some(Trace::Rebuilt { relation: self.relation()?.qualified })
     }
-
-    fn next(&mut self) -> Option<Token> {
-        self.lexer.by_ref().map_while(Result::ok).find(|token| !token.is_blank())
-    }
-
-    fn any(mut self, found: impl Fn(Token, &str) -> bool) -> bool {
-        while let Some(token) = self.next() {
-            if found(token, self.text) {
-                return true;
-            }
-        }
-        false
-    }
-
-    /// Takes a word, if it stands there.
-    fn eat(&mut self, word: &str) -> bool {
-        let mut ahead = self.clone();
-        let found = ahead.next().is_some_and(|token| is(token, self.text, word));
-        if found {
-            *self = ahead;
-        }
-        found
-    }
-
-    /// Takes these words. Where only some of them stand there, what is left does not matter.
-    fn eat_all(&mut self, words: &[&str]) -> bool {
-        words.iter().all(|word| self.eat(word))
-    }
-
-    fn eat_kind(&mut self, kind: TokenKind) -> bool {
-        let mut ahead = self.clone();
-        let found = ahead.next().is_some_and(|token| token.kind == kind);
-        if found {
-            *self = ahead;
-        }
-        found
-    }
-
-    /// A relation: `a`, `s.a`, `ONLY s.a`, `ONLY (s.a)`, `s.a *`.
-    fn relation(&mut self) -> Option<Relation> {
-        let parenthesis = self.eat("only") && self.eat_kind(TokenKind::OpenParen);
-        let mut name = self.name()?;
-        let mut qualified = name.clone();
-        while self.eat_kind(TokenKind::Dot) {
-            name = self.name()?;
-            qualified = format!("{qualified}.{name}");
-        }
-        if parenthesis {
-            self.eat_kind(TokenKind::CloseParen);
-        }
-        let mut ahead = self.clone();
-        if ahead.next().is_some_and(|token| token.text(self.text) == "*") {
-            *self = ahead;
-        }
-        Some(Relation { qualified, name })
-    }
-
-    /// A name as it is written. PostgreSQL's `to_regclass` does not read `U&"…"`.
-    fn name(&mut self) -> Option<String> {
-        let token = self.next()?;
-        matches!(token.kind, TokenKind::Identifier | TokenKind::QuotedIdentifier)
-            .then(|| token.text(self.text).to_owned())
-    }
-}
-
-fn is(token: Token, text: &str, word: &str) -> bool {
-    token.kind == TokenKind::Identifier && token.text(text).eq_ignore_ascii_case(word)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{NewIndex, Trace, Undoes, Words, sets_a_limit};
+    use super::{NewIndex, Trace, Words};
 
     fn trace(sql: &'static str) -> Trace {
         Words::new(sql).trace().unwrap_or(Trace::Nothing)
@@ -422,34 +255,6 @@ mod tests {
             assert_eq!(trace(sql), Trace::NewIndex(NewIndex { unique, table, table_name, definition }), "{sql}");
         }
         assert_eq!(trace("CREATE INDEX CONCURRENTLY i ON t (a)"), Trace::Nothing);
-    }
-
-    #[test]
-    fn what_undoes_the_settings_of_a_session_is_known_by_its_first_words() {
-        for sql in ["RESET ALL", "/* all */ reset -- of it\n all;"] {
-            assert_eq!(Undoes::of(sql), Undoes::Settings, "{sql}");
-        }
-        assert_eq!(Undoes::of("DISCARD/**/ALL;"), Undoes::Session);
-        for sql in ["", "RESET ROLE", "DISCARD PLANS", "RESET \"all\"", "SELECT 'RESET ALL'", "SET discard.all = 1"] {
-            assert_eq!(Undoes::of(sql), Undoes::Nothing, "{sql}");
-        }
-    }
-
-    #[test]
-    fn a_limit_is_told_from_what_gives_other_statements_a_meaning() {
-        for sql in ["SET lock_timeout = '2s'", "set/**/session statement_timeout TO 0;", "SET LOCAL work_mem = '1GB'"] {
-            assert!(sets_a_limit(sql), "{sql}");
-        }
-        for sql in [
-            "",
-            "SET search_path = a",
-            "RESET lock_timeout",
-            "SET ROLE lock_timeout",
-            "SET \"lock_timeout\" = 1",
-            "SHOW lock_timeout",
-        ] {
-            assert!(!sets_a_limit(sql), "{sql}");
-        }
     }
 
     #[test]
