@@ -4,10 +4,11 @@ mod find;
 
 use std::path::{Component, Path, PathBuf};
 
+use graven::cli::__private::Words;
 use graven_source::file_name::SEAL_FILE;
 use graven_source::problem::{Problem, Row};
 use graven_source::seal::{Mended, Seal, SealLine};
-use graven_source::set::{Loaded, Migration, Paths, Sealing, Set, quote, unsealed_release};
+use graven_source::set::{Loaded, Migration, Paths, Sealing, Set, dir_option, quote, shown, unsealed_release};
 use graven_source::{Kind, read};
 
 use self::find::{Found, find};
@@ -36,6 +37,15 @@ pub(crate) struct Directory {
     pub(crate) path: PathBuf,
     /// Where else it was looked for, if it is nowhere.
     looked: Vec<PathBuf>,
+    origin: Origin,
+}
+
+/// Who says which directory it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    /// Whoever typed the command.
+    Named,
+    Found,
 }
 
 impl Directory {
@@ -49,7 +59,16 @@ impl Directory {
                 Found::Several(several) => return Err(which_of(&several)),
             },
         };
-        Ok(Self { here, path, looked })
+        let origin = if common.dir.is_some() { Origin::Named } else { Origin::Found };
+        Ok(Self { here, path, looked, origin })
+    }
+
+    /// What is typed for a command that acts on the same directory.
+    pub(crate) fn words(common: &Common) -> Words {
+        match Self::of(common) {
+            Ok(directory) => words_on(&shown(&directory.here, &directory.path)),
+            Err(_) => Words::of_the_command(),
+        }
     }
 
     /// Loads it with everything that is wrong with it. Paths are shown relative to where the command runs.
@@ -97,9 +116,19 @@ impl Directory {
         problem.help.retain(|help| help.ends_with("which is there"));
         problem.help.push("name another one with `--dir DIR`".to_owned());
         if !self.path.exists() {
-            problem.help.push(format!("let `{}` make it with the first migration", set.graven("new NAME")));
+            let new = match self.origin {
+                // Without being told, it might find another one further up.
+                Origin::Named => format!("graven new NAME --dir {}", quote(&set.directory)),
+                Origin::Found => set.graven("new NAME"),
+            };
+            problem.help.push(format!("let `{new}` make it with the first migration"));
         }
     }
+}
+
+/// What is typed for a command that acts on the directory that is shown so.
+pub(crate) fn words_on(directory: &str) -> Words {
+    Words::of_the_command().with_option(dir_option(directory))
 }
 
 /// A path without the `..` that led to it.
@@ -160,14 +189,14 @@ pub(crate) fn not_written_yet(set: &Set) -> impl Iterator<Item = &Migration> {
     set.migrations.iter().filter(|found| found.sealing == Sealing::Unsealed && found.holds_no_statement())
 }
 
-/// Tells people of migrations that hold no statement. That is allowed, and once they are applied it is too late.
+/// Tells people of migrations that hold no statement.
 pub(crate) fn warn_of_stubs<'a>(set: &Set, stubs: impl Iterator<Item = &'a Migration>, output: &Output) {
-    for stub in stubs.filter(|_| !output.is_json()) {
-        output.warning(format!(
-            "{} holds no statement: once it is applied, what is written into it will not run",
-            set.path_of(&stub.file)
-        ));
-    }
+    stubs.filter(|_| !output.is_json()).for_each(|stub| output.warning(of_stub(set, stub)));
+}
+
+/// What is said of a migration that holds no statement. That is allowed, and once it is applied it is too late.
+pub(crate) fn of_stub(set: &Set, stub: &Migration) -> String {
+    format!("{} holds no statement: once it is applied, what is written into it will not run", set.path_of(&stub.file))
 }
 
 /// What a seal file that a merge left damaged comes to.

@@ -50,13 +50,13 @@ impl Failure {
         )
     }
 
-    /// Tells of it, and says how the command is to exit.
-    pub(crate) fn tell(self, output: &Output) -> Exit {
+    /// Tells of it, with what is to be typed in these words, and says how the command is to exit.
+    pub(crate) fn tell(self, output: &Output, words: &shared::Words) -> Exit {
         let problems = match self {
             Self::Problems(problems) => problems,
-            Self::Usage(message, hint) => return tell(&shared::Failure::Usage(message, hint), output),
-            Self::Failed(message, hint) => return tell(&shared::Failure::Failed(message, hint), output),
-            Self::Verb(failure) => return tell(&failure, output),
+            Self::Usage(message, hint) => return tell(&shared::Failure::Usage(message, hint), output, words),
+            Self::Failed(message, hint) => return tell(&shared::Failure::Failed(message, hint), output, words),
+            Self::Verb(failure) => return tell(&failure, output, words),
         };
         output.failure(
             || {
@@ -77,9 +77,8 @@ pub(crate) fn page(problems: &[Problem]) -> String {
     format!("{}\n\n{}", render_all(problems, SHOWN, Style::Ansi), explained(problems))
 }
 
-fn tell(failure: &shared::Failure, output: &Output) -> Exit {
-    let words = shared::Words::of_the_command();
-    output.failure(|| failure.json(&words), || failure.page(&words));
+fn tell(failure: &shared::Failure, output: &Output, words: &shared::Words) -> Exit {
+    output.failure(|| failure.json(words), || failure.page(words));
     failure.exit()
 }
 

@@ -13,7 +13,10 @@ use std::process::ExitCode;
 
 pub(crate) use graven::cli::__private::{exit, output};
 
+use graven::cli::__private::Words;
+
 use crate::arguments::Arguments;
+use crate::directory::Directory;
 use crate::failure::Failure;
 use crate::output::{Form, Output};
 
@@ -21,14 +24,17 @@ fn main() -> ExitCode {
     match Arguments::typed() {
         Ok(arguments) => {
             let output = Output::new(if arguments.common.json { Form::Json } else { Form::Human });
-            command::run(&arguments, &output).unwrap_or_else(|failure| failure.tell(&output))
+            command::run(&arguments, &output)
+                .unwrap_or_else(|failure| failure.tell(&output, &Directory::words(&arguments.common)))
         }
         // `--help` and `--version` are errors to clap. If nobody reads what they print, there is nobody to tell.
         Err(error) if !error.use_stderr() => {
             let _ = error.print();
             exit::DONE
         }
-        Err(error) if json_was_asked_for() => misunderstood(&error).tell(&Output::for_machines()),
+        Err(error) if json_was_asked_for() => {
+            misunderstood(&error).tell(&Output::for_machines(), &Words::of_the_command())
+        }
         Err(error) => {
             let _ = error.print();
             exit::USAGE

@@ -5,6 +5,7 @@
 
 mod accept;
 mod glance;
+mod number;
 mod read;
 mod write;
 
@@ -16,7 +17,7 @@ pub(crate) use self::read::{Schema, become_role, first, look, same_elsewhere, st
 pub(crate) use self::write::{
     Claimant, FINISHED, NOT_THERE, ON_DISK, claim, claim_again, claim_covered, claim_started, complete,
     complete_by_word, create, finish, finish_unheard, flush, id, is_left_by, is_row_gone, is_there, progress,
-    progress_and_note, settle, stamp, take_back, take_over, unclaim, unsettle,
+    progress_and_note, rest, settle, settle_by_word, stamp, take_back, take_over, unclaim, unsettle,
 };
 use crate::connection::Row;
 use crate::error::server_error::ServerError;
@@ -292,7 +293,12 @@ impl Record {
 
     /// Whether the run that has begun it went through a pooler, so that no lock tells whether that run goes on.
     pub(crate) fn was_begun_behind_a_pooler(&self) -> bool {
-        self.started_by.as_deref().is_some_and(self::write::is_behind_a_pooler)
+        self.started_by.as_deref().is_some_and(number::is_behind_a_pooler)
+    }
+
+    /// Whether nobody is at it: the run that had begun it has said that it has given up, or an operator has.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.started_by.as_deref().is_some_and(number::is_at_rest)
     }
 
     /// Reads a row of [`look`], or says which cell cannot be.
@@ -351,7 +357,7 @@ mod tests {
             [(Reach::Own, made_up, false), (Reach::Pooled, "0b7ab3c6-7f0b-8a55-9a6b-0f5be9b0a7c1", true)]
         {
             let claimant = Claimant::new(made_up, "app/host", reach);
-            assert_eq!((claimant.run.as_str(), super::write::is_behind_a_pooler(&claimant.run)), (run, is_behind));
+            assert_eq!((claimant.run.as_str(), super::number::is_behind_a_pooler(&claimant.run)), (run, is_behind));
         }
         assert_eq!(Claimant::new("none", "app/host", Reach::Pooled).run, "none");
     }

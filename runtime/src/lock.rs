@@ -249,18 +249,25 @@ pub(crate) async fn holder<C: Connection>(
     let sql = match begun {
         [] => holds,
         // Who is at it need not hold the lock, behind a pooler; who holds it may wait for that one, too.
-        begun => format!("{};\n{holds}", at_work(begun)),
+        begun => format!("{};\n{holds}", at_work(table, begun)),
     };
     let reply = session.send(&sql).await;
     reply.completed.iter().find_map(|rows| rows.first().and_then(Holder::parse))
 }
 
-/// Who else is at a statement of one of these migrations at this moment: also a session whose client is gone, or one of a
+/// How many characters of a statement are sure to be seen: it is cut off at the end of 1023 bytes (PostgreSQL manual,
+/// `track_activity_query_size`).
+const SEEN_OF_STATEMENTS: usize = 255;
+
+/// Who else is at a statement of one of these migrations of this history at this moment: also a session whose client is gone, or one of a
 /// pooler's. Of the sessions of other roles this one may not be let see what they are at (PostgreSQL manual, 28.2): nobody is
 /// found then.
-pub(crate) fn at_work(migrations: &[&Migration]) -> String {
-    let names = migrations.iter().map(|migration| literal(&crate::apply::sent::name_for_dba(migration)));
-    let is_at = names.map(|name| format!("pg_catalog.starts_with(a.query, {name})")).collect::<Vec<_>>().join(" OR ");
+pub(crate) fn at_work(table: &Table, migrations: &[&Migration]) -> String {
+    let begins = |migration: &&Migration| -> String {
+        crate::apply::sent::head_of_unit(table, migration).chars().take(SEEN_OF_STATEMENTS).collect()
+    };
+    let heads = migrations.iter().map(|migration| literal(&begins(migration)));
+    let is_at = heads.map(|head| format!("pg_catalog.starts_with(a.query, {head})")).collect::<Vec<_>>().join(" OR ");
     format!(
         "SELECT a.pid, {SESSION} FROM pg_catalog.pg_stat_activity a WHERE a.datname = pg_catalog.current_database() \
          AND a.pid <> pg_catalog.pg_backend_pid() AND a.backend_type = 'client backend' AND a.state = 'active' \

@@ -51,7 +51,8 @@ impl Migrator {
     }
 
     /// How long to wait for another instance that is migrating. Default: 30 s. `GRAVEN_LOCK_TIMEOUT` in the
-    /// environment overrides it. Zero tries once.
+    /// environment overrides it. Zero tries once. It is twice as long where the other one may itself have to wait for a run
+    /// that went through a pooler, and begins anew when somebody takes over what such a run has begun.
     ///
     /// It is not PostgreSQL's setting of that name, which says how long a statement waits for a table: that is
     /// [`table_lock_timeout`](Self::table_lock_timeout).

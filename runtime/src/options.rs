@@ -120,9 +120,9 @@ impl Options {
     }
 }
 
-/// A word as it is typed in a shell.
+/// A word or a path as it is typed in a shell.
 pub(crate) fn in_shell(text: &str) -> String {
-    let is_plain = text.chars().all(|c| c.is_alphanumeric() || "._-".contains(c));
+    let is_plain = text.chars().all(|c| c.is_alphanumeric() || "./_-".contains(c));
     if is_plain { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 

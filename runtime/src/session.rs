@@ -125,9 +125,12 @@ impl<'a, C: Connection> Session<'a, C> {
         self.owed.discard.filter(|_| self.reach == Reach::Own)
     }
 
-    /// Takes note that the connection is in order.
+    /// Takes note that the connection is in order, unless nothing can be known of it: what was to put it in order was not sent
+    /// then, and the server may come back. Where the lock is given back twice, it warns, and nothing else.
     pub(crate) fn owes_nothing(&mut self) {
-        self.owed = Owed::default();
+        if !self.is_silent {
+            self.owed = Owed::default();
+        }
     }
 
     pub(crate) fn reach(&self) -> Reach {
@@ -167,6 +170,11 @@ impl<'a, C: Connection> Session<'a, C> {
     /// anyway needs it, and the runtime's timers with it.
     pub(crate) fn answer_by(&mut self, end: Option<Instant>) {
         self.answer_by = end;
+    }
+
+    /// Until when answers are waited for, where there is an end to it.
+    pub(crate) fn answered_by(&self) -> Option<Instant> {
+        self.answer_by
     }
 
     /// Has them wait for as long as it takes: what is sent now may be under way for hours.

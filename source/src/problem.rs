@@ -12,7 +12,7 @@ use annotate_snippets::renderer::{
 };
 
 use crate::picture::pictured;
-use crate::rule::Rule;
+use crate::rule::{Rule, SEALED_EDITED};
 use crate::snippet::Excerpt;
 pub use crate::snippet::Style;
 
@@ -163,7 +163,8 @@ impl Problem {
         if let Some((first, others)) = self.help.split_first() {
             let mut help = in_one_line(first);
             if let Some(graven) = others.iter().find_map(|other| command_of_graven(other)) {
-                let _ = write!(help, ", or `{graven}`");
+                let how = if self.rule == &SEALED_EDITED { "accept a harmless edit with " } else { "" };
+                let _ = write!(help, ", or {how}`{graven}`");
             }
             let _ = write!(text, "\n  {} {}", paint("help:", DEFAULT_HELP_STYLE, style), pictured(&help));
         }

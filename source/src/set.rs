@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 
 use self::content::SealText;
 use self::moves::Basis;
-pub use self::place::{Paths, quote};
+pub use self::place::{Paths, dir_option, quote, shown};
 use self::place::{Place, locate};
 pub use self::renumbering::{Renamed, Renumbering};
 pub use self::unsealed::unsealed_release;

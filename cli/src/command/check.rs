@@ -41,7 +41,7 @@ pub(crate) fn run(common: &Common, check: &Check, output: &Output) -> Result<Exi
     let output = if format == Format::Human { *output } else { Output::for_machines() };
     let printed = checked(common, check, output).and_then(|checked| checked.print(format, check.place(), output));
     match (printed, format) {
-        (Err(failure), Format::Json) => Ok(failure.tell(&output)),
+        (Err(failure), Format::Json) => Ok(failure.tell(&output, &Directory::words(common))),
         (Err(failure), Format::Github) => {
             Output::new(Form::Human).result(&(), || github::error(&message(&failure)))?;
             Err(failure)

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::arguments::{self, Common, Edited};
 use crate::command::{mended, plural};
-use crate::directory::{Directory, warn_of_stubs, write_seal};
+use crate::directory::{Directory, of_stub, write_seal};
 use crate::exit::{self, Exit};
 use crate::failure::Failure;
 use crate::output::{GOOD, Output};
@@ -44,13 +44,13 @@ pub(crate) fn run(common: &Common, seal: &arguments::Seal, output: &Output) -> R
     if set.seal.is_none() || mended.is_some() || after != before {
         write_seal(&set, &after)?;
     }
-    let changes = Changes::between(&before, &after, mended.as_ref());
-    changes.report(&set, output)?;
-    changes.warn(&set, output);
-    for problem in left.iter().filter(|_| !output.is_json()) {
-        let check = set.graven("check");
-        output.warning(format!("{}, too, and that is not accepted: `{check}` says what to do", problem.message));
+    let changes = Changes::between(&before, &after, mended.as_ref(), left);
+    let warnings = changes.warnings(&set);
+    changes.report(&set, &warnings, output)?;
+    if let Some(mended) = &mended {
+        mended::warn(mended, &set, output);
     }
+    warnings.iter().filter(|_| !output.is_json()).for_each(|warning| output.warning(warning));
     Ok(exit::DONE)
 }
 
@@ -99,19 +99,21 @@ struct Changes<'a> {
     dropped: Vec<&'a SealLine>,
     lines: usize,
     mended: Option<&'a Mended>,
+    /// Edits that are not accepted.
+    left: Vec<&'a Problem>,
 }
 
 impl<'a> Changes<'a> {
-    fn between(before: &'a Seal, after: &'a Seal, mended: Option<&'a Mended>) -> Self {
+    fn between(before: &'a Seal, after: &'a Seal, mended: Option<&'a Mended>, left: Vec<&'a Problem>) -> Self {
         let checksum_before = |line: &SealLine| before.line(line.version, line.kind).and_then(SealLine::checksum);
         let changed =
             after.lines().filter(|line| line.checksum().is_some() && line.checksum() != checksum_before(line));
         let (accepted, sealed) = changed.partition(|line| checksum_before(line).is_some());
         let dropped = before.lines().filter(|line| after.line(line.version, line.kind).is_none()).collect();
-        Self { sealed, accepted, dropped, lines: after.lines().count(), mended }
+        Self { sealed, accepted, dropped, lines: after.lines().count(), mended, left }
     }
 
-    fn report(&self, set: &Set, output: &Output) -> Result<(), Failure> {
+    fn report(&self, set: &Set, warnings: &[String], output: &Output) -> Result<(), Failure> {
         let file = set.path_of(SEAL_FILE);
         let json = json!({
             "file": file,
@@ -119,6 +121,7 @@ impl<'a> Changes<'a> {
             "sealed": self.sealed.iter().map(|line| line_json(line)).collect::<Vec<_>>(),
             "accepted": self.accepted.iter().map(|line| line_json(line)).collect::<Vec<_>>(),
             "dropped": self.dropped.iter().map(|line| line_json(line)).collect::<Vec<_>>(),
+            "warnings": warnings,
         });
         Ok(output.result(&json, || self.text(set, &file))?)
     }
@@ -137,27 +140,39 @@ impl<'a> Changes<'a> {
         if text.is_empty() {
             return format!("nothing to seal: {file} matches the files, {}", plural(self.lines, "line"));
         }
-        // A migration that is sealed and not committed would be gone for everybody else.
-        let is_with_migrations = !(self.sealed.is_empty() && self.accepted.is_empty());
-        format!("{text}commit {}", if is_with_migrations { &set.directory } else { file })
+        format!("{text}commit {}", self.to_commit(set, file))
     }
 
-    /// What is done, and may not be what was meant.
-    fn warn(&self, set: &Set, output: &Output) {
-        if let Some(mended) = self.mended {
-            mended::warn(mended, set, output);
+    fn to_commit(&self, set: &Set, file: &str) -> String {
+        if !self.left.is_empty() {
+            // The whole directory would take along what is not accepted.
+            let accepted =
+                self.accepted.iter().filter_map(|line| found(set, Edited { version: line.version, kind: line.kind }));
+            let accepted: Vec<String> = accepted.map(|found| set.path_of(&found.file)).collect();
+            return format!("{file} and {}", accepted.join(" and "));
         }
+        // A migration that is sealed and not committed would be gone for everybody else.
+        let is_with_migrations = !(self.sealed.is_empty() && self.accepted.is_empty());
+        if is_with_migrations { set.directory.clone() } else { file.to_owned() }
+    }
+
+    /// What is done, and may not be what was meant, beside what is mended.
+    fn warnings(&self, set: &Set) -> Vec<String> {
         let is_sealed_now = |version: Version| self.sealed.iter().any(|line| line.version == version);
-        for (one, other) in copies(set, is_sealed_now).iter().filter(|_| !output.is_json()) {
-            output.warning(format!(
+        let copies = copies(set, is_sealed_now).into_iter().map(|(one, other)| {
+            format!(
                 "{} and {} have one name and one text, and both would run: if a merge left one of them behind, take \
                  the seal file back from git, delete that one, and seal again",
                 set.path_of(&one.file),
                 set.path_of(&other.file)
-            ));
-        }
+            )
+        });
         let stubs = set.migrations.iter().filter(|found| is_sealed_now(found.version) && found.holds_no_statement());
-        warn_of_stubs(set, stubs, output);
+        let left = self.left.iter().map(|problem| {
+            let check = set.graven("check");
+            format!("{}, too, and that is not accepted: `{check}` says what to do", problem.message)
+        });
+        copies.chain(stubs.map(|stub| of_stub(set, stub))).chain(left).collect()
     }
 }
 

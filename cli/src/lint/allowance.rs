@@ -57,13 +57,15 @@ impl Allowance {
                     && choice.heeded(lint.name()).is_some()
             }
         };
-        let mut told = self.entries.iter().filter(is_told);
-        let finding = |entry: &Entry| match entry.lint {
+        let mut told: Vec<&Entry> = self.entries.iter().filter(is_told).collect();
+        // What may fail the check is told, however much else there is.
+        told.sort_by_key(|entry| entry.lint.is_some() || registry::left_out(&entry.allowed.rule).is_some());
+        let finding = |entry: &&Entry| match entry.lint {
             None => no_lint(source, &entry.allowed, choice),
             Some(lint) => unused(source, &entry.allowed, lint),
         };
-        let mut findings: Vec<Finding> = told.by_ref().take(ENOUGH).map(finding).collect();
-        if let (Some(last), rest @ 1..) = (findings.last_mut(), told.count()) {
+        let mut findings: Vec<Finding> = told.iter().take(ENOUGH).map(finding).collect();
+        if let (Some(last), rest @ 1..) = (findings.last_mut(), told.len().saturating_sub(ENOUGH)) {
             last.problem.left_out = rest;
             last.problem.notes.push(format!("{rest} more that the file allows to no effect are left out"));
         }

@@ -132,7 +132,7 @@ impl<'a> Source<'a> {
     }
 }
 
-/// What keeps the linter from a statement, whoever's fault it is that there is so much of it.
+/// What keeps the linter from a statement, whosever fault it is that there is so much of it.
 pub(super) fn too_much(statement: &str) -> Option<&'static str> {
     if statement.len() > LONG {
         Some("it is longer than 64 KiB")

@@ -234,3 +234,13 @@ fn an_allowed_rule_of_gravens_own_is_a_problem() {
     assert!(world.done(&["check"]).stderr.contains("there is no lint `no-such-lint`"));
     world.done(&["apply"]);
 }
+
+#[test]
+fn what_could_not_be_linted_is_told_before_notes_of_less_weight() {
+    let unused = "-- graven: allow = ban-drop-table\n".repeat(20);
+    let world =
+        World::new().with(&[("1_a.sql", &format!("{unused}select 1;\n")), ("2_b.sql", "alter tabel t add a int;\n")]);
+    let ran = run(&world, &["check"]);
+    assert!(ran.stderr.contains("note: migrations/2_b.sql:1:1: the lints cannot read"), "{}", ran.page());
+    assert!(ran.stderr.ends_with("\nnote: and 11 more\n"), "{}", ran.page());
+}

@@ -68,13 +68,19 @@ fn each_edit_is_accepted_by_itself_and_another_stays_a_problem() {
     assert_eq!(world.run(&["seal", "--accept-edit", "3"]).code, Some(6));
     assert_eq!(world.read("seal.lock"), sealed);
     let ran = world.done(&["seal", "--accept-edit", "2"]);
-    assert_eq!(ran.stdout, "accepted the edit of 2 b\ncommit migrations\n");
+    // The edit that is left is not to be committed along with it.
+    let commit = "commit migrations/seal.lock and migrations/2_b.sql";
+    assert_eq!(ran.stdout, format!("accepted the edit of 2 b\n{commit}\n"));
     let warning =
         "warning: sealed migration 1 was edited, too, and that is not accepted: `graven check` says what to do\n";
     assert_eq!(ran.stderr, warning);
     let ran = world.run(&["check"]);
     assert_eq!(ran.code, Some(6), "{}", ran.page());
     assert!(ran.stderr.starts_with("error: sealed migration 1 was edited"), "{}", ran.stderr);
+    world.write("2_b.sql", "select 2; -- edited again\n");
+    let json = world.done(&["seal", "--accept-edit", "2", "--json"]).json();
+    let said = warning.trim().trim_start_matches("warning: ");
+    assert_eq!(json["warnings"], serde_json::json!([said]));
     assert_eq!(world.done(&["seal", "--accept-edit", "1"]).stderr, "");
     world.done(&["check", "--sealed"]);
 }
@@ -99,6 +105,9 @@ fn a_migration_that_a_merge_left_behind_under_its_old_version_is_warned_of() {
     let ran = world.done(&["seal"]);
     let warning = "warning: migrations/5_b.sql and migrations/6_b.sql have one name and one text, and both would run: ";
     assert!(ran.stderr.starts_with(warning) && ran.stderr.lines().count() == 1, "{}", ran.page());
+    world.delete("seal.lock");
+    let json = world.done(&["seal", "--json"]).json();
+    assert_eq!(json["warnings"][0].as_str(), ran.stderr.trim().strip_prefix("warning: "));
     // What is sealed is as it was meant to be.
     world.write("8_d.sql", "select 4;\n");
     assert_eq!(world.done(&["seal"]).stderr, "");

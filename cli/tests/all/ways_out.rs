@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::team::{Team, seals};
-use crate::world::Ran;
+use crate::world::{Ran, World};
 
 impl Team {
     /// Types the commands of the first way out that begins so, as they are printed.
@@ -236,12 +236,45 @@ fn where_no_commit_has_the_sealed_text_that_is_said() {
     for commits in 0..2 {
         team.world.write("0002_a.sql", &format!("select 2; -- edited {commits}\n"));
         let ran = team.follow(&team.world.run(&["check"]), "undo the edit, committed or not");
-        assert_eq!(ran.stdout, "no commit has it as it was sealed\n", "{commits}");
+        assert_eq!(ran.stdout, "neither a commit nor the index has it as it was sealed\n", "{commits}");
         team.commit("edited");
         team.world.delete("0002_a.sql");
         let ran = team.follow(&team.world.run(&["check"]), "take it back from git, be it");
-        assert_eq!(ran.stdout, "no commit has it as it was sealed\n", "{commits}");
+        assert_eq!(ran.stdout, "neither a commit nor the index has it as it was sealed\n", "{commits}");
     }
+}
+
+#[test]
+fn what_is_staged_and_not_committed_yet_comes_back() {
+    let team = Team::new();
+    seals("0002_a.sql", "select 2;\n")(&team.world);
+    team.git(&["add", "--all"]);
+    team.world.write("0002_a.sql", "select 3;\n");
+    team.follow(&team.world.run(&["check"]), "undo the edit, committed or not");
+    assert_eq!(team.world.read("0002_a.sql"), "select 2;\n");
+    team.world.delete("0002_a.sql");
+    team.follow(&team.world.run(&["check"]), "take it back from git, be it");
+    assert_eq!(team.world.read("0002_a.sql"), "select 2;\n");
+    team.world.done(&["check", "--sealed"]);
+}
+
+#[test]
+fn an_empty_text_that_was_sealed_is_not_taken_for_what_another_branch_has() {
+    let team = Team::new();
+    team.branch("theirs", |world| world.write("0002_a.sql", "select 'theirs';\n"));
+    team.git(&["checkout", "--quiet", "-b", "own", "begin"]);
+    seals("0002_a.sql", "")(&team.world);
+    team.world.write("0002_a.sql", "select 2;\n");
+    let ran = team.follow(&team.world.run(&["check"]), "undo the edit, committed or not");
+    assert_eq!(ran.stdout, "neither a commit nor the index has it as it was sealed\n");
+    assert_eq!(team.world.read("0002_a.sql"), "select 2;\n");
+    team.world.write("0002_a.sql", "");
+    team.commit("sealed");
+    team.world.write("0002_a.sql", "select 2;\n");
+    team.commit("edited");
+    team.follow(&team.world.run(&["check"]), "undo the edit, committed or not");
+    assert_eq!(team.world.read("0002_a.sql"), "");
+    team.world.done(&["check", "--sealed"]);
 }
 
 #[test]
@@ -265,6 +298,40 @@ fn what_is_typed_for_another_directory_acts_on_that_one() {
     // What was made a moment ago is committed as well.
     let ran = billing(&["seal"]);
     assert!(ran.stdout.ends_with("\ncommit our billing\n"), "{}", ran.page());
+}
+
+#[test]
+fn what_a_run_prints_for_another_directory_acts_on_that_one() {
+    let world = World::with_database().with(&[("0001_other.sql", "select 'other';\n")]);
+    let folder = world.folder().join("our billing");
+    std::fs::create_dir(&folder).expect("a directory");
+    let write = |file: &str, text: &str| std::fs::write(folder.join(file), text).expect("a file");
+    write("seal.lock", "");
+    write("0002_bills.sql", "create table bills (id bigint);\n");
+    world.done(&["apply", "--dir", "our billing"]);
+    write("0001_late.sql", "select 1;\n");
+    for arguments in [
+        ["apply", "--dir", "our billing"].as_slice(),
+        &["apply", "--dir", "our billing", "--json"],
+        &["status", "--dir", "our billing"],
+        &["status", "--dir", "our billing", "--json"],
+        &["check", "--dir", "our billing", "--against"],
+        &["check", "--dir", "our billing", "--against", "--json"],
+    ] {
+        let ran = world.run(arguments);
+        let page = ran.page();
+        let commands: Vec<&str> = page.split('`').filter(|part| part.starts_with("graven apply")).collect();
+        assert!(!commands.is_empty(), "{page}");
+        assert!(commands.iter().all(|command| command.ends_with(" --dir 'our billing'")), "{page}");
+    }
+    write("0002_bills.sql", "create table bills (id int);\n");
+    let ran = world.run(&["apply", "--dir", "our billing"]);
+    assert!(ran.stderr.contains("(`git checkout -- 'our billing/0002_bills.sql'`)"), "{}", ran.page());
+    // Where the directory is not there, nothing further up is taken for it.
+    let ran = world.run(&["new", "--dir", "our billing", "a/b"]);
+    assert!(ran.stderr.contains("`graven new add_email --dir 'our billing'`"), "{}", ran.page());
+    let ran = world.run(&["check", "--dir", "none"]);
+    assert!(ran.stderr.contains("let `graven new NAME --dir none` make it"), "{}", ran.page());
 }
 
 /// What stands in backquotes behind these words.

@@ -51,7 +51,7 @@ fn sections(text: &str) -> Vec<(&str, &str)> {
 fn every_error_has_its_section_which_shows_it_and_says_what_to_do() {
     let page = Page::read("emergencies.md");
     let sections = sections(&page.text);
-    for (file, name) in [("error.rs", "Error"), ("conflict.rs", "Conflict"), ("obstacle.rs", "Obstacle")] {
+    for (file, name) in [("error.rs", "Error"), ("error/conflict.rs", "Conflict"), ("error/obstacle.rs", "Obstacle")] {
         let variants = variants(file, name);
         assert!(variants.len() > 3, "{name}: {} variants", variants.len());
         for Variant { name: variant, words } in variants {

@@ -12,9 +12,9 @@ use crate::apply::retry::Retries;
 use crate::apply::sent::{Sent, changes_strings};
 use crate::apply::{Applying, Outcome};
 use crate::connection::{Connection, Failure};
-use crate::error::Error;
 use crate::error::conflict::first_line;
 use crate::error::failed::{Left, MigrationFailed};
+use crate::error::{Cause, Error};
 use crate::event::Event;
 use crate::history::{self, Doubt};
 use crate::migrations::{Effect, Migration, Unit};
@@ -26,8 +26,8 @@ use crate::verb::run::Run;
 use self::records::{PutBack, durability};
 use self::recovery::{EarlierTry, Going, Settled};
 pub(crate) use self::trace::{IfNotExists, NewIndex, Trace};
-pub(crate) use self::undoes::Undoes;
 use self::undoes::makes_temporary;
+pub(crate) use self::undoes::{Undoes, sets};
 
 const NOTING: &str = "noting what there is before a statement";
 const PUTTING_BACK: &str = "putting the session's settings back";
@@ -54,6 +54,12 @@ impl Applying<'_> {
             if self.completes_lazily(step.migration) {
                 run.not_on_disk_yet(step.migration);
             }
+        }
+        if let (Err(error), Reach::Pooled) = (&outcome, run.session.reach())
+            && is_at_its_end(error)
+        {
+            // If this fails, the next run waits for this one, in vain.
+            let _ = run.session.send(&history::rest(self.table, step.migration.version, self.claimant)).await;
         }
         // What the file has set must not reach the next migration or the caller, however it ended.
         let restored = match (&outcome, run.session.reach()) {
@@ -219,7 +225,7 @@ impl Applying<'_> {
         let Going { migration, unit, at, .. } = going;
         let mut retries = Retries::new(self.options, migration);
         loop {
-            let sent = Sent::unit(migration, unit);
+            let sent = Sent::unit(self.table, migration, unit);
             let reply = match self.earlier_try(run, &going).await? {
                 EarlierTry::Finished => return Ok(()),
                 EarlierTry::Gone => {
@@ -276,6 +282,11 @@ impl Applying<'_> {
         };
         self.record(run, migration, going.at, record).await.map(drop)
     }
+}
+
+/// Whether nothing of a migration can be under way any more: the server has said why it failed.
+fn is_at_its_end(error: &Error) -> bool {
+    matches!(error, Error::MigrationFailed(failed) if matches!(failed.cause, Cause::Server(_)))
 }
 
 /// What came of claiming.

@@ -7,7 +7,9 @@ use graven_source::Kind;
 use graven_source::statement::split;
 
 use crate::connection::Failure;
+use crate::history::Table;
 use crate::migrations::{Migration, Unit};
+use crate::sql::literal;
 
 const SYNTAX_ERROR: &str = "42601";
 
@@ -63,9 +65,9 @@ impl Pieces {
 
 impl Sent {
     /// A unit of a non-transactional migration.
-    pub(crate) fn unit(migration: &Migration, unit: Unit) -> Self {
+    pub(crate) fn unit(table: &Table, migration: &Migration, unit: Unit) -> Self {
         let mut sent = Self::new(migration, unit.start as usize..unit.end as usize, Vec::new());
-        sent.precede(&name_for_dba(migration), 0);
+        sent.precede(&head_of_unit(table, migration), 0);
         sent
     }
 
@@ -199,9 +201,23 @@ pub(crate) fn name_for_dba(migration: &Migration) -> String {
     format!("{COMMENT}{what} {name} */ ")
 }
 
+/// With what a unit of a non-transactional migration begins: who sees it in `pg_stat_activity` knows by it which migration of
+/// which history it is. Another schema of the database may have a migration of that version and name, too.
+pub(crate) fn head_of_unit(table: &Table, migration: &Migration) -> String {
+    let namespace = match table.namespace.as_str() {
+        "" => String::new(),
+        namespace => format!(", namespace {}", in_comment(&literal(namespace))),
+    };
+    format!("{}/* in {}{namespace} */ ", name_for_dba(migration), in_comment(&table.qualified()))
+}
+
 /// Its name, so that it ends no comment and begins none.
 pub(crate) fn name_in_comment(migration: &Migration) -> String {
-    migration.name().replace("*/", "* /").replace("/*", "/ *")
+    in_comment(migration.name())
+}
+
+fn in_comment(text: &str) -> String {
+    text.replace("*/", "* /").replace("/*", "/ *")
 }
 
 /// With what that comment begins.
@@ -223,8 +239,9 @@ fn blanked(migration: &Migration, part: &Range<usize>, left_out: &[Range<usize>]
 
 /// The statements of a text that are sent, in bytes of the file in which it begins at `start`.
 fn statements(text: &str, start: usize, left_out: &[Range<usize>]) -> Vec<Range<usize>> {
-    let spans = split(text).unwrap_or_default().into_iter().map(|statement| statement.span);
-    let spans = spans.map(|span| start + span.start..start + span.end);
+    // What cannot be taken apart by itself, a last piece whose strings are not those of the standard, is one statement.
+    let Ok(found) = split(text) else { return std::iter::once(start..start + text.len()).collect() };
+    let spans = found.into_iter().map(|statement| statement.span).map(|span| start + span.start..start + span.end);
     spans.filter(|span| !left_out.iter().any(|left_out| left_out.contains(&span.start))).collect()
 }
 

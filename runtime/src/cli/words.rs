@@ -8,6 +8,9 @@ use crate::cli::verb::Verb;
 /// As the command is called that works on a directory.
 const COMMAND: &str = "graven";
 
+/// The verbs that no program has, since they are about files.
+const ABOUT_FILES: [&str; 6] = ["baseline", "check", "new", "renumber", "seal", "summary"];
+
 /// The words of the program that the verbs are part of.
 #[derive(Clone, Debug)]
 pub struct Words {
@@ -16,6 +19,8 @@ pub struct Words {
     origin: Origin,
     /// The options that have another name here, since the application has given theirs to one of its own.
     aside: Vec<String>,
+    /// What each command is given as well that acts on the set: `--dir billing`.
+    option: Option<String>,
 }
 
 /// Where the set comes from.
@@ -29,12 +34,18 @@ impl Words {
     /// Those of the command `graven`.
     #[must_use]
     pub fn of_the_command() -> Self {
-        Self { program: COMMAND.to_owned(), origin: Origin::Directory, aside: Vec::new() }
+        Self { program: COMMAND.to_owned(), origin: Origin::Directory, aside: Vec::new(), option: None }
     }
 
     /// Those of a program with an embedded set.
     pub(crate) fn of_a_program(program: impl Into<String>) -> Self {
-        Self { program: program.into(), origin: Origin::Program, aside: Vec::new() }
+        Self { program: program.into(), origin: Origin::Program, aside: Vec::new(), option: None }
+    }
+
+    /// With what says which directory is meant, as a shell takes it, where the command would not find it by itself.
+    #[must_use]
+    pub fn with_option(self, option: Option<String>) -> Self {
+        Self { option, ..self }
     }
 
     /// With options that stand aside: `json`, which is `--graven-json` here.
@@ -63,11 +74,39 @@ impl Words {
         }
     }
 
-    /// A hint or a remedy, with what is to be typed as it can be typed here: `graven apply` as `myapp migrate apply`. What
-    /// is about files (`graven seal`) stays, since there is no other command for it. An option has the name that it has here.
+    /// A hint or a remedy, with what is to be typed as it can be typed here: `graven apply` as `myapp migrate apply`, or as
+    /// `graven apply --dir billing`. What is about files (`graven seal`) stays with a program, since there is no other command
+    /// for it. An option has the name that it has here.
     #[must_use]
     pub fn typed(&self, text: &str) -> String {
-        self.aside.iter().fold(self.with_program(text), |text, long| renamed(&text, long))
+        self.aside.iter().fold(self.with_program(&self.on_the_set(text)), |text, long| renamed(&text, long))
+    }
+
+    /// A text whose commands in backquotes say on which set they act, unless they do already.
+    fn on_the_set(&self, text: &str) -> String {
+        let Some(option) = &self.option else { return text.to_owned() };
+        let verbs = Verb::names();
+        let takes_it = |command: &str| {
+            let verb = command.strip_prefix(COMMAND).and_then(|rest| rest.strip_prefix(' ')).unwrap_or_default();
+            let verb = verb.split(' ').next().unwrap_or_default();
+            let is_verb = verb == "…" || ABOUT_FILES.contains(&verb) || verbs.iter().any(|known| known == verb);
+            is_verb && !command.split(' ').any(|part| part == "--dir")
+        };
+        let mut parts = text.split('`').peekable();
+        let mut on_the_set = String::with_capacity(text.len());
+        let mut is_quoted = false;
+        while let Some(part) = parts.next() {
+            on_the_set.push_str(part);
+            if parts.peek().is_some() {
+                if is_quoted && takes_it(part) {
+                    on_the_set.push(' ');
+                    on_the_set.push_str(option);
+                }
+                on_the_set.push('`');
+            }
+            is_quoted = !is_quoted;
+        }
+        on_the_set
     }
 
     fn with_program(&self, text: &str) -> String {
@@ -171,6 +210,25 @@ mod tests {
         ] {
             assert_eq!(words.typed(text), typed);
             assert_eq!(Words::of_the_command().typed(text), text);
+        }
+    }
+
+    #[test]
+    fn a_command_names_the_directory_that_it_would_not_find_by_itself() {
+        let words = Words::of_the_command().with_option(Some("--dir 'our billing'".to_owned()));
+        for (text, typed) in [
+            (
+                "`graven stamp --to 1`, or `graven seal`",
+                "`graven stamp --to 1 --dir 'our billing'`, or `graven seal --dir 'our billing'`",
+            ),
+            ("go on (`graven … --namespace web`)", "go on (`graven … --namespace web --dir 'our billing'`)"),
+            ("`graven renumber --dir other`", "`graven renumber --dir other`"),
+            ("`graven explain` lists all", "`graven explain` lists all"),
+            ("`DELETE FROM x` or graven apply, `graven", "`DELETE FROM x` or graven apply, `graven"),
+            ("`graven applying`, `my graven apply`", "`graven applying`, `my graven apply`"),
+            ("", ""),
+        ] {
+            assert_eq!(words.typed(text), typed);
         }
     }
 

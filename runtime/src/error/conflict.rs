@@ -8,6 +8,7 @@ use graven_source::{Checksum, Version};
 use crate::history::{Doubt, Progress};
 use crate::lock::Holder;
 use crate::migrations::{Migration, Sealing};
+use crate::options::in_shell;
 use crate::plan::revert::redo_command;
 use crate::plan::{Entry, resumable};
 use crate::sql::literal;
@@ -257,17 +258,20 @@ impl Conflict {
             ),
             Self::Modified { redo: Some(redo), file, .. } => format!(
                 "it is not sealed, so this is most likely your own edit: `{redo}` takes it back with its reverse and applies \
-                 it as it is now (in code, `Migrator::redo`); or undo the edit (`git checkout -- {file}`)"
+                 it as it is now (in code, `Migrator::redo`); or undo the edit (`git checkout -- {}`)",
+                in_shell(file)
             ),
             Self::Modified { sealing: Sealing::Unsealed, version, file, history, namespace, .. } => format!(
-                "it is not sealed, so this is most likely your own edit: undo it (`git checkout -- {file}`) and write a \
+                "it is not sealed, so this is most likely your own edit: undo it (`git checkout -- {}`) and write a \
                  new migration; or, in a development database, undo by hand what the old text did, forget it with \
                  `{}`, and start again",
+                in_shell(file),
                 Rows { history, namespace }.forgetting(*version)
             ),
             Self::Modified { file, version, .. } => format!(
-                "bring the applied text back (`git log -- {file}` finds it) and put the change into a new migration; \
-                 if the edit was harmless, accept it with `graven seal --accept-edit {version}` before building"
+                "bring the applied text back (`git log -- {}` finds it) and put the change into a new migration; \
+                 if the edit was harmless, accept it with `graven seal --accept-edit {version}` before building",
+                in_shell(file)
             ),
             Self::Orphaned { version: Some(version), .. } => format!(
                 "bring its file back into the set (`git log --diff-filter=D -- '*{version}_*'` finds where it went); \

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use graven_source::{Checksum, Kind, Version};
 
-use super::{Doubt, FORMAT, Table};
+use super::{Doubt, FORMAT, Table, number};
 use crate::error::server_error::ServerError;
 use crate::migrations::{Migration, Repeatable};
 use crate::session::Reach;
@@ -306,6 +306,20 @@ pub(crate) fn settle(table: &Table, version: Version, run: &str, done: u32) -> S
     fenced(&update(table, version, &set), run)
 }
 
+/// Records that an operator says how many units have run, where as many were recorded as they have seen. Nobody is at it: who
+/// goes on need not wait for the run that had begun it, and that run, should it be alive, finds no row.
+pub(crate) fn settle_by_word(table: &Table, version: Version, run: &str, seen: u32, done: u32) -> String {
+    let at_rest = literal(&number::at_rest(run));
+    let set = format!("statements_done = {done}, in_doubt = false, was_there = NULL, run = {at_rest}");
+    fenced(&still_at(&update(table, version, &set), seen), run)
+}
+
+/// Records that the run which holds the row has given up, so that nobody need wait for it.
+pub(crate) fn rest(table: &Table, version: Version, claimant: &Claimant) -> String {
+    let set = format!("run = {}", literal(&number::at_rest(&claimant.run)));
+    fenced(&update(table, version, &set), &claimant.run)
+}
+
 /// Records that every unit has run.
 pub(crate) fn complete(table: &Table, version: Version, claimant: &Claimant) -> String {
     let set = "state = 'applied', statements_done = statements_total, in_doubt = false, was_there = NULL, \
@@ -313,11 +327,11 @@ pub(crate) fn complete(table: &Table, version: Version, claimant: &Claimant) -> 
     fenced(&update(table, version, set), &claimant.run)
 }
 
-/// Records that an operator says so. How long it took nobody knows.
-pub(crate) fn complete_by_word(table: &Table, version: Version, run: &str) -> String {
+/// Records that an operator says so, where as many units were recorded as they have seen. How long it took nobody knows.
+pub(crate) fn complete_by_word(table: &Table, version: Version, run: &str, seen: u32) -> String {
     let set = "state = 'applied', statements_done = statements_total, in_doubt = false, was_there = NULL, \
                applied_at = pg_catalog.clock_timestamp()";
-    fenced(&update(table, version, set), run)
+    fenced(&still_at(&update(table, version, set), seen), run)
 }
 
 /// Records anew whether only a person can say if the unit after the recorded ones has run.
@@ -325,23 +339,10 @@ pub(crate) fn unsettle(table: &Table, version: Version, claimant: &Claimant, nex
     fenced(&update(table, version, &format!("in_doubt = {}", is(next))), &claimant.run)
 }
 
-/// Where in the text of a UUID its version stands (RFC 9562).
-const VERSION: usize = 14;
-/// That of a UUID which an application makes as it likes. PostgreSQL makes random ones, which are of version 4.
-const BEHIND_A_POOLER: u8 = b'8';
-
-/// Whether a run of that number was made behind a pooler, where nobody holds the lock for it.
-pub(super) fn is_behind_a_pooler(run: &str) -> bool {
-    run.as_bytes().get(VERSION) == Some(&BEHIND_A_POOLER)
-}
-
 impl Claimant {
     /// Who applies: its run's number, as the server has made it up, says whether that goes through a pooler.
     pub(crate) fn new(run: &str, applied_as: &str, reach: Reach) -> Self {
-        let mut run = run.to_owned();
-        if reach == Reach::Pooled && run.is_char_boundary(VERSION) && run.is_char_boundary(VERSION + 1) {
-            run.replace_range(VERSION..=VERSION, "8");
-        }
+        let run = if reach == Reach::Pooled { number::behind_a_pooler(run) } else { run.to_owned() };
         Self { run, applied_as: applied_as.to_owned() }
     }
 
@@ -372,6 +373,11 @@ fn fenced(change: &str, run: &str) -> String {
 
 fn fenced_saying(change: &str, run: &str, said: &str) -> String {
     format!("{change} AND state = 'started' AND run = {} RETURNING {said}", literal(run))
+}
+
+/// A change of a row of which so many units are recorded.
+fn still_at(change: &str, done: u32) -> String {
+    format!("{change} AND statements_done = {done}")
 }
 
 /// What was noted, as the text of an array of OIDs.

@@ -134,11 +134,9 @@ impl SessionState {
                 session.expect("setting standard_conforming_strings", STANDARD_STRINGS).await?;
                 statements.push(STANDARD_STRINGS.to_owned());
             }
-            itself = vec![
-                WRITABLE.to_owned(),
-                format!("SET LOCAL SESSION AUTHORIZATION {}", literal(user)),
-                format!("SET LOCAL ROLE {}", literal(role)),
-            ];
+            // Not the session's authorization: at the end of a SET LOCAL of it, releases before 17.1, 16.5, 15.9 and 14.14 fall
+            // back to no role at all.
+            itself = vec![WRITABLE.to_owned(), format!("SET LOCAL ROLE {}", literal(role))];
             let schema = roles.map_or("0", |row| row.text(4)).to_owned();
             temporary = whose_temporary(session, &schema).await?;
         }
@@ -163,6 +161,11 @@ impl SessionState {
     /// Not right behind the migration, in its transaction: there a cursor that it has left open would be in the way.
     pub(crate) fn discard(&self) -> Option<&'static str> {
         (self.temporary == Temporary::Migrations).then_some(DISCARD)
+    }
+
+    /// Drops nothing from now on: the session has turned out to be a pooler's.
+    pub(crate) fn keep_temporary(&mut self) {
+        self.temporary = Temporary::Others;
     }
 
     /// The statements that put the session back between two migrations, joined by semicolons.

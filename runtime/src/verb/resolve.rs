@@ -84,24 +84,22 @@ impl<C: Connection> Run<'_, '_, C> {
     /// The verb `resolve`.
     pub(crate) async fn resolve(mut self, version: i64, resolution: Resolution) -> Result<Resolved, Error> {
         let seen = self.look().await?;
+        let mut meant = None;
         // What cannot be resolved is said at once, without waiting for the lock.
-        let held = self.hold(seen, |_, seen| find(seen, version).map(drop)).await?;
-        let Held { table, seen, role_before } = held;
-        let outcome = self.resolve_under_lock(&table, seen, version, resolution).await;
+        let is_incomplete = |_: &Self, seen: &Look| {
+            meant.get_or_insert(find(seen, version)?.resolved.statements_done);
+            Ok(())
+        };
+        let Held { table, seen, role_before } = self.hold(seen, is_incomplete).await?;
+        let outcome = self.resolve_under_lock(&table, seen, Word { version, meant, resolution }).await;
         self.leave(&table, role_before, outcome).await
     }
 
-    async fn resolve_under_lock(
-        &mut self,
-        table: &Table,
-        seen: Look,
-        version: i64,
-        resolution: Resolution,
-    ) -> Result<Resolved, Error> {
-        // The lock does not tell of a run behind a pooler, nor of a session whose client is gone.
-        let mut seen = self.until_at_rest(table, seen, version).await?;
+    async fn resolve_under_lock(&mut self, table: &Table, mut seen: Look, word: Word) -> Result<Resolved, Error> {
         for _ in 0..MOST_ROUNDS {
-            if let Some(resolved) = self.record(table, &seen, version, resolution).await? {
+            // The lock does not tell of a run behind a pooler, nor of a session whose client is gone.
+            seen = self.until_at_rest(table, seen, word.version).await?;
+            if let Some(resolved) = self.record(table, &seen, word).await? {
                 return Ok(resolved);
             }
             // Where no lock excludes anybody, another run may have gone on in between.
@@ -110,21 +108,21 @@ impl<C: Connection> Run<'_, '_, C> {
         Err(changing(table))
     }
 
-    async fn record(
-        &mut self,
-        table: &Table,
-        seen: &Look,
-        version: i64,
-        resolution: Resolution,
-    ) -> Result<Option<Resolved>, Error> {
+    async fn record(&mut self, table: &Table, seen: &Look, word: Word) -> Result<Option<Resolved>, Error> {
+        let Word { version, meant, resolution } = word;
         let Unresolved { mut resolved, run } = find(seen, version)?;
+        let done = resolved.statements_done;
+        if meant.is_some_and(|meant| meant != done) {
+            // Somebody went on meanwhile: it would be said of another statement.
+            return Err(changing(table));
+        }
         if resolution == Resolution::Applied {
             resolved.statements_done = (resolved.statements_done + 1).min(resolved.statements_total);
         }
         let record = if resolved.statements_done == resolved.statements_total {
-            history::complete_by_word(table, resolved.version, &run)
+            history::complete_by_word(table, resolved.version, &run, done)
         } else {
-            history::settle(table, resolved.version, &run, resolved.statements_done)
+            history::settle_by_word(table, resolved.version, &run, done, resolved.statements_done)
         };
         let record = format!("{}{record}", self.by_word());
         let results = self.session.expect("resolving an incomplete migration", &record).await?;
@@ -144,6 +142,15 @@ impl<C: Connection> Run<'_, '_, C> {
         }
         Ok(Some(resolved))
     }
+}
+
+/// What an operator says.
+#[derive(Clone, Copy)]
+struct Word {
+    version: i64,
+    /// How many statements were recorded as done when it was said: it is about the one after them.
+    meant: Option<u32>,
+    resolution: Resolution,
 }
 
 /// An incomplete migration, and the run that has left it so.

@@ -108,7 +108,7 @@ impl Applying<'_> {
         let reverse = reversal.reverse;
         let mut retries = Retries::new(self.options, reverse);
         loop {
-            let sent = Sent::unit(reverse, unit);
+            let sent = Sent::unit(self.table, reverse, unit);
             let reply = run.session.execute(&sent.text).await;
             let completed = reply.completed.len();
             let Some(failure) = reply.failure else { return Ok(()) };

@@ -18,7 +18,7 @@ use crate::plan::revert::{Extent, Refused, Reversal, Target, redoable, reversals
 use crate::plan::{Plan, Policy, Start, Step, plan};
 use crate::report::{Redone, RevertReport};
 use crate::session::settings::SessionState;
-use crate::verb::run::{Round, Run, is_incomplete};
+use crate::verb::run::{Overtaken, Round, Run, is_incomplete};
 use crate::verb::under_lock::Held;
 
 /// How often a verb starts over because another one changed, without the lock, what this one was about to.
@@ -146,6 +146,7 @@ impl<C: Connection> Run<'_, '_, C> {
         state: &mut Option<SessionState>,
     ) -> Result<Vec<String>, Error> {
         let mut again = Vec::new();
+        let mut overtaken = Overtaken::default();
         for _ in 0..MOST_ROUNDS {
             let reversals = self.reversals(&seen, extent);
             let reversals = reversals.map_err(|obstacles| self.not_revertible(&seen, obstacles))?;
@@ -164,7 +165,9 @@ impl<C: Connection> Run<'_, '_, C> {
             if outcome == Outcome::Applied {
                 return Ok(again);
             }
-            seen = self.look().await?;
+            let now = self.look().await?;
+            overtaken.by(table, &seen, &now)?;
+            seen = now;
         }
         Err(changing(table))
     }
@@ -220,6 +223,7 @@ impl<C: Connection> Run<'_, '_, C> {
         version: i64,
         state: &mut Option<SessionState>,
     ) -> Result<Redone, Error> {
+        let mut overtaken = Overtaken::default();
         for _ in 0..MOST_ROUNDS {
             let reversal = self.redoable(&seen, version);
             let reversal = reversal.map_err(|refused| self.not_redoable(&seen, version, refused))?;
@@ -229,7 +233,9 @@ impl<C: Connection> Run<'_, '_, C> {
             if self.take_back(table, &seen, &[reversal], state).await? == Outcome::Applied {
                 return self.apply_again(table, &seen, reversal, state).await;
             }
-            seen = self.look().await?;
+            let now = self.look().await?;
+            overtaken.by(table, &seen, &now)?;
+            seen = now;
         }
         Err(changing(table))
     }

@@ -33,6 +33,23 @@ use crate::verb::under_lock::Acquired;
 /// Each time at least one migration was applied, so that this bounds nothing that makes progress but a bug.
 const MOST_ROUNDS: usize = 10_000;
 
+/// How often in a row a claim has failed though the history is as it was.
+#[derive(Debug, Default)]
+pub(crate) struct Overtaken(usize);
+
+impl Overtaken {
+    /// Refuses where nobody else has changed the history again and again: this role sees a row that a policy keeps it from
+    /// changing.
+    pub(crate) fn by(&mut self, table: &Table, seen: &Look, now: &Look) -> Result<(), Error> {
+        const MOST: usize = 3;
+        self.0 = if now.records == seen.records { self.0 + 1 } else { 0 };
+        match self.0 {
+            MOST.. => Err(Error::HistoryHidden { role: now.server.user.clone(), history: table.shown() }),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// One verb's run over one connection.
 pub(crate) struct Run<'r, 'c, C: Connection> {
     pub(crate) session: Session<'c, C>,
@@ -191,6 +208,7 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
         mut seen: Look,
         state: &mut Option<SessionState>,
     ) -> Result<Report, Error> {
+        let mut overtaken = Overtaken::default();
         for _ in 0..MOST_ROUNDS {
             seen = self.let_others_finish(table, seen).await?;
             // Of what was begun behind a pooler nobody can know that nobody is at it.
@@ -220,7 +238,14 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
             let applying = Applying { table, claimant: &claimant, state, options, versioned, last };
             match self.steps(applying, &plan).await? {
                 Round::Finished => return Ok(self.report(Outcome::Applied, plan)),
-                Round::Overtaken => seen = self.look().await?,
+                Round::Overtaken => {
+                    let now = self.look().await?;
+                    overtaken.by(table, &seen, &now)?;
+                    if self.session.reach() == Reach::Pooled {
+                        state.keep_temporary();
+                    }
+                    seen = now;
+                }
             }
         }
         Err(Error::HistoryChanging { history: table.shown() })

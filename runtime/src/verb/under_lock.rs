@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::connection::Connection;
 use crate::error::Error;
 use crate::event::Event;
-use crate::history::{self, Detail, Table};
+use crate::history::{self, Detail, Record, Table};
 use crate::lock::{self, Waiting};
 use crate::look::{Locked, Look, may_write, table_or_refuse};
 use crate::plan::Plan;
@@ -63,6 +63,10 @@ impl<C: Connection> Run<'_, '_, C> {
             }
             // Who may not write need not wait for the lock to hear of it.
             may_write(table, &now.server)?;
+            if now.records.iter().any(Record::was_begun_behind_a_pooler) {
+                // Who holds the lock may have to wait for that as long, before it begins.
+                waiting.timeout = self.options.lock_timeout.saturating_mul(2);
+            }
             seen = now;
             self.wait(table, &mut waiting).await?;
         }

@@ -203,10 +203,23 @@ const USUAL: &str = "migrations";
 
 /// A command of graven for the directory that is shown so: it acts on another one where it is not told.
 pub(super) fn graven(directory: &str, verb: &str) -> String {
-    match directory {
-        USUAL => format!("graven {verb}"),
-        _ => format!("graven {verb} --dir {}", quote(directory)),
+    match dir_option(directory) {
+        None => format!("graven {verb}"),
+        Some(option) => format!("graven {verb} {option}"),
     }
+}
+
+/// What a command of graven says of the directory that is shown so, as a shell takes it: `--dir billing`. `None` for the
+/// directory that it finds by itself.
+#[must_use]
+pub fn dir_option(directory: &str) -> Option<String> {
+    (directory != USUAL).then(|| format!("--dir {}", quote(directory)))
+}
+
+/// How a directory is shown, as [`Set::directory`](super::Set::directory) has it. Nothing is read.
+#[must_use]
+pub fn shown(root: &Path, directory: &Path) -> String {
+    locate(root, directory).shown
 }
 
 /// A path as it is shown: with `/` on every system, and without the parts that say nothing.

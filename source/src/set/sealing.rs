@@ -208,10 +208,11 @@ impl Check<'_> {
         self.files_of(line).iter().map(one).collect::<Vec<_>>().join(" || ")
     }
 
-    /// Takes a file, which had one of these names, from the last commit in which it has its sealed text: be that one that
-    /// a merge left behind. It does not go by what commits did to the seal file: after a merge, a text may be sealed under
-    /// another version than in the commit that sealed it. A commit may hold the text with a byte order mark or with CRLF,
-    /// of which its checksum knows nothing. `None` where the way from the working directory to the file is not known.
+    /// Takes a file, which had one of these names, from the last commit in which it has its sealed text, be that one that
+    /// a merge left behind, or else from the index. It does not go by what commits did to the seal file: after a merge, a
+    /// text may be sealed under another version than in the commit that sealed it. A commit may hold the text with a byte
+    /// order mark or with CRLF, of which its checksum knows nothing. `None` where the way from the working directory to the
+    /// file is not known.
     fn out_of_history(&self, files: &[String], checksum: Checksum) -> Option<String> {
         if Path::new(&self.place.shown).is_absolute() {
             return None;
@@ -224,12 +225,13 @@ impl Check<'_> {
         };
         let digits = checksum.short();
         let digits = digits.trim_start_matches("sha256:").trim_end_matches('…');
-        // Nothing has the name of the last commit: only so is the end of the loop an error where no commit has the text.
+        // No commit is the index, which has what is staged and not committed yet. It comes last, so that the end of the loop
+        // is an error where nothing has the text.
         Some(format!(
             "s=$(printf '1s/^\\357\\273\\277//;s/\\r$//')\n\
-             {begin}for c in $(git rev-list --full-history HEAD -- \"$f\") -; do git show \"$c:./$f\" 2>/dev/null | \
-             LC_ALL=C sed \"$s\" | sha256sum | grep -q ^{digits} && git checkout \"$c\" -- \"$f\" && {found}; \
-             done{end} || echo 'no commit has it as it was sealed'"
+             {begin}for c in $(git rev-list --full-history HEAD -- \"$f\") ''; do git show \"$c:./$f\" 2>/dev/null | \
+             LC_ALL=C sed \"$s\" | sha256sum | grep -q ^{digits} && git checkout ${{c:+\"$c\"}} -- \"$f\" && {found}; \
+             done{end} || echo 'neither a commit nor the index has it as it was sealed'"
         ))
     }
 

@@ -130,7 +130,7 @@ impl<'a> Together<'a> {
             (true, false) => problem.help(format!("delete the one that is not sealed: {}", delete(other))),
             _ => problem
                 .help(format!("delete the one that is not meant: {}", delete(one)))
-                .help(format!("keep it, and delete the other: `{}`", self.place.git_rm(&other.file))),
+                .help(format!("keep it, and delete the other: {}", delete(other))),
         }
     }
 

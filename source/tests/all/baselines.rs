@@ -146,7 +146,7 @@ fn what_a_sealed_migration_was_called_is_left_open_where_the_others_differ() {
 #[test]
 fn of_two_baselines_the_one_that_goes_is_deleted_by_a_command_and_a_sealed_one_stays() {
     let delete = |file: &str| format!("`git rm -f -- migrations/{file}` (`rm` where git does not know it yet)");
-    let keep = |file: &str| format!("keep it, and delete the other: `git rm -f -- migrations/{file}`");
+    let keep = |file: &str| format!("keep it, and delete the other: {}", delete(file));
     let meant = |file: &str| format!("delete the one that is not meant: {}", delete(file));
     let not_sealed = |file: &str| format!("delete the one that is not sealed: {}", delete(file));
     let of_one_version = [("3_w.sql", "W"), ("3_a.baseline.sql", "A"), ("3_b.baseline.sql", "B")];

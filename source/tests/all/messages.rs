@@ -22,9 +22,9 @@ note: databases that already ran it will not get the change
 help: undo the edit, committed or not, and put the change in a new migration:
       s=$(printf '1s/^\\357\\273\\277//;s/\\r$//')
       f=migrations/0001_users.sql
-      for c in $(git rev-list --full-history HEAD -- \"$f\") -; do git show \"$c:./$f\" 2>/dev/null | \
-         LC_ALL=C sed \"$s\" | sha256sum | grep -q ^24f2f924f167 && git checkout \"$c\" -- \"$f\" && break; done \
-         || echo 'no commit has it as it was sealed'
+      for c in $(git rev-list --full-history HEAD -- \"$f\") ''; do git show \"$c:./$f\" 2>/dev/null | \
+         LC_ALL=C sed \"$s\" | sha256sum | grep -q ^24f2f924f167 && git checkout ${c:+\"$c\"} -- \"$f\" && break; done \
+         || echo 'neither a commit nor the index has it as it was sealed'
       or undo one that is not committed with `git checkout HEAD -- migrations/0001_users.sql`,
       or accept a harmless edit with `graven seal --accept-edit 1`
 rule: sealed-edited"]
@@ -171,7 +171,12 @@ fn of_many_edits_each_is_shown_with_what_undoes_one_that_is_committed_and_with_w
         assert!(
             help.starts_with("`s=$(printf ") && help.contains(&format!(" && f=migrations/{at}_m.sql && for c in "))
         );
-        assert!(help.ends_with(&format!("as it was sealed'`, or `graven seal --accept-edit {at}`")), "{help}");
+        assert!(
+            help.ends_with(&format!(
+                "as it was sealed'`, or accept a harmless edit with `graven seal --accept-edit {at}`"
+            )),
+            "{help}"
+        );
     }
 }
 

@@ -153,6 +153,45 @@ async fn a_policy_for_reading_alone_is_said_to_keep_a_run_from_writing() {
 }
 
 #[tokio::test]
+async fn a_policy_that_keeps_single_rows_from_a_claim_ends_a_verb_and_does_not_make_it_start_over_and_over() {
+    let (database, mut client) = fresh().await;
+    let view = |number: u8| format!("CREATE OR REPLACE VIEW v AS SELECT {number} AS one;");
+    let down = ("1_a.down.sql", "DROP TABLE a;");
+    let role = database.role("own").unwrap();
+    database.execute(&format!("GRANT ALL ON SCHEMA public TO {}", role.name())).unwrap();
+    set(&[A, down, ("v.repeatable.sql", &view(1))]).run(&mut client).await.unwrap();
+    let policies = format!(
+        "GRANT ALL ON ALL TABLES IN SCHEMA public TO {0}; ALTER VIEW v OWNER TO {0}; ALTER TABLE a OWNER TO {0};
+         ALTER TABLE graven_history ENABLE ROW LEVEL SECURITY;
+         CREATE POLICY r ON graven_history FOR SELECT USING (true); CREATE POLICY i ON graven_history FOR INSERT WITH CHECK (true);
+         CREATE POLICY w ON graven_history FOR UPDATE USING (version <> 1);
+         CREATE POLICY d ON graven_history FOR DELETE USING (version <> 1)",
+        role.name()
+    );
+    database.execute(&policies).unwrap();
+    let mut client = role.connect().await.unwrap();
+    let edited = set(&[A, down, ("v.repeatable.sql", &view(2))]);
+    let patience = std::time::Duration::from_secs(30);
+    let run = tokio::time::timeout(patience, edited.run(&mut client)).await.unwrap();
+    assert!(matches!(run, Err(Error::HistoryHidden { .. })), "{run:?}");
+    let mut migrator = edited.migrator();
+    let revert = tokio::time::timeout(patience, migrator.revert(&mut client, graven::Target::All)).await.unwrap();
+    assert!(matches!(revert, Err(Error::HistoryHidden { .. })), "{revert:?}");
+    assert_eq!((value(&database, "SELECT one FROM v"), exists(&database, "a")), ("1".to_owned(), true));
+}
+
+/// The last piece of a file whose strings are not the standard's cannot be taken apart by itself.
+#[tokio::test]
+async fn a_deferred_constraint_is_not_blamed_on_the_connections_settings() {
+    let (_database, mut client) = fresh().await;
+    let text = "SET standard_conforming_strings = off;\nCREATE TABLE t (v text UNIQUE DEFERRABLE INITIALLY DEFERRED);\n\
+                INSERT INTO t VALUES ('it''s');\nINSERT INTO t VALUES ('it\\'s');";
+    let failed = failed(set(&[("1_t.sql", text)]).run(&mut client).await);
+    let said = failed.to_string();
+    assert!(said.contains("duplicate key value") && !said.contains("while putting back"), "{said}");
+}
+
+#[tokio::test]
 async fn a_connection_that_makes_an_error_of_hidden_rows_is_told_of_its_setting() {
     let error = under("CREATE POLICY p ON graven_history USING (version < 9)", "SET row_security = off").await;
     assert!(error.hint().unwrap().contains("`row_security = off`"), "{error:?}");

@@ -115,6 +115,7 @@ async fn what_a_function_sets_for_the_session_does_not_reach_the_records_and_sta
     let text = format!(
         "-- graven: transaction = off\n\
          DO $$ BEGIN PERFORM set_config('role', '{}', false); END $$;\n\
+         SET work_mem = '5MB';\n\
          CREATE TABLE a ();\n\
          DO $$ BEGIN PERFORM set_config('default_transaction_read_only', 'on', false); END $$;\n",
         role.name()
@@ -126,6 +127,19 @@ async fn what_a_function_sets_for_the_session_does_not_reach_the_records_and_sta
     let mine: String =
         client.query_one("SELECT current_user || current_setting('transaction_read_only')", &[]).await.unwrap().get(0);
     assert_eq!(mine, "postgresoff");
+}
+
+/// What a SET behind it sets would be put back for the record, and is not there yet.
+#[tokio::test]
+async fn a_role_that_a_function_sets_before_a_setting_does_not_reach_the_record_between_them() {
+    let (database, mut client) = fresh().await;
+    let role = database.role("lesser").unwrap();
+    let sets = format!(
+        "-- graven: transaction = off\nDO $$ BEGIN PERFORM set_config('role', '{}', false); END $$;\n\
+         SET search_path = pg_catalog;\nSELECT 1;",
+        role.name()
+    );
+    assert_eq!(versions(&set(&[("1_a.sql", &sets)]).run(&mut client).await.unwrap()), [1]);
 }
 
 #[tokio::test]

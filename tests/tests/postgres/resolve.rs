@@ -76,3 +76,25 @@ async fn behind_a_pooler_it_is_not_done_as_another_role() {
     assert!(matches!(error, Error::Pooled { .. }), "{error:?}");
     assert_eq!(history(&database), ["1 a started 2/3"]);
 }
+
+#[tokio::test]
+async fn a_word_is_not_taken_for_one_about_another_statement() {
+    let (database, mut client) = fresh().await;
+    let migrations = cut_off(&database).await;
+    database.execute("UPDATE graven_history SET statements_done = 1").unwrap();
+    let holder = Arc::new(database.connect().await.unwrap());
+    let key = "hashtextextended('graven \"public\".\"graven_history\"', 0)";
+    holder.batch_execute(&format!("SELECT pg_advisory_lock({key})")).await.unwrap();
+    let goes_on = Arc::clone(&holder);
+    let unlock = format!("UPDATE graven_history SET statements_done = 2; SELECT pg_advisory_unlock({key})");
+    let observer = move |event: &Event<'_>| {
+        if matches!(event, Event::LockWaiting { .. }) {
+            let (goes_on, unlock) = (Arc::clone(&goes_on), unlock.clone());
+            tokio::spawn(async move { goes_on.batch_execute(&unlock).await });
+        }
+    };
+    let mut migrator = migrations.migrator().observe(observer);
+    let error = migrator.resolve(&mut client, 1, Resolution::Applied).await.unwrap_err();
+    assert!(matches!(error, Error::HistoryChanging { .. }), "{error:?}");
+    assert_eq!(history(&database), ["1 a started 2/3"]);
+}

@@ -1,5 +1,6 @@
 //! What a run would do to a database: a look that never writes.
 
+use graven::cli::__private::Words;
 use graven::{Conflict, Error, Migrations, PlannedStep, State, Status};
 use serde_json::{Value, json};
 
@@ -82,22 +83,22 @@ pub(super) fn page(against: &Against) -> String {
 }
 
 /// For machines.
-pub(super) fn json(against: &Against) -> Value {
+pub(super) fn json(against: &Against, words: &Words) -> Value {
     let mut json = json!(against.status);
-    json["conflicts"] = against.status.conflicts.iter().map(conflict).collect();
+    json["conflicts"] = against.status.conflicts.iter().map(|it| conflict(it, words)).collect();
     json["steps"] = json!(against.steps);
-    json["refusal"] = json!(
-        against.refusal.as_ref().map(|refusal| { json!({ "message": refusal.to_string(), "hint": refusal.hint() }) })
-    );
+    json["refusal"] = json!(against.refusal.as_ref().map(|refusal| {
+        json!({ "message": refusal.to_string(), "hint": refusal.hint().map(|hint| words.typed(&hint)) })
+    }));
     json
 }
 
 /// As `graven status --json` has it.
-fn conflict(conflict: &Conflict) -> Value {
+fn conflict(conflict: &Conflict, words: &Words) -> Value {
     json!({
         "version": conflict.version().map(graven::Version::value),
         "state": conflict.state(),
         "message": conflict.to_string(),
-        "remedy": conflict.remedy(),
+        "remedy": words.typed(&conflict.remedy()),
     })
 }

@@ -6,6 +6,7 @@ use graven_source::rule::Rule;
 use graven_source::set::{Migration, Set};
 
 use super::rules;
+use crate::directory::words_on;
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,13 +63,17 @@ impl Finding {
     pub(crate) fn conflict(set: &Set, conflict: &Conflict) -> Self {
         let file = conflict.version().and_then(|version| set.by_version(version)).map(|found| &found.file);
         let path = file.map_or_else(|| set.directory.clone(), |file| set.path_of(file));
-        Self::error(Problem::new(&rules::CONFLICT, path, conflict.to_string()).help(conflict.remedy()))
+        Self::error(
+            Problem::new(&rules::CONFLICT, path, conflict.to_string())
+                .help(words_on(&set.directory).typed(&conflict.remedy())),
+        )
     }
 
     /// What a run would refuse before it compares anything, or has no right to.
     pub(crate) fn refused(set: &Set, refusal: &Error) -> Self {
         let problem = Problem::new(&rules::CONFLICT, set.directory.clone(), refusal.to_string());
-        Self::error(refusal.hint().into_iter().fold(problem, Problem::help))
+        let hint = refusal.hint().map(|hint| words_on(&set.directory).typed(&hint));
+        Self::error(hint.into_iter().fold(problem, Problem::help))
     }
 
     pub(crate) fn is_error(&self) -> bool {
@@ -105,7 +110,8 @@ fn of_failed(set: &Set, failed: &MigrationFailed) -> Problem {
         }
         _ => failed.to_string(),
     };
-    let mut problem = Problem::new(rule, failed.file.clone(), message).help(failed.hint());
+    let mut problem =
+        Problem::new(rule, failed.file.clone(), message).help(words_on(&set.directory).typed(&failed.hint()));
     if let (Some(line), Some(column)) = (failed.line, failed.column) {
         match text(set, failed).and_then(|text| Some((text, offset(text, line, column)?))) {
             Some((text, at)) => problem = problem.at(text, at..at + 1, ""),

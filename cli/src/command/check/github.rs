@@ -1,5 +1,7 @@
 //! Findings as workflow commands of GitHub Actions, which shows them at their lines in a pull request.
 
+use graven_source::picture::pictured;
+
 use super::finding::{Finding, Level};
 use super::root::Root;
 
@@ -15,14 +17,14 @@ fn annotation(finding: &Finding, root: &Root) -> String {
         Level::Warning => "warning",
         Level::Note => "notice",
     };
-    let mut properties = format!("file={}", property(&root.path(&problem.path)));
+    let mut properties = format!("file={}", property(&pictured(&root.path(&problem.path))));
     for (key, number) in [("line", problem.line), ("col", problem.column)] {
         if let Some(number) = number {
             properties.push_str(&format!(",{key}={number}"));
         }
     }
     properties.push_str(&format!(",title={}", property(&format!("graven: {}", problem.rule.id))));
-    format!("::{word} {properties}::{}", data(&finding.text()))
+    format!("::{word} {properties}::{}", data(&pictured(&finding.text())))
 }
 
 /// What the runner takes for the end of a message is written as it wants it.
@@ -64,6 +66,13 @@ mod tests {
             "::error file=migrations/1_a.sql,line=2,col=8,title=graven%3A unterminated::a string never ends\n\
              ::warning file=migrations/a%2C b%3Ac%25.sql,title=graven%3A duplicate-version::two have%0Aone version%0Ahelp: 50%25 of it"
         );
+    }
+
+    #[test]
+    fn what_a_terminal_would_obey_is_pictured() {
+        let problem = Problem::new(&DUPLICATE_VERSION, "migrations/a\u{1b}[2J.sql", "an \u{1b}]0;name\u{7}\rhere");
+        let text = annotations(&[Finding::error(problem)], &root("/r", "/r"));
+        assert!(!text.contains(char::is_control), "{text:?}");
     }
 
     #[test]

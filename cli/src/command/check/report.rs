@@ -1,6 +1,6 @@
 //! What a check prints, in each of its formats.
 
-use graven::cli::__private as shared;
+use graven::cli::__private::Words;
 use graven_source::problem::Problem;
 use serde_json::{Value, json};
 
@@ -13,8 +13,10 @@ use super::root::Root;
 use super::scratch::Place;
 use super::{contrast, github, rules, sarif};
 use crate::command::plural;
+use crate::directory::words_on;
 use crate::exit::{self, Exit};
 use crate::failure::{self, Failure};
+use crate::lint::own::NOT_LINTED;
 use crate::output::{Form, Output};
 
 /// What a fresh database really gets begins with a baseline, and a check goes one by one unless it is asked.
@@ -86,7 +88,10 @@ impl Checked {
         }
         let (mut problems, mut shown) = (Vec::new(), Vec::new());
         let (mut notes, mut more_notes) = (0, 0);
-        for Finding { level, problem } in self.findings {
+        let mut findings = self.findings;
+        // What nothing looked at is not to be hidden behind what is only of use.
+        findings.sort_by_key(|finding| finding.problem.rule.id != NOT_LINTED.id);
+        for Finding { level, problem } in findings {
             match level {
                 // Of these a line has been said, or the run says more.
                 _ if [rules::NO_STATEMENT.id, rules::MIGRATION_FAILS.id].contains(&problem.rule.id) => {}
@@ -123,7 +128,7 @@ impl Checked {
             (true, None) => Ok(exit),
             (true, Some(error)) => Err(error.into()),
             (false, error) => {
-                Failure::Problems(problems).tell(&output);
+                Failure::Problems(problems).tell(&output, &words_on(&self.directory));
                 error.map_or(Ok(exit), |error| Err(error.into()))
             }
         }
@@ -174,11 +179,12 @@ impl Checked {
             "notes": self.of_level(Level::Note).map(failure::problem).collect::<Vec<_>>(),
             "linted": self.linted,
         });
+        let words = words_on(&self.directory);
         if let (Some(replayed), Some(place)) = (&self.replayed, place) {
-            json["database"] = database(replayed, place);
+            json["database"] = database(replayed, place, &words);
         }
         if let Some(against) = &self.against {
-            json["against"] = against::json(against);
+            json["against"] = against::json(against, &words);
         }
         json
     }
@@ -200,7 +206,7 @@ fn reverses(tally: &Tally) -> String {
     format!("reverses: {}", parts.join(", "))
 }
 
-fn database(replayed: &Replayed, place: Place<'_>) -> Value {
+fn database(replayed: &Replayed, place: Place<'_>, words: &Words) -> Value {
     let versions = |of: &[graven_source::Version]| of.iter().map(|version| version.value()).collect::<Vec<_>>();
     json!({
         "place": match place {
@@ -210,7 +216,7 @@ fn database(replayed: &Replayed, place: Place<'_>) -> Value {
         "server_version": replayed.server,
         "applied": replayed.applied,
         "seconds": replayed.duration.as_secs_f64(),
-        "error": replayed.error.as_ref().map(|error| error.json(&shared::Words::of_the_command())["error"].take()),
+        "error": replayed.error.as_ref().map(|error| error.json(words)["error"].take()),
         "reverses": replayed.reverses.as_ref().map(|tally| json!({
             "restored": versions(&tally.restored),
             "failed": versions(&tally.failed),

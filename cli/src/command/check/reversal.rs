@@ -6,6 +6,7 @@ use graven_source::set::{Migration, Set};
 
 use super::finding::Finding;
 use super::rules;
+use crate::directory::words_on;
 use crate::schema::Difference;
 
 /// The most lines of a difference that are shown.
@@ -18,15 +19,16 @@ pub(super) fn fails(set: &Set, reverse: &Migration, error: &Error) -> Finding {
     }
     let message = format!("the reverse of {} {} cannot be run: {error}", reverse.version, reverse.name);
     let mut problem = Problem::new(&rules::REVERSE_FAILS, set.path_of(&reverse.file), message);
+    let words = words_on(&set.directory);
     if let Error::NotRevertible { obstacles, .. } = error {
         for obstacle in obstacles {
             if let Obstacle::NotRepeatable { line, .. } = obstacle {
                 problem = problem.at_line(*line);
             }
-            problem = problem.note(obstacle.to_string()).help(obstacle.remedy());
+            problem = problem.note(obstacle.to_string()).help(words.typed(&obstacle.remedy()));
         }
     } else if let Some(hint) = error.hint() {
-        problem = problem.help(hint);
+        problem = problem.help(words.typed(&hint));
     }
     Finding::error(problem)
 }

@@ -51,6 +51,17 @@ fn an_allow_that_is_repeated_without_effect_is_told_of_a_hundred_times() {
 }
 
 #[test]
+fn an_allow_of_no_lint_is_told_of_however_many_others_are_without_effect() {
+    let unused = "-- graven: allow = ban-drop-table\n".repeat(200);
+    let text = format!("{unused}-- graven: allow = nonsense\nselect 1;\n");
+    let lints = Lints { deny_lints: true, ..Lints::default() };
+    let findings = linted(&[("7_change.sql", &text)], &lints).findings;
+    let errors: Vec<_> = findings.iter().filter(|finding| finding.is_error()).map(|it| it.problem.rule.id).collect();
+    let left_out: usize = findings.iter().map(|finding| finding.problem.left_out).sum();
+    assert_eq!((errors, findings.len(), left_out), (vec!["unknown-lint"], 100, 101));
+}
+
+#[test]
 fn a_statement_that_is_too_long_or_too_deep_to_be_linted_says_so() {
     let actions: Vec<String> = (0..4_000).map(|n| format!("alter column c{n} set not null")).collect();
     let deep = format!("alter table t add check ({}true{});\n", "(".repeat(1_001), ")".repeat(1_001));

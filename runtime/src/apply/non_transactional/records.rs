@@ -37,7 +37,7 @@ impl Applying<'_> {
     ) -> Result<Option<String>, Error> {
         let is_disturbed = disturbs_records(migration, at);
         // The unit itself may have called something before it failed.
-        let mut message = self.as_itself(migration, at + 1);
+        let mut message = self.as_itself(migration, at, at + 1);
         if is_disturbed {
             message.push(self.state.restore().to_owned());
         }
@@ -64,7 +64,7 @@ impl Applying<'_> {
         let units = migration.details().units;
         let is_disturbed = disturbs_records(migration, units.len());
         let lazily = self.completes_lazily(migration);
-        let mut message = self.as_itself(migration, units.len());
+        let mut message = self.as_itself(migration, units.len(), units.len());
         if is_disturbed {
             message.push(self.state.restore().to_owned());
         }
@@ -94,12 +94,13 @@ impl Applying<'_> {
         Ok(if goes_along || is_disturbed { PutBack::Yes } else { PutBack::No })
     }
 
-    /// What lets a message write to the history whatever the first units have made of the session.
-    fn as_itself(self, migration: &'static Migration, first: usize) -> Vec<String> {
+    /// What lets a message write to the history whatever units have made of the session. Where the `first` ones disturb records
+    /// the session is put back in any case; `ran` have run, and may have called something.
+    fn as_itself(self, migration: &'static Migration, first: usize, ran: usize) -> Vec<String> {
         if disturbs_records(migration, first) {
             return vec![WRITABLE.to_owned()];
         }
-        match calls_functions(migration, first) {
+        match calls_functions(migration, ran) {
             true => self.state.as_itself().collect(),
             false => Vec::new(),
         }

@@ -1,6 +1,8 @@
 //! What a unit does to the session that it runs in, as far as its first words say.
 
-use super::words::{Words, is};
+use graven_source::lexer::TokenKind;
+
+use super::words::Words;
 use crate::migrations::{Effect, Migration, Unit};
 
 /// What a unit undoes that graven has set for the session.
@@ -53,14 +55,45 @@ pub(super) fn sets_a_limit(sql: &'static str) -> bool {
     sets && LIMITS.iter().any(|limit| words.eat(limit))
 }
 
-/// Whether a statement makes something in the temporary schema, as its first words say: CREATE [OR REPLACE] [LOCAL] TEMP TABLE,
-/// CREATE FUNCTION pg_temp.f.
+/// Whether a statement makes something in the temporary schema, as its first words say: CREATE [LOCAL] TEMP TABLE,
+/// CREATE OR REPLACE FUNCTION pg_temp.f.
 pub(super) fn makes_temporary(sql: &'static str) -> bool {
     const FIRST_WORDS: usize = 8;
     let mut words = Words::new(sql);
-    let temporary = ["temp", "temporary", "pg_temp"];
-    words.eat("create")
-        && (0..FIRST_WORDS).map_while(|_| words.next()).any(|token| temporary.iter().any(|it| is(token, sql, it)))
+    if !words.eat("create") {
+        return false;
+    }
+    let _ = words.eat("or") && words.eat("replace");
+    let _ = words.eat("local") || words.eat("global");
+    if words.eat("temp") || words.eat("temporary") {
+        return true;
+    }
+    for _ in 0..FIRST_WORDS {
+        if words.eat("pg_temp") && words.eat_kind(TokenKind::Dot) {
+            return true;
+        }
+        if words.next().is_none() {
+            return false;
+        }
+    }
+    false
+}
+
+/// Whether a statement sets that setting for the session or its transaction: SET [SESSION | LOCAL] name, SELECT
+/// set_config('name', …).
+pub(crate) fn sets(sql: &'static str, setting: &str) -> bool {
+    let mut words = Words::new(sql);
+    if words.eat("set") {
+        let _ = words.eat("session") || words.eat("local");
+        return words.eat(setting);
+    }
+    let calls = |mut words: Words| {
+        let _ = words.eat("pg_catalog") && words.eat_kind(TokenKind::Dot);
+        let calls = words.eat("set_config") && words.eat_kind(TokenKind::OpenParen);
+        let name = words.next().map(|token| token.text(sql).trim_matches('\''));
+        calls && name.is_some_and(|name| name.eq_ignore_ascii_case(setting))
+    };
+    words.eat("select") && calls(words)
 }
 
 /// Whether a unit may run code that sets something for the session, as far as its first word says.
@@ -87,7 +120,7 @@ pub(super) fn may_call_functions(migration: &'static Migration, unit: Unit) -> b
 
 #[cfg(test)]
 mod tests {
-    use super::{Undoes, sets_a_limit};
+    use super::{Undoes, makes_temporary, sets, sets_a_limit};
 
     #[test]
     fn what_undoes_the_settings_of_a_session_is_known_by_its_first_words() {
@@ -114,6 +147,54 @@ mod tests {
             "SHOW lock_timeout",
         ] {
             assert!(!sets_a_limit(sql), "{sql}");
+        }
+    }
+
+    #[test]
+    fn what_is_temporary_is_told_from_what_is_called_so() {
+        for sql in [
+            "CREATE TEMP TABLE t ()",
+            "create /* l */ local temporary sequence s",
+            "CREATE OR REPLACE TEMP VIEW v AS SELECT 1",
+            "CREATE FUNCTION pg_temp.f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+            "CREATE OR REPLACE FUNCTION pg_temp.f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+            "CREATE TABLE IF NOT EXISTS pg_temp.t ()",
+        ] {
+            assert!(makes_temporary(sql), "{sql}");
+        }
+        for sql in [
+            "",
+            "CREATE",
+            "CREATE TABLE weather (id int, temp int)",
+            "CREATE INDEX i ON t (temp)",
+            "CREATE TABLE temp ()",
+            "DROP TABLE pg_temp.t",
+            "SELECT 'CREATE TEMP TABLE t ()'",
+        ] {
+            assert!(!makes_temporary(sql), "{sql}");
+        }
+    }
+
+    #[test]
+    fn a_setting_of_the_files_own_is_told_from_one_that_it_makes_for_others() {
+        for sql in [
+            "SET lock_timeout = '2s'",
+            "set local Lock_Timeout to 0",
+            "SELECT set_config('lock_timeout', '1s', false)",
+            "select pg_catalog.set_config('LOCK_TIMEOUT', '1s', true);",
+        ] {
+            assert!(sets(sql, "lock_timeout"), "{sql}");
+        }
+        for sql in [
+            "",
+            "SET deadlock_timeout = '1s'",
+            "ALTER ROLE app SET lock_timeout = '2s'",
+            "CREATE FUNCTION f() RETURNS int LANGUAGE sql SET lock_timeout = '2s' AS 'SELECT 1'",
+            "SELECT current_setting('lock_timeout')",
+            "SELECT 'SET lock_timeout = 0'",
+            "SET search_path = lock_timeout",
+        ] {
+            assert!(!sets(sql, "lock_timeout"), "{sql}");
         }
     }
 }

@@ -1,16 +1,17 @@
 //! What to do about a migration that failed.
 
 use graven_source::Kind;
-use graven_source::lexer::Lexer;
+use graven_source::statement::split;
 
 use super::{Behind, Cause, Left, MigrationFailed};
+use crate::apply::non_transactional::sets;
 use crate::apply::sent::contains_ignoring_case;
 use crate::error::server_error::DISK_FULL;
 use crate::migrations::Migration;
 
 const CORRECT: &str = "correct the file and start again";
 const SPARE_THE_HISTORY: &str = "the file deletes, changes or hides rows of graven's own table, as what empties all tables \
-                                 does: have it leave that table out";
+                                 does, or a policy keeps this role from changing them: have it leave that table out";
 
 const SPARE_THE_TABLE: &str = "the file drops graven's own table, moves it, or takes away the rights to it: have it leave that \
                                table and its schema out";
@@ -182,10 +183,13 @@ pub(super) enum Limit {
 }
 
 impl Limit {
-    /// Whose a limit is: the file's where it names the setting, other than in a comment.
+    /// Whose a limit is: the file's where one of its statements makes the setting.
     pub(super) fn of(migration: &Migration, setting: &str) -> Self {
-        let mut tokens = Lexer::new(migration.sql()).map_while(Result::ok).filter(|token| !token.is_blank());
-        match tokens.any(|token| contains_ignoring_case(token.text(migration.sql()), setting)) {
+        let sql = migration.sql();
+        // Most say nothing of it, and need not be taken apart.
+        let statements = if contains_ignoring_case(sql, setting) { split(sql).unwrap_or_default() } else { Vec::new() };
+        let mut texts = statements.into_iter().filter_map(|statement| sql.get(statement.span));
+        match texts.any(|text| sets(text, setting)) {
             true => Self::File,
             false => Self::Elsewhere,
         }

@@ -3,6 +3,8 @@
 //! Every look of a verb passes here, so that whoever watches is told of each. Health alone looks for itself: it plans nothing,
 //! and tells what it has found.
 
+use std::time::Instant;
+
 use crate::connection::Connection;
 use crate::error::Error;
 use crate::error::conflict::{Conflict, Rows};
@@ -17,13 +19,14 @@ impl<C: Connection> Run<'_, '_, C> {
     /// The first look of a verb that mostly has nothing to do.
     pub(super) async fn glance(&mut self) -> Result<Glance, Error> {
         let question = self.question(Detail::Plan);
-        let mut waiting = Waiting::new(self.options.lock_timeout);
+        let mut waiting = AwaitingHistory::new(self);
         let seen = loop {
             match glance(&mut self.session, question, &self.set).await {
                 Err(error) if is_history_locked(&error) => self.await_history(&mut waiting).await?,
                 seen => break seen?,
             }
         };
+        self.session.answer_by(waiting.answer_by);
         match &seen {
             Glance::Agrees(server) => {
                 self.introduce(server);
@@ -63,13 +66,14 @@ impl<C: Connection> Run<'_, '_, C> {
 
     pub(crate) async fn look_at(&mut self, detail: Detail) -> Result<Look, Error> {
         let question = self.question(detail);
-        let mut waiting = Waiting::new(self.options.lock_timeout);
+        let mut waiting = AwaitingHistory::new(self);
         let seen = loop {
             match look(&mut self.session, question).await {
                 Err(error) if is_history_locked(&error) => self.await_history(&mut waiting).await?,
                 seen => break seen?,
             }
         };
+        self.session.answer_by(waiting.answer_by);
         self.introduce(&seen.server);
         self.saw(&seen);
         Ok(seen)
@@ -78,19 +82,21 @@ impl<C: Connection> Run<'_, '_, C> {
     /// Tries to get the lock, and looks.
     pub(crate) async fn try_lock(&mut self, table: &Table, seen: &Look) -> Result<(Locked, Look), Error> {
         let question = self.question(Detail::Plan);
-        let mut waiting = Waiting::new(self.options.lock_timeout);
+        let mut waiting = AwaitingHistory::new(self);
         let (locked, now) = loop {
             match try_lock_and_look(&mut self.session, question, table, seen).await {
                 Err(error) if is_history_locked(&error) => self.await_history(&mut waiting).await?,
                 tried => break tried?,
             }
         };
+        self.session.answer_by(waiting.answer_by);
         self.saw(&now);
         Ok((locked, now))
     }
 
     /// Waits until the next look, since somebody has locked the history table itself, or gives up.
-    async fn await_history(&mut self, waiting: &mut Waiting) -> Result<(), Error> {
+    async fn await_history(&mut self, awaiting: &mut AwaitingHistory) -> Result<(), Error> {
+        let waiting = &mut awaiting.waiting;
         let waited = waiting.began.elapsed();
         let left = waiting.timeout.saturating_sub(waited);
         if left.is_zero() {
@@ -103,6 +109,7 @@ impl<C: Connection> Run<'_, '_, C> {
             waiting.announced = true;
             tracing::info!(target: "graven", "another session has locked the history table: waiting for it");
         }
+        self.session.answer_by(waiting.until());
         self.session.pause(waiting.backoff.pause(left)).await;
         Ok(())
     }
@@ -158,6 +165,19 @@ impl<C: Connection> Run<'_, '_, C> {
 
     pub(crate) fn conflicts(&self, seen: &Look, conflicts: Vec<Conflict>) -> Error {
         Error::Conflicts { conflicts, history: self.history(seen) }
+    }
+}
+
+/// Keeps count while a run waits until the history can be read.
+struct AwaitingHistory {
+    waiting: Waiting,
+    /// Until when answers are waited for as soon as that is over: a run may be waiting for the lock as well.
+    answer_by: Option<Instant>,
+}
+
+impl AwaitingHistory {
+    fn new<C: Connection>(run: &Run<'_, '_, C>) -> Self {
+        Self { waiting: Waiting::new(run.options.lock_timeout), answer_by: run.session.answered_by() }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Leaving to others what they have begun: behind a pooler no lock tells whether anybody is at it.
 
+use std::time::Instant;
+
 use crate::connection::Connection;
 use crate::error::Error;
 use crate::history::{Record, Table};
@@ -30,16 +32,24 @@ impl<C: Connection> Run<'_, '_, C> {
         let to = self.options.policy.to;
         let is_awaited = |record: &&Record| record.is_started() && to.is_none_or(|to| record.version <= Some(to));
         let awaited = |seen: &Look| seen.records.iter().filter(is_awaited).cloned().collect::<Vec<_>>();
-        let first = awaited(seen);
+        let mut first = awaited(seen);
         loop {
             let now = awaited(seen);
             if now.is_empty() {
                 return Ok(());
             }
-            let is_timed = self.session.reach() == Reach::Pooled || now.iter().any(Record::was_begun_behind_a_pooler);
+            if is_taken_over(&first, &now) {
+                // Whoever has done that is alive, and is given as much time as the one before.
+                waiting.began = Instant::now();
+                first.clone_from(&now);
+            }
+            let is_timed = match self.session.reach() {
+                Reach::Pooled => !now.iter().all(Record::is_at_rest),
+                Reach::Own => now.iter().any(Record::was_begun_behind_a_pooler),
+            };
             let is_given_time = is_timed && waiting.began.elapsed() < waiting.timeout;
             waiting.begun = self.of_set(&now);
-            if !is_given_time && !has_moved(&first, &now) && self.at_work(&waiting.begun).await?.is_none() {
+            if !is_given_time && !has_moved(&first, &now) && self.at_work(table, &waiting.begun).await?.is_none() {
                 return Ok(());
             }
             let waited = self.waited;
@@ -55,7 +65,7 @@ impl<C: Connection> Run<'_, '_, C> {
         let mut waiting = Waiting::new(self.options.lock_timeout);
         waiting.announced = !self.waited.is_zero();
         waiting.begun = self.set.by_version(version).into_iter().collect();
-        while self.at_work(&waiting.begun).await?.is_some() {
+        while self.at_work(table, &waiting.begun).await?.is_some() {
             self.wait(table, &mut waiting).await?;
             seen = self.look().await?;
         }
@@ -64,11 +74,11 @@ impl<C: Connection> Run<'_, '_, C> {
     }
 
     /// Who else is at one of these migrations at this moment, as far as this role may see.
-    async fn at_work(&mut self, begun: &[&'static Migration]) -> Result<Option<Holder>, Error> {
+    async fn at_work(&mut self, table: &Table, begun: &[&'static Migration]) -> Result<Option<Holder>, Error> {
         if begun.is_empty() {
             return Ok(None);
         }
-        let results = self.session.expect(LOOKING, &at_work(begun)).await?;
+        let results = self.session.expect(LOOKING, &at_work(table, begun)).await?;
         Ok(results.first().and_then(|rows| rows.first()).and_then(Holder::parse))
     }
 
@@ -87,6 +97,12 @@ impl<C: Connection> Run<'_, '_, C> {
         let versions = records.into_iter().filter_map(|record| record.version);
         versions.filter_map(|version| self.set.by_version(version.value())).collect()
     }
+}
+
+/// Whether another run has taken over what was begun.
+fn is_taken_over(first: &[Record], now: &[Record]) -> bool {
+    let is_anothers = |now: &Record, was: &Record| now.version == was.version && now.started_by != was.started_by;
+    now.iter().any(|now| first.iter().any(|was| is_anothers(now, was)))
 }
 
 /// Whether somebody has gone on with what was begun, or has taken it over.
