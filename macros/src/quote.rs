@@ -3,7 +3,6 @@
 mod details;
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::path::Path;
 
 use proc_macro2::{Literal, TokenStream};
@@ -173,8 +172,14 @@ impl<'a> Table<'a> {
         };
         let found = || self.rows.iter().map(|(found, _)| *found);
         let form = Form::of(found());
-        let name = runtime.to_string();
-        let texts = array(found(), |tokens, found| push_text(tokens, &name, form, location, found));
+        let small = |tokens: &mut String, found| push_text(tokens, form, location, found);
+        let texts = match form {
+            Form::Strings => array(found(), small),
+            Form::Bytes => {
+                let texts = found().map(|found| large(runtime, location, found).unwrap_or_else(|| one(found, small)));
+                quote! { [#(#texts),*] }
+            }
+        };
         let texts = match form {
             Form::Strings => quote! { #runtime::__private::Texts::Strings(&#texts) },
             Form::Bytes => quote! { #runtime::__private::Texts::Bytes(&#texts) },
@@ -217,6 +222,13 @@ fn array<T>(items: impl Iterator<Item = T>, push: impl Fn(&mut String, T)) -> To
     parsed(&tokens)
 }
 
+/// One expression, made as those of an array.
+fn one<T>(item: T, push: impl Fn(&mut String, T)) -> TokenStream {
+    let mut tokens = String::new();
+    push(&mut tokens, item);
+    parsed(&tokens)
+}
+
 /// As what the compiler is to take the texts of a set.
 #[derive(Clone, Copy)]
 enum Form {
@@ -235,18 +247,22 @@ impl Form {
     }
 }
 
+/// A large text, which the compiler includes, behind its file's name.
+fn large(runtime: &TokenStream, location: &Path, found: &Migration) -> Option<TokenStream> {
+    if !included(found) || found.text.len() < LARGE {
+        return None;
+    }
+    let bytes = found.file.len() + found.text.len();
+    let file = Literal::byte_string(found.file.as_bytes());
+    let text = one(found, |tokens, found| push_include(tokens, "bytes", &location.join(&found.file)));
+    Some(quote! { { static TEXT: [u8; #bytes] = #runtime::__private::joined(#file, #text); &TEXT } })
+}
+
 /// The file's name and the text of a migration: what the compiler includes, or a literal for what git or an editor wrote with
 /// other line ends, since the compiler takes a file as it is.
-fn push_text(tokens: &mut String, runtime: &str, form: Form, location: &Path, found: &Migration) {
+fn push_text(tokens: &mut String, form: Form, location: &Path, found: &Migration) {
     let path = location.join(&found.file);
     match (included(found), form) {
-        (true, Form::Bytes) if found.text.len() >= LARGE => {
-            let bytes = found.file.len() + found.text.len();
-            let file = Literal::byte_string(found.file.as_bytes());
-            let _ = write!(tokens, "{{ static TEXT: [u8; {bytes}] = {runtime}::__private::joined({file}, ");
-            push_include(tokens, "bytes", &path);
-            tokens.push_str("); &TEXT }");
-        }
         (true, form) => {
             tokens.push_str("::core::concat!(");
             push_string(tokens, &found.file);

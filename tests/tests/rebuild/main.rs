@@ -38,6 +38,22 @@ fn a_change_to_the_migrations_is_built_or_refused() {
     a_set_that_is_sealed_is_built_so(&app);
     a_build_script_notices_a_migration_dropped_in_by_hand(&app);
     a_migration_adds_160_bytes_to_a_program_beside_its_sql_and_less(&app);
+    a_large_migration_is_built_beside_small_ones_and_other_line_ends(&app);
+}
+
+/// From 256 KB on, the compiler takes a text as bytes.
+fn a_large_migration_is_built_beside_small_ones_and_other_line_ends(app: &App) {
+    app.restore();
+    app.write("0004_large.sql", &"select 4;\n".repeat(40_000));
+    app.write("0005_large.sql", &"select 5;\r\n".repeat(40_000));
+    app.write("0006_small.sql", "select 6;\r\n");
+    app.seal();
+    app.build().is_rebuilt();
+    let listed = app.run();
+    for file in ["0001_create_users.sql", "0004_large.sql", "0005_large.sql", "0006_small.sql"] {
+        assert!(listed.contains(&format!("{file} Sealed")), "{file}: {}", listed.len());
+    }
+    assert!(listed.contains(r#"Sealed "select 4;\nselect 4;"#) && listed.contains(r#"Sealed "select 5;\nselect 5;"#));
 }
 
 /// Of names as long as they come: the bytes of a name are among the 160.
