@@ -106,8 +106,14 @@ fn repeatables(runtime: &TokenStream, set: &Set) -> Option<TokenStream> {
         let [file, name] = [&found.file, &found.name].map(|it| u16::try_from(it.len()).unwrap_or(u16::MAX));
         let (embedded, text) = (format!("{}{}", found.file, found.text), &found.text);
         let checksum = Literal::byte_string(found.checksum.as_bytes());
-        let parts =
-            Parts { kind: Kind::Repeatable, text, directives: &found.directives, control: &found.control, was: &[] };
+        let parts = Parts {
+            kind: Kind::Repeatable,
+            text,
+            large_file: None,
+            directives: &found.directives,
+            control: &found.control,
+            was: &[],
+        };
         let details = match parts.details(runtime, None) {
             Which::Special(details) => {
                 quote! { { static DETAILS: #runtime::__private::Details = #details; &DETAILS } }
@@ -172,14 +178,7 @@ impl<'a> Table<'a> {
         };
         let found = || self.rows.iter().map(|(found, _)| *found);
         let form = Form::of(found());
-        let small = |tokens: &mut String, found| push_text(tokens, form, location, found);
-        let texts = match form {
-            Form::Strings => array(found(), small),
-            Form::Bytes => {
-                let texts = found().map(|found| large(runtime, location, found).unwrap_or_else(|| one(found, small)));
-                quote! { [#(#texts),*] }
-            }
-        };
+        let texts = array(found(), |tokens, found| push_text(tokens, form, location, found));
         let texts = match form {
             Form::Strings => quote! { #runtime::__private::Texts::Strings(&#texts) },
             Form::Bytes => quote! { #runtime::__private::Texts::Bytes(&#texts) },
@@ -206,7 +205,8 @@ fn numbers(found: &Migration) -> u64 {
     let fit = |number: usize, bits: u32| u64::try_from(number).unwrap_or(u64::MAX).min((1 << bits) - 1);
     let name = found.name_range();
     let sealed = u64::from(found.sealing == Sealing::Sealed);
-    let places = fit(name.start, 10) << 32 | fit(name.end, 10) << 42 | fit(found.file.len(), 10) << 52;
+    let file = if is_large(found) { 0 } else { found.file.len() };
+    let places = fit(name.start, 10) << 32 | fit(name.end, 10) << 42 | fit(file, 10) << 52;
     fit(found.text.len(), 32) | places | sealed << 62
 }
 
@@ -219,13 +219,6 @@ fn array<T>(items: impl Iterator<Item = T>, push: impl Fn(&mut String, T)) -> To
         tokens.push(',');
     }
     tokens.push(']');
-    parsed(&tokens)
-}
-
-/// One expression, made as those of an array.
-fn one<T>(item: T, push: impl Fn(&mut String, T)) -> TokenStream {
-    let mut tokens = String::new();
-    push(&mut tokens, item);
     parsed(&tokens)
 }
 
@@ -247,15 +240,9 @@ impl Form {
     }
 }
 
-/// A large text, which the compiler includes, behind its file's name.
-fn large(runtime: &TokenStream, location: &Path, found: &Migration) -> Option<TokenStream> {
-    if !included(found) || found.text.len() < LARGE {
-        return None;
-    }
-    let bytes = found.file.len() + found.text.len();
-    let file = Literal::byte_string(found.file.as_bytes());
-    let text = one(found, |tokens, found| push_include(tokens, "bytes", &location.join(&found.file)));
-    Some(quote! { { static TEXT: [u8; #bytes] = #runtime::__private::joined(#file, #text); &TEXT } })
+/// Whether the compiler includes a file as bytes. Its name is one of its details: to put the two together would be to copy it.
+fn is_large(found: &Migration) -> bool {
+    included(found) && found.text.len() >= LARGE
 }
 
 /// The file's name and the text of a migration: what the compiler includes, or a literal for what git or an editor wrote with
@@ -263,6 +250,7 @@ fn large(runtime: &TokenStream, location: &Path, found: &Migration) -> Option<To
 fn push_text(tokens: &mut String, form: Form, location: &Path, found: &Migration) {
     let path = location.join(&found.file);
     match (included(found), form) {
+        _ if is_large(found) => push_include(tokens, "bytes", &path),
         (true, form) => {
             tokens.push_str("::core::concat!(");
             push_string(tokens, &found.file);

@@ -71,28 +71,13 @@ const FILE: u32 = 52;
 const PLACE: u64 = 0x3ff;
 const SEALED: u32 = 62;
 
-/// What is embedded of migrations: each file's name, and its text behind it.
+/// What is embedded of migrations.
 #[derive(Clone, Copy, Debug)]
 pub enum Texts<'t, const N: usize> {
-    /// All of them small.
+    /// All of them small: each file's name, and its text behind it.
     Strings(&'t [&'static str; N]),
-    /// One of them large.
+    /// One of them large, of which it is the text alone: see [`of_large_file`].
     Bytes(&'t [&'static [u8]; N]),
-}
-
-/// A file's name and its text behind it, of a large file. For small ones the compiler's `concat!` costs less.
-///
-/// # Panics
-///
-/// At compile time, as [`table`].
-#[must_use]
-pub const fn joined<const BYTES: usize>(file: &[u8], text: &[u8]) -> [u8; BYTES] {
-    assert!(file.len() + text.len() == BYTES, "{}", TORN);
-    let mut joined = [0; BYTES];
-    let (start, end) = joined.split_at_mut(file.len());
-    start.copy_from_slice(file);
-    end.copy_from_slice(text);
-    joined
 }
 
 const TORN: &str = "a migration was written to while it was being compiled: build again";
@@ -248,6 +233,12 @@ pub const fn of_reverse(details: Details) -> Details {
     Details { kind: Kind::Reverse, ..details }
 }
 
+/// The same, of a large file of that name: to put the name before its text would have the compiler copy all of it.
+#[must_use]
+pub const fn of_large_file(details: Details, file: &'static &'static str) -> Details {
+    Details { file: Some(file), ..details }
+}
+
 /// The same, of a migration that has a reverse.
 #[must_use]
 pub const fn with_reverse(details: Details, reverse: &'static Migration) -> Details {
@@ -289,7 +280,8 @@ pub const fn unit(start: u32, end: u32, effect: Effect) -> Unit {
 #[cfg(test)]
 mod tests {
     use super::{
-        DEFAULT, Details, END, FILE, Migration, REVERSE, SEALED, START, Sealing, Texts, details, joined, table, unit,
+        DEFAULT, Details, END, FILE, Migration, REVERSE, SEALED, START, Sealing, Texts, details, of_large_file, table,
+        unit,
     };
     use crate::migrations::{Effect, Transaction};
 
@@ -332,11 +324,20 @@ mod tests {
     }
 
     #[test]
+    fn a_large_file_has_its_name_elsewhere() {
+        let special: &'static [Details] = vec![of_large_file(Details::DEFAULT, &"1_m.sql")].leak();
+        let texts = Texts::Bytes(&[b"a;".as_slice()]);
+        let numbers = 2 | 2 << START | 3 << END;
+        let [large] = table(texts, &[1], &[numbers], &[0; 32], &[1], None, special, &[]);
+        assert_eq!((large.file(), large.name(), large.sql()), ("1_m.sql", "m", "a;"));
+    }
+
+    #[test]
     #[should_panic = "a migration was written to while it was being compiled: build again"]
-    fn so_is_a_large_one() {
-        let joined: [u8; 8] = joined(b"1_m.sql", b"b");
-        assert_eq!(joined, *b"1_m.sqlb");
-        let _: [u8; 8] = super::joined(b"1_m.sql", b"bb");
+    fn a_large_file_of_another_length_than_was_read_is_refused() {
+        let special: &'static [Details] = vec![of_large_file(Details::DEFAULT, &"1_m.sql")].leak();
+        let texts = Texts::Bytes(&[b"a;\n".as_slice()]);
+        let _: [Migration; 1] = table(texts, &[1], &[2 | 2 << START | 3 << END], &[0; 32], &[1], None, special, &[]);
     }
 
     /// A pointer costs 24 bytes of relocation beside these.

@@ -10,7 +10,7 @@ use graven_source::set::{Control, Migration, Unit};
 use graven_source::statement::StatementKind;
 use graven_source::{Checksum, Kind};
 
-use super::option;
+use super::{is_large, option};
 
 /// What a migration has beside its text.
 pub(super) enum Which {
@@ -25,13 +25,16 @@ pub(super) enum Which {
 /// What few migrations have, if this one does. `reverse` is the place of its reverse in `REVERSES`.
 pub(super) fn special(runtime: &TokenStream, found: &Migration, reverse: Option<usize>) -> Which {
     let Migration { kind, text, directives, control, was, .. } = found;
-    Parts { kind: *kind, text, directives, control, was }.details(runtime, reverse)
+    let large_file = is_large(found).then_some(found.file.as_str());
+    Parts { kind: *kind, text, large_file, directives, control, was }.details(runtime, reverse)
 }
 
 /// What of a migration of any kind makes it special.
 pub(super) struct Parts<'a> {
     pub(super) kind: Kind,
     pub(super) text: &'a str,
+    /// The name of a file that is large.
+    pub(super) large_file: Option<&'a str>,
     pub(super) directives: &'a Directives,
     pub(super) control: &'a Control,
     pub(super) was: &'a [Checksum],
@@ -44,7 +47,8 @@ impl Parts<'_> {
             Control::Units(units) => ([].as_slice(), units.as_slice()),
             _ => ([].as_slice(), [].as_slice()),
         };
-        if *self.directives == Directives::default() && self.was.is_empty() && absorbed.is_empty() {
+        let is_short = self.large_file.is_none();
+        if is_short && *self.directives == Directives::default() && self.was.is_empty() && absorbed.is_empty() {
             return Which::Plain;
         }
         let transaction = match self.directives.transaction {
@@ -83,6 +87,9 @@ impl Parts<'_> {
             Kind::Repeatable => quote! { #runtime::__private::of_repeatable(#details) },
             _ => details,
         };
+        if let Some(file) = self.large_file {
+            details = quote! { #runtime::__private::of_large_file(#details, &#file) };
+        }
         if let Some(reverse) = reverse {
             details = quote! { #runtime::__private::with_reverse(#details, &REVERSES[#reverse]) };
         }

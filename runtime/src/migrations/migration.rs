@@ -11,7 +11,8 @@ use super::text::Text;
 #[derive(PartialEq, Eq)]
 pub struct Migration {
     pub(crate) version: Version,
-    /// The file's name, and its text behind it: each pointer in a static is 24 bytes more of relocation.
+    /// The file's name, and its text behind it: each pointer in a static is 24 bytes more of relocation. Of a large file, its
+    /// text: the name is one of its details.
     pub(crate) embedded: &'static [u8],
     /// How much of that is the file's name.
     pub(crate) file: u16,
@@ -84,6 +85,9 @@ impl Migration {
 
     /// The file's name and its text.
     const fn apart(&self) -> (Text, Text) {
+        if let Some(file) = self.details().file {
+            return (Text::of_bytes(file.as_bytes()), Text::of_bytes(self.embedded));
+        }
         match self.embedded.split_at_checked(self.file as usize) {
             Some((file, text)) => (Text::of_bytes(file), Text::of_bytes(text)),
             None => (Text::EMPTY, Text::EMPTY),
@@ -178,6 +182,8 @@ pub enum Transaction {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Details {
     pub(crate) kind: Kind,
+    /// The file's name, where it does not stand before the text: hardly ever, so that it takes no more room than it must.
+    pub(crate) file: Option<&'static &'static str>,
     pub(crate) reverse: Option<&'static Migration>,
     pub(crate) transaction: Transaction,
     pub(crate) lock_timeout: Option<Duration>,
@@ -195,6 +201,7 @@ impl Details {
     /// What a migration without directives has.
     pub(crate) const DEFAULT: Self = Self {
         kind: Kind::Versioned,
+        file: None,
         reverse: None,
         transaction: Transaction::On,
         lock_timeout: None,

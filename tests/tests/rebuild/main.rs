@@ -41,16 +41,19 @@ fn a_change_to_the_migrations_is_built_or_refused() {
     a_large_migration_is_built_beside_small_ones_and_other_line_ends(&app);
 }
 
-/// From 256 KB on, the compiler takes a text as bytes.
+/// From 256 KB on, the compiler takes a text as bytes, without its file's name.
 fn a_large_migration_is_built_beside_small_ones_and_other_line_ends(app: &App) {
     app.restore();
     app.write("0004_large.sql", &"select 4;\n".repeat(40_000));
+    app.write("0004_large.down.sql", &"select -4;\n".repeat(40_000));
     app.write("0005_large.sql", &"select 5;\r\n".repeat(40_000));
     app.write("0006_small.sql", "select 6;\r\n");
+    app.write("0007_directed.sql", &format!("-- graven: retries = 2\n{}", "select 7;\n".repeat(40_000)));
     app.seal();
     app.build().is_rebuilt();
     let listed = app.run();
-    for file in ["0001_create_users.sql", "0004_large.sql", "0005_large.sql", "0006_small.sql"] {
+    let files = ["0001_create_users", "0004_large", "0005_large", "0006_small", "0007_directed"];
+    for file in files.map(|file| format!("{file}.sql")) {
         assert!(listed.contains(&format!("{file} Sealed")), "{file}: {}", listed.len());
     }
     assert!(listed.contains(r#"Sealed "select 4;\nselect 4;"#) && listed.contains(r#"Sealed "select 5;\nselect 5;"#));
