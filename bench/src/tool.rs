@@ -64,6 +64,10 @@ pub(crate) fn all() -> Vec<Box<dyn Tool>> {
     ]
 }
 
+/// What each connection has answered before the clock starts. Else the first message pays for what the server sets up with any
+/// session's first one, and of what diesel sends that would be the `SET` with which it connects, off the clock.
+pub(crate) const GREETING: &str = "SELECT 1";
+
 /// A runtime of one thread. Each connection has its own: with it goes the task that drives the connection.
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
     Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
@@ -74,6 +78,7 @@ pub(crate) fn client(runtime: &tokio::runtime::Runtime, url: &str) -> Result<tok
     runtime.block_on(async {
         let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await?;
         tokio::spawn(connection);
+        client.batch_execute(GREETING).await?;
         Ok(client)
     })
 }

@@ -1,12 +1,13 @@
 //! diesel, with the set that its `embed_migrations!` emits. Its `FileBasedMigrations` would read each file within the
 //! run, which who embeds them does not pay for.
 
+use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, PgConnection};
 use diesel_migrations::{
     EmbeddedMigration, EmbeddedMigrations, EmbeddedName, MigrationHarness as _, TomlMetadataWrapper,
 };
 
-use super::{Loaded, Pending, Run, Tool};
+use super::{GREETING, Loaded, Pending, Run, Tool};
 use crate::Result;
 use crate::files::File;
 use crate::set::Set;
@@ -39,6 +40,7 @@ struct Embedded(&'static [EmbeddedMigration]);
 impl Loaded for Embedded {
     fn connect<'a>(&'a self, url: &str) -> Result<Run<'a>> {
         let mut connection = PgConnection::establish(url)?;
+        connection.batch_execute(GREETING)?;
         Ok(Box::new(move || {
             connection.run_pending_migrations(EmbeddedMigrations::new(self.0))?;
             Ok(())

@@ -5,7 +5,7 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use super::{Loaded, Pending, Run, Tool};
+use super::{GREETING, Loaded, Pending, Run, Tool};
 use crate::Result;
 use crate::set::Set;
 
@@ -42,7 +42,7 @@ impl Loaded for Script {
     fn connect<'a>(&'a self, url: &str) -> Result<Run<'a>> {
         let mut session = Session::start(url)?;
         // It connects before it reads the first line.
-        session.send(&format!("\\echo {DONE}\n"))?;
+        session.send(&format!("{GREETING} \\g /dev/null\n\\echo {DONE}\n"))?;
         Ok(Box::new(move || session.send(&self.0)))
     }
 }

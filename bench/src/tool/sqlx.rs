@@ -3,7 +3,7 @@
 use sqlx::migrate::Migrator;
 use sqlx::{Connection as _, PgConnection};
 
-use super::{Loaded, Pending, Run, Tool, runtime};
+use super::{GREETING, Loaded, Pending, Run, Tool, runtime};
 use crate::Result;
 use crate::set::Set;
 
@@ -29,6 +29,7 @@ impl Loaded for Resolved {
     fn connect<'a>(&'a self, url: &str) -> Result<Run<'a>> {
         let runtime = runtime()?;
         let mut connection = runtime.block_on(PgConnection::connect(url))?;
+        runtime.block_on(sqlx::raw_sql(GREETING).execute(&mut connection))?;
         Ok(Box::new(move || Ok(runtime.block_on(self.0.run(&mut connection))?)))
     }
 }
