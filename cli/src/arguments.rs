@@ -125,7 +125,8 @@ Examples:
 
 After a merge of two branches that both sealed something, git stops at seal.lock: `graven seal`
 keeps the lines of both sides, each as far as its own `head` vouches for it, and writes a new one.
-It refuses where the two sealed different things under one version, and says what to do.")]
+It refuses where the two sealed different things under one version, and says what to do.
+What is not sealed stays so then; run again, it is sealed.")]
 pub(crate) struct Seal {
     /// Accept an edit of a sealed migration, after review: databases that hold the old text go on. May be repeated
     #[arg(long, value_name = "VERSION", value_parser = edited)]

@@ -2,6 +2,7 @@
 
 mod find;
 
+use std::fs::File;
 use std::path::{Component, Path, PathBuf};
 
 use graven::cli::__private::Words;
@@ -13,6 +14,7 @@ use graven_source::{Kind, read};
 
 use self::find::{Found, find};
 use crate::arguments::Common;
+use crate::command::summary::head_has;
 use crate::failure::Failure;
 use crate::output::Output;
 
@@ -75,11 +77,21 @@ impl Directory {
     pub(crate) fn load(&self) -> Loaded {
         let mut loaded = Set::load(&self.here, &self.path, Paths::Any);
         for problem in &mut loaded.problems {
-            if problem.rule.id == "directory-absent" && problem.path == loaded.set.directory {
-                self.where_to_look(&loaded.set, problem);
+            match problem.rule.id {
+                "directory-absent" if problem.path == loaded.set.directory => self.where_to_look(&loaded.set, problem),
+                SEAL_ABSENT => how_to_have_a_seal(&loaded.set, problem),
+                _ => {}
             }
         }
         loaded
+    }
+
+    /// Keeps others from changing it as long as what is given back lives: what they would write goes by what they have read
+    /// before. Where the system cannot lock a directory, nobody is kept from anything.
+    pub(crate) fn lock(&self) -> Option<File> {
+        // A pipe would be waited for.
+        let directory = self.path.is_dir().then(|| File::open(&self.path).ok())??;
+        directory.lock().ok().map(|()| directory)
     }
 
     /// Loads it for a verb that writes the seal file. What a merge left damaged is mended where that needs no decision;
@@ -114,8 +126,15 @@ impl Directory {
         }];
         // Of the ways out, the one that names a directory of nearly this name stays.
         problem.help.retain(|help| help.ends_with("which is there"));
+        let is_lost = !self.path.exists() && seal_is_lost(set);
+        if is_lost {
+            problem.help.insert(0, format!("take it back from git: `git checkout HEAD -- {}`", quote(&set.directory)));
+        }
         problem.help.push("name another one with `--dir DIR`".to_owned());
-        if !self.path.exists() {
+        if is_lost {
+            let (directory, seal_file) = (quote(&set.directory), quote(&set.path_of(SEAL_FILE)));
+            problem.help.push(format!("begin anew, if that is meant: `mkdir -p {directory} && touch {seal_file}`"));
+        } else if !self.path.exists() {
             let new = match self.origin {
                 // Without being told, it might find another one further up.
                 Origin::Named => format!("graven new NAME --dir {}", quote(&set.directory)),
@@ -124,6 +143,35 @@ impl Directory {
             problem.help.push(format!("let `{new}` make it with the first migration"));
         }
     }
+}
+
+/// The rule of a seal file that is not there.
+const SEAL_ABSENT: &str = "seal-absent";
+
+/// Whether the seal file is gone that the last commit has: a new one would seal whatever the files hold by now.
+pub(crate) fn seal_is_lost(set: &Set) -> bool {
+    let file = set.location.join(SEAL_FILE);
+    file.symlink_metadata().is_err() && head_has(&file)
+}
+
+/// Whether a verb may go on without a seal file, and write a new one.
+pub(crate) fn may_begin_a_seal(set: &Set, problem: &Problem) -> bool {
+    problem.rule.id == SEAL_ABSENT && !seal_is_lost(set)
+}
+
+/// Git is asked whether it has the seal file, and nobody has to try what cannot help.
+fn how_to_have_a_seal(set: &Set, problem: &mut Problem) {
+    let takes_back = |help: &String| help.contains("git checkout ");
+    if !seal_is_lost(set) {
+        problem.help.retain(|help| !takes_back(help));
+        return;
+    }
+    let file = quote(&set.path_of(SEAL_FILE));
+    problem.notes.push("the last commit has one, and what it seals must not change".to_owned());
+    problem.help = vec![
+        format!("take it back from git: `git checkout HEAD -- {file}`"),
+        format!("begin a new one, if that is meant: `touch {file}`"),
+    ];
 }
 
 /// What is typed for a command that acts on the directory that is shown so.
@@ -156,10 +204,13 @@ pub(crate) fn load_to_run(common: &Common, demand: Demand, output: &Output) -> R
     let Loaded { set, mut problems, .. } = Directory::of(common)?.load();
     if demand == Demand::Any {
         problems.retain(|problem| {
-            let absent = problem.rule.id == "seal-absent";
+            let absent = problem.rule.id == SEAL_ABSENT;
             if absent {
-                let seal = set.graven("seal");
-                output.warning(format!("{}: nothing guards them against edits (`{seal}`)", problem.message));
+                let remedy = match seal_is_lost(&set) {
+                    true => format!("git checkout HEAD -- {}", quote(&set.path_of(SEAL_FILE))),
+                    false => set.graven("seal"),
+                };
+                output.warning(format!("{}: nothing guards them against edits (`{remedy}`)", problem.message));
             }
             !absent
         });

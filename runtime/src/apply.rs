@@ -71,7 +71,10 @@ impl Way {
             Some(other) => return other,
             None => return Self::Together(0),
         }
-        let together = |step: &&Step| Self::alone(step) == Self::Together(1);
+        if steps.first().is_some_and(may_warn) {
+            return Self::Together(1);
+        }
+        let together = |step: &&Step| Self::alone(step) == Self::Together(1) && !may_warn(step);
         let mut bytes = 0;
         let fits = |step: &&Step| {
             bytes += step.migration.text().len();
@@ -97,6 +100,12 @@ impl Way {
     }
 }
 
+/// Whether a file may warn of something by its own words: it has a message to itself, so that it is known whose warning it is.
+fn may_warn(step: &Step) -> bool {
+    const WORD: &[u8] = b"warning";
+    step.migration.sql().as_bytes().windows(WORD.len()).any(|word| word.eq_ignore_ascii_case(WORD))
+}
+
 impl Applying<'_> {
     /// Runs transactional migrations, until all are applied, one is claimed elsewhere, or one has failed for good.
     ///
@@ -116,7 +125,7 @@ impl Applying<'_> {
             if run.session.has_lock_to_give_back() {
                 batch.give_back_the_lock(self);
             }
-            let reply = run.session.execute(&batch.text).await;
+            let reply = run.execute(left.first().filter(|_| count == 1).map(|step| step.migration), &batch.text).await;
             if let Some(answer) = batch.lock_given_back(&reply) {
                 lock::given_back(Some(answer));
                 run.session.gave_back_the_lock();
@@ -216,7 +225,7 @@ impl Applying<'_> {
                 if at == last {
                     sent.follow(tail);
                 }
-                let reply = run.session.execute(&sent.text).await;
+                let reply = run.execute(Some(migration), &sent.text).await;
                 let Some(failure) = reply.failure else { continue };
                 let completed = reply.completed.len();
                 let left_behind = match failure {
@@ -287,7 +296,8 @@ impl Applying<'_> {
             milliseconds(details.lock_timeout.unwrap_or_default()),
             milliseconds(details.statement_timeout.or(self.options.statement_timeout).unwrap_or_default()),
         );
-        if let Some(lift) = self.state.no_transaction_timeout(Reaches::Session) {
+        let lifts = [self.state.no_transaction_timeout(Reaches::Session), self.state.no_idle_limit()];
+        for lift in lifts.into_iter().flatten() {
             timeouts.push_str(";\n");
             timeouts.push_str(lift);
         }

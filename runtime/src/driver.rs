@@ -1,12 +1,18 @@
 //! The drivers: each turns its own types into what the engine asks for, and nothing else.
 
 #[cfg(feature = "tokio-postgres")]
+mod hosts;
+#[cfg(feature = "tokio-postgres")]
 mod tls;
 #[cfg(feature = "tokio-postgres")]
 mod tokio_postgres;
 #[cfg(feature = "tokio-postgres")]
 mod url;
+#[cfg(feature = "tokio-postgres")]
+mod warnings;
 
+#[cfg(feature = "tokio-postgres")]
+pub(crate) use self::hosts::before_the_last;
 #[cfg(all(feature = "tokio-postgres", any(feature = "service", feature = "cli")))]
 pub(crate) use self::tokio_postgres::CancelOnDrop;
 #[cfg(feature = "tokio-postgres")]
@@ -15,3 +21,5 @@ pub use self::tokio_postgres::connect;
 pub(crate) use self::tokio_postgres::{connect_cancelling, connect_to};
 #[cfg(feature = "tokio-postgres")]
 pub(crate) use self::url::Target;
+#[cfg(feature = "tokio-postgres")]
+pub(crate) use self::warnings::{Listening, Warnings};

@@ -1,6 +1,7 @@
 //! What can go wrong, each with what to do about it.
 
 pub(crate) mod conflict;
+mod connecting;
 mod explain;
 pub(crate) mod failed;
 mod hint;
@@ -20,15 +21,19 @@ pub use crate::error::server_error::ServerError;
 pub use crate::report::Pending;
 
 #[cfg(feature = "tokio-postgres")]
-pub(crate) use self::hint::unwanted_server;
+pub(crate) use self::connecting::{chain, plainly};
+#[cfg(feature = "tokio-postgres")]
+pub(crate) use self::hint::URL_SETTINGS;
+#[cfg(feature = "cli")]
+pub(crate) use self::hint::unit;
 pub(crate) use self::text::count;
 #[cfg(feature = "tokio-postgres")]
 use self::text::refusals_line;
 use self::text::{
-    conflicts_line, done_before, held_by, listed, listed_as_applied, obstacles_line, pending_and, shown_path,
+    conflicts_line, done_before, held_by, listed, listed_as_applied, obstacles_line, pending_and, shown_path, whose,
 };
+use crate::history::ForeignHistory;
 use crate::lock::Holder;
-use crate::look::foreign::ForeignHistory;
 use crate::report::{Applied, Reverted};
 
 /// Why a verb did not do what it was asked to.
@@ -55,6 +60,9 @@ pub enum Error {
     NotApplied {
         /// What is pending.
         pending: Vec<Pending>,
+        /// Why a first run would refuse to apply it, where there is no history: [`NotEmpty`](Self::NotEmpty), or
+        /// [`HistoryElsewhere`](Self::HistoryElsewhere) with another tool's.
+        refusal: Option<Box<Error>>,
     },
 
     /// A migration failed. Those before it stay applied.
@@ -62,6 +70,8 @@ pub enum Error {
     MigrationFailed(Box<MigrationFailed>),
 
     /// Something else went wrong after migrations had been applied or reverted. That stays so.
+    ///
+    /// Its message says what went wrong as well, for whoever prints only that: a chain of causes has it twice.
     #[error("{source}, after {}", done_before(.applied, .reverted))]
     #[non_exhaustive]
     Stopped {
@@ -159,18 +169,20 @@ pub enum Error {
         tables: Vec<String>,
         /// Where the history would be.
         history: String,
-        /// The history that another migration tool keeps there, if it is one that graven knows.
+        /// The history of another migration tool, there or further along the search path, if it is one that graven knows.
         foreign: Option<Box<ForeignHistory>>,
     },
 
-    /// A first run, while another schema of the search path has a history.
-    #[error("there is no history table {history}, but there is {found}")]
+    /// A first run, while another schema of the search path has a history, or that of another migration tool.
+    #[error("there is no history table {history}, but there is {found}{}", whose(.foreign.as_deref()))]
     #[non_exhaustive]
     HistoryElsewhere {
         /// Where the history would be: in the first schema of the search path.
         history: String,
         /// The one further along the search path.
         found: String,
+        /// What is known of it, where another migration tool keeps it.
+        foreign: Option<Box<ForeignHistory>>,
     },
 
     /// None of the schemas in the search path exists.

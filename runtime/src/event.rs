@@ -23,7 +23,7 @@ pub enum Event<'a> {
         database: &'a str,
         /// The history table: schema and name, quoted where they must be.
         history: &'a str,
-        /// How many versioned migrations of the set are applied.
+        /// How many migrations of the set are applied, repeatables included.
         applied: usize,
         /// How many are to be run: a baseline is one, and repeatables count.
         pending: usize,
@@ -116,6 +116,28 @@ pub enum Event<'a> {
     OrphanedRepeatables {
         /// Their names.
         names: &'a [String],
+    },
+    /// A migration that is not sealed holds only comments: what is written into its file after it is applied does not run here.
+    #[non_exhaustive]
+    OnlyComments {
+        /// Its version.
+        version: Version,
+        /// Its file, with the directory.
+        file: &'a str,
+    },
+    /// PostgreSQL has warned of something while what people have written ran: a WARNING, such as `RAISE WARNING` sends it. What
+    /// it only notes (NOTICE and below) goes to `tracing`, at the level DEBUG.
+    ///
+    /// This comes on a connection that graven has made, by `run_url` or `reset`. What comes on a connection of the caller's own, the
+    /// task hears that drives it.
+    #[non_exhaustive]
+    Warned {
+        /// Of which migration, where that is known: several that travel in one message are not told apart. A repeatable has none.
+        version: Option<Version>,
+        /// Its name, likewise.
+        name: Option<&'a str>,
+        /// What it warns of.
+        warning: &'a ServerError,
     },
     /// A statement of a non-transactional migration begins.
     #[non_exhaustive]
@@ -283,6 +305,14 @@ impl Event<'_> {
             ),
             Self::OrphanedRepeatables { names } => tracing::warn!(
                 target: "graven", instance, ?names, "the database has repeatables whose files are gone"
+            ),
+            Self::OnlyComments { version, file } => tracing::warn!(
+                target: "graven", instance, %version, file,
+                "the migration has no statement yet: once it is applied, what is written into its file does not run here"
+            ),
+            Self::Warned { version, name, warning } => tracing::warn!(
+                target: "graven", instance, version = version.map(tracing::field::display), name,
+                detail = warning.detail, hint = warning.hint, "PostgreSQL: {}", warning.message
             ),
             Self::Statement { version, number, of, sql } => {
                 tracing::info!(target: "graven", instance, %version, number, of, sql, "running a statement");

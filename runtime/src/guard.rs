@@ -19,8 +19,7 @@ use crate::migrations::{Migration, Migrations};
 ///
 /// Where the directory cannot be read, the binary runs on another machine than built it, and nothing is said.
 pub(crate) fn check(set: &Migrations) -> Result<(), Error> {
-    let Some(built_from) = set.built_from.map(PathBuf::from) else { return Ok(()) };
-    let directory = &run_from(set).unwrap_or(built_from);
+    let Some(directory) = &built_from(set) else { return Ok(()) };
     let Some(on_disk) = embeddable_files(directory) else { return Ok(()) };
     let embedded: BTreeMap<&str, &Migration> = set
         .iter()
@@ -60,8 +59,22 @@ pub(crate) fn refuse_torn<'a>(
 }
 
 fn stale(set: &Migrations, file: &str, change: &'static str) -> Error {
-    let directory = set.directory;
-    Error::StaleBuild { file: format!("{directory}/{file}"), change, directory: directory.to_owned() }
+    let here = std::env::current_dir().unwrap_or_default();
+    // A release knows no more than what the path was in the package.
+    let directory = built_from(set).map_or_else(|| set.directory.to_owned(), |directory| seen_from(&here, &directory));
+    Error::StaleBuild { file: format!("{directory}/{file}"), change, directory }
+}
+
+/// A directory as it is typed where the program runs, which need not be the package's folder.
+fn seen_from(here: &Path, directory: &Path) -> String {
+    let seen = directory.strip_prefix(here).unwrap_or(directory);
+    if seen.as_os_str().is_empty() { ".".to_owned() } else { seen.display().to_string() }
+}
+
+/// Where the migrations lie that a dev build embeds.
+fn built_from(set: &Migrations) -> Option<PathBuf> {
+    let built_from = PathBuf::from(set.built_from?);
+    Some(run_from(set).unwrap_or(built_from))
 }
 
 /// The directory in the package that cargo runs or tests at this moment, where that is the one whose code holds the set.
@@ -74,12 +87,18 @@ fn run_from(set: &Migrations) -> Option<PathBuf> {
     Some(Path::new(&root).join(set.directory)).filter(|directory| directory.is_dir())
 }
 
-/// The names of the migrations in a directory, of every kind.
+/// The names of the migrations in a directory, of every kind; and of SQL that the next build refuses by its name, as
+/// somebody meant it to run.
 fn embeddable_files(directory: &Path) -> Option<BTreeSet<String>> {
     let mut files = BTreeSet::new();
     for entry in std::fs::read_dir(directory).ok()? {
         let Ok(name) = entry.ok()?.file_name().into_string() else { continue };
-        if let FileName::Migration(_) = parse(&name) {
+        let is_meant = match parse(&name) {
+            FileName::Migration(_) => true,
+            FileName::Refused(_) => name.to_lowercase().ends_with(".sql"),
+            _ => false,
+        };
+        if is_meant {
             files.insert(name);
         }
     }
@@ -105,4 +124,38 @@ fn was_edited_unseen(migration: &Migration, directory: &Path, built: SystemTime)
     }
     let is_same = String::from_utf8(bytes).is_ok_and(|text| normalise(text) == migration.sql());
     !is_same && is_older() == Some(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{embeddable_files, seen_from};
+
+    #[test]
+    fn a_directory_is_named_as_it_is_typed_where_the_program_runs() {
+        for (here, directory, expected) in [
+            ("/ws/app", "/ws/app/migrations", "migrations"),
+            ("/ws", "/ws/app/migrations", "app/migrations"),
+            ("/ws/app", "/ws/app/../migrations", "../migrations"),
+            ("/ws/app/migrations", "/ws/app/migrations", "."),
+            ("/elsewhere", "/ws/app/migrations", "/ws/app/migrations"),
+        ] {
+            assert_eq!(seen_from(Path::new(here), Path::new(directory)), expected, "from {here}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_meant_to_run_is_seen_under_any_name() {
+        let directory = std::env::temp_dir().join(format!("graven-guard-{}", std::process::id()));
+        std::fs::create_dir_all(&directory).expect("a directory");
+        let meant = ["0001_a.sql", "0004-add.sql", "0005_B.SQL", "99999999999999999999_c.sql", "V4__x.sql", "add.sql"];
+        let left_alone = [".add.sql", "add.sql~", "add.sql.orig", "README.md", "notes.txt", "seal.lock"];
+        for file in meant.iter().chain(&left_alone) {
+            std::fs::write(directory.join(file), "").expect("written");
+        }
+        let seen = embeddable_files(&directory);
+        let _ = std::fs::remove_dir_all(&directory);
+        assert_eq!(seen, Some(meant.map(str::to_owned).into()));
+    }
 }

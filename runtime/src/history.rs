@@ -4,6 +4,7 @@
 //! but for the first look, which confines the search path to the one schema instead (see [`look`]).
 
 mod accept;
+mod foreign;
 mod glance;
 mod number;
 mod read;
@@ -12,12 +13,13 @@ mod write;
 use graven_source::{Checksum, Version};
 
 pub(crate) use self::accept::accept;
+pub use self::foreign::ForeignHistory;
 pub(crate) use self::glance::{Asking, glance};
-pub(crate) use self::read::{Schema, become_role, first, look, same_elsewhere, state};
+pub(crate) use self::read::{Schema, become_role, first, look, same_elsewhere, schema, state};
 pub(crate) use self::write::{
     Claimant, FINISHED, NOT_THERE, ON_DISK, claim, claim_again, claim_covered, claim_started, complete,
-    complete_by_word, create, finish, finish_unheard, flush, id, is_left_by, is_row_gone, is_there, progress,
-    progress_and_note, rest, settle, settle_by_word, stamp, take_back, take_over, unclaim, unsettle,
+    complete_by_word, create, finish, finish_unheard, flush, id, is_left_by, is_not_held, is_row_gone, is_there,
+    or_fail, progress, progress_and_note, rest, settle, settle_by_word, stamp, take_back, take_over, unclaim, unsettle,
 };
 use crate::connection::Row;
 use crate::error::server_error::ServerError;
@@ -105,6 +107,8 @@ pub(crate) struct Server {
     pub(crate) application: String,
     /// A history table further along the search path, where the first schema has none.
     pub(crate) elsewhere: Option<String>,
+    /// Another tool's history, where there is none: one that the search path leads to, or Atlas's.
+    pub(crate) foreign: Option<ForeignHistory>,
     /// Tables in the first schema of the search path, where there is no history yet.
     pub(crate) tables: Vec<String>,
     /// That schema: migrations work in it, wherever the history is.
@@ -159,6 +163,7 @@ impl Server {
             search_path: row.optional(19).map(str::to_owned),
             hides_rows: lacks_policy(row, &['r']),
             protects_rows: lacks_policy(row, &['a', 'w', 'd']),
+            foreign: row.optional(21).and_then(ForeignHistory::parse),
         }
     }
 }
@@ -182,7 +187,7 @@ pub(crate) enum First {
 
 impl First {
     pub(crate) fn parse(row: &Row) -> Self {
-        let (table, elsewhere) = (row.optional(3), row.optional(4));
+        let (table, elsewhere, foreign) = (row.optional(3), row.optional(4), row.optional(14));
         if table.is_some() {
             return Self::Table;
         }
@@ -202,8 +207,9 @@ impl First {
             ..Server::default()
         };
         let is_usual = server.may_create && server.may_use && !server.in_transaction;
-        let is_empty = elsewhere.is_none() && row.text(11) == "f" && !server.current_schema.is_empty();
-        match is_usual && is_empty && server.temporary_schema().is_none() {
+        let is_alone = elsewhere.is_none() && foreign.is_none();
+        let is_empty = row.text(11) == "f" && !server.current_schema.is_empty();
+        match is_usual && is_alone && is_empty && server.temporary_schema().is_none() {
             true => Self::Empty(Box::new(server)),
             false => Self::Unclear,
         }

@@ -17,7 +17,7 @@ use self::row::RowWaitedFor;
 use crate::connection::{Connection, Row};
 use crate::lock::{Holder, SESSION};
 use crate::session::Session;
-use crate::sql::literal;
+use crate::sql::{EQ, NE, literal};
 
 /// The most that are named.
 const SHOWN: usize = 3;
@@ -85,15 +85,16 @@ pub(crate) fn named<'r>(rows: impl Iterator<Item = &'r Row>) -> Vec<Holder> {
 /// its row of `pg_stat_activity`, `p` that of `pg_prepared_xacts`.
 pub(crate) fn columns() -> String {
     format!(
-        "COALESCE(l.pid, 0), {SESSION}, l.mode, CASE WHEN l.relation IS NOT NULL THEN l.relation::pg_catalog.regclass::text END, p.gid"
+        "COALESCE(l.pid, 0), {SESSION}, l.mode, CASE WHEN l.relation IS NOT NULL THEN l.relation::pg_catalog.regclass::pg_catalog.text END, p.gid"
     )
 }
 
 /// Joins those two to `l`. A prepared transaction has no process (PostgreSQL manual, 54.12), and a lock on its own number.
-pub(crate) const JOINED: &str = "LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
+pub(crate) const JOINED: &str = "LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid OPERATOR(pg_catalog.=) l.pid \
     LEFT JOIN pg_catalog.pg_prepared_xacts p ON l.pid IS NULL AND EXISTS (SELECT FROM pg_catalog.pg_locks x \
-    WHERE x.pid IS NULL AND x.locktype = 'transactionid' AND x.transactionid = p.transaction \
-    AND x.virtualtransaction = l.virtualtransaction)";
+    WHERE x.pid IS NULL AND x.locktype OPERATOR(pg_catalog.=) 'transactionid' \
+    AND x.transactionid OPERATOR(pg_catalog.=) p.transaction \
+    AND x.virtualtransaction OPERATOR(pg_catalog.=) l.virtualtransaction)";
 
 /// Relations, and the modes of others that keep the statement from locking them.
 struct Wanted {
@@ -125,7 +126,7 @@ fn wanted(stuck: &Stuck<'_>) -> Vec<Wanted> {
         let names: Vec<String> = words(text).chain(words(context)).take(NAMES).map(literal).collect();
         wanted.push(Wanted {
             relations: format!(
-                "SELECT c.oid FROM pg_catalog.pg_class c WHERE c.relname = ANY (ARRAY[{}]::pg_catalog.name[])",
+                "SELECT c.oid FROM pg_catalog.pg_class c WHERE c.relname {EQ} ANY (ARRAY[{}]::pg_catalog.name[])",
                 names.join(", ")
             ),
             in_the_way: vec![LockMode::AccessExclusive],
@@ -145,11 +146,11 @@ fn known(statement: &str, anywhere: bool) -> Vec<Wanted> {
         .map(|lock| {
             let relations = match &lock.on {
                 Locked::TableOf(index) => format!(
-                    "SELECT i.indrelid FROM pg_catalog.pg_index i WHERE i.indexrelid IN ({})",
+                    "SELECT i.indrelid FROM pg_catalog.pg_index i WHERE i.indexrelid {EQ} ANY ({})",
                     relation(index, anywhere)
                 ),
                 Locked::Relation(name) => relation(name, anywhere),
-                _ => "SELECT NULL::oid".to_owned(),
+                _ => "SELECT NULL::pg_catalog.oid".to_owned(),
             };
             let in_the_way = match concurrent {
                 // A build waits for all who write, a drop and a rebuild for all who use the table.
@@ -166,8 +167,8 @@ fn known(statement: &str, anywhere: bool) -> Vec<Wanted> {
         let names: Vec<String> = schemas.iter().map(|name| literal(name)).collect();
         wanted.push(Wanted {
             relations: format!(
-                "SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-                 WHERE n.nspname = ANY (ARRAY[{}]::pg_catalog.name[])",
+                "SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid {EQ} c.relnamespace \
+                 WHERE n.nspname {EQ} ANY (ARRAY[{}]::pg_catalog.name[])",
                 names.join(", ")
             ),
             in_the_way: LockMode::ALL.to_vec(),
@@ -181,14 +182,14 @@ fn known(statement: &str, anywhere: bool) -> Vec<Wanted> {
 fn relation(name: &QualifiedName, anywhere: bool) -> String {
     let place = match &name.schema {
         Some(schema) => format!(
-            "c.relnamespace IN (SELECT n.oid FROM pg_catalog.pg_namespace n WHERE n.nspname = {}::pg_catalog.name)",
+            "c.relnamespace {EQ} ANY (SELECT n.oid FROM pg_catalog.pg_namespace n WHERE n.nspname {EQ} {}::pg_catalog.name)",
             literal(schema)
         ),
         None if anywhere => "true".to_owned(),
         None => "pg_catalog.pg_table_is_visible(c.oid)".to_owned(),
     };
     let name = literal(&name.name);
-    format!("SELECT c.oid FROM pg_catalog.pg_class c WHERE c.relname = {name}::pg_catalog.name AND {place}")
+    format!("SELECT c.oid FROM pg_catalog.pg_class c WHERE c.relname {EQ} {name}::pg_catalog.name AND {place}")
 }
 
 /// The modes that a mode has to wait for (PostgreSQL manual, 13.3.1, table 13.2).
@@ -231,17 +232,22 @@ fn holders(wanted: &[Wanted]) -> String {
     let each = |wanted: &Wanted| {
         let modes: Vec<String> = wanted.in_the_way.iter().map(|mode| in_pg_locks(*mode)).collect();
         let descends = wanted.reach == Reach::Descendants;
-        format!("SELECT '{{{}}}'::text[], {descends}, 0, r.oid FROM ({}) r (oid)", modes.join(","), wanted.relations)
+        format!(
+            "SELECT '{{{}}}'::pg_catalog.text[], {descends}, 0, r.oid FROM ({}) r (oid)",
+            modes.join(","),
+            wanted.relations
+        )
     };
     let each: Vec<String> = wanted.iter().map(each).collect();
     format!(
         "WITH RECURSIVE t (modes, descends, depth, oid) AS (({}) UNION \
-         SELECT t.modes, true, t.depth + 1, i.inhrelid FROM t JOIN pg_catalog.pg_inherits i ON i.inhparent = t.oid \
+         SELECT t.modes, true, pg_catalog.int4pl(t.depth, 1), i.inhrelid \
+         FROM t JOIN pg_catalog.pg_inherits i ON i.inhparent {EQ} t.oid \
          WHERE t.descends) \
-         SELECT {columns}, t.depth FROM t JOIN pg_catalog.pg_locks l ON l.locktype = 'relation' AND l.granted \
-         AND l.relation = t.oid AND l.mode = ANY (t.modes) AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid() \
-         AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d \
-         WHERE d.datname = pg_catalog.current_database()) {JOINED} \
+         SELECT {columns}, t.depth FROM t JOIN pg_catalog.pg_locks l ON l.locktype {EQ} 'relation' AND l.granted \
+         AND l.relation {EQ} t.oid AND l.mode {EQ} ANY (t.modes) AND COALESCE(l.pid, 0) {NE} pg_catalog.pg_backend_pid() \
+         AND l.database {EQ} (SELECT d.oid FROM pg_catalog.pg_database d \
+         WHERE d.datname {EQ} pg_catalog.current_database()) {JOINED} \
          ORDER BY COALESCE(a.xact_start, p.prepared), l.mode LIMIT 100",
         each.join(" UNION ALL "),
         columns = columns(),
@@ -252,9 +258,10 @@ fn holders(wanted: &[Wanted]) -> String {
 fn old_snapshots(waited: Duration) -> String {
     format!(
         "SELECT a.pid, {SESSION}, 'an old snapshot', NULL, NULL, 0 FROM pg_catalog.pg_stat_activity a \
-         WHERE a.backend_xmin IS NOT NULL AND a.datname = pg_catalog.current_database() \
-         AND a.backend_type = 'client backend' AND a.pid <> pg_catalog.pg_backend_pid() \
-         AND a.xact_start < pg_catalog.clock_timestamp() - pg_catalog.make_interval(secs => {}) \
+         WHERE a.backend_xmin IS NOT NULL AND a.datname {EQ} pg_catalog.current_database() \
+         AND a.backend_type {EQ} 'client backend' AND a.pid {NE} pg_catalog.pg_backend_pid() \
+         AND pg_catalog.timestamptz_lt(a.xact_start, pg_catalog.timestamptz_mi_interval(\
+         pg_catalog.clock_timestamp(), pg_catalog.make_interval(secs => {}))) \
          ORDER BY a.xact_start",
         waited.as_secs_f64()
     )

@@ -90,22 +90,36 @@ pub(crate) fn refusal<S: Serializer>(refusal: &Option<Error>, serializer: S) -> 
     said.serialize(serializer)
 }
 
+/// A holder of what is waited for, with the same keys wherever it stands.
 #[derive(Serialize)]
-struct Who<'a> {
+pub(crate) struct Who<'a> {
     pid: i32,
     role: Option<&'a str>,
     application_name: Option<&'a str>,
     client: Option<&'a str>,
+    connected_seconds: Option<f64>,
     statement: Option<&'a str>,
+    statement_seconds: Option<f64>,
+    holds: Option<&'a str>,
+    prepared: Option<&'a str>,
+}
+
+impl<'a> Who<'a> {
+    pub(crate) fn of(holder: &'a Holder) -> Self {
+        Self {
+            pid: holder.pid,
+            role: holder.role.as_deref(),
+            application_name: holder.application_name.as_deref(),
+            client: holder.client.as_deref(),
+            connected_seconds: holder.connected_for.map(|duration| duration.as_secs_f64()),
+            statement: holder.statement.as_deref(),
+            statement_seconds: holder.statement_for.map(|duration| duration.as_secs_f64()),
+            holds: holder.holds.as_deref(),
+            prepared: holder.prepared.as_deref(),
+        }
+    }
 }
 
 pub(crate) fn holder<S: Serializer>(holder: &Option<Holder>, serializer: S) -> Result<S::Ok, S::Error> {
-    let who = holder.as_ref().map(|holder| Who {
-        pid: holder.pid,
-        role: holder.role.as_deref(),
-        application_name: holder.application_name.as_deref(),
-        client: holder.client.as_deref(),
-        statement: holder.statement.as_deref(),
-    });
-    who.serialize(serializer)
+    holder.as_ref().map(Who::of).serialize(serializer)
 }

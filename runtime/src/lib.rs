@@ -71,15 +71,15 @@ pub use crate::error::{
     Cause, Conflict, Error, IncompleteReason, Membership, MigrationFailed, Obstacle, Pending, ServerError,
 };
 pub use crate::event::{Event, MigrationName};
+pub use crate::history::ForeignHistory;
 pub use crate::lock::Holder;
-pub use crate::look::foreign::ForeignHistory;
 pub use crate::migrations::{Migration, Migrations, Repeatable, Sealing, Transaction};
 pub use crate::migrator::Migrator;
 pub use crate::options::Mode;
 pub use crate::plan::revert::{StampTo, Target};
 pub use crate::report::{Applied, Outcome, Redone, Report, RevertReport, Reverted, StampReport, Stamped};
 pub use crate::verb::doctor::{Diagnosis, Finding, Severity};
-pub use crate::verb::health::{Difference, Health, HealthState, LastApplied, LockHolder};
+pub use crate::verb::health::{Difference, Health, HealthState, LastApplied};
 pub use crate::verb::planned::{Planned, PlannedLock, PlannedStep, Sending};
 pub use crate::verb::repair::{Repair, RepairReport, Repairable};
 #[cfg(feature = "tokio-postgres")]

@@ -11,7 +11,7 @@ use crate::history::{Table, Wanted};
 use crate::in_the_way;
 use crate::migrations::Migration;
 use crate::session::Session;
-use crate::sql::literal;
+use crate::sql::{EQ, NE, literal};
 
 /// The first pause between two tries.
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
@@ -30,7 +30,7 @@ pub(crate) fn attempt(table: &Table, process: Option<i32>) -> String {
     let key = table.lock_key();
     let Some(process) = process else { return format!("SELECT pg_catalog.pg_try_advisory_xact_lock_shared({key})") };
     format!(
-        "SELECT CASE WHEN pg_catalog.pg_backend_pid() = {process} THEN pg_catalog.pg_try_advisory_lock({key}) \
+        "SELECT CASE WHEN pg_catalog.pg_backend_pid() {EQ} {process} THEN pg_catalog.pg_try_advisory_lock({key}) \
          ELSE pg_catalog.pg_try_advisory_xact_lock_shared({key}) END"
     )
 }
@@ -126,7 +126,7 @@ impl Waiting {
 }
 
 /// Who holds the lock, or another one that is waited for.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Holder {
     /// The server process of that connection; 0 for a prepared transaction, which has none.
@@ -157,14 +157,13 @@ impl Holder {
     }
 
     pub(crate) fn parse(row: &Row) -> Option<Self> {
-        let seconds = |at| row.number::<f64>(at).and_then(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).ok());
         Some(Self {
             pid: row.number(0)?,
             role: row.optional(1).map(str::to_owned),
             application_name: row.optional(2).map(str::to_owned),
             client: row.optional(3).map(str::to_owned),
-            connected_for: seconds(4),
-            statement_for: seconds(5),
+            connected_for: seconds(row, 4),
+            statement_for: seconds(row, 5),
             statement: row.optional(6).map(|statement| migration_named_in(statement).unwrap_or(statement).to_owned()),
             holds: None,
             prepared: None,
@@ -181,6 +180,11 @@ impl Holder {
             ..Self::parse(row)?
         })
     }
+}
+
+/// A number of seconds in a row.
+pub(crate) fn seconds(row: &Row, at: usize) -> Option<Duration> {
+    row.number::<f64>(at).and_then(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).ok())
 }
 
 /// What a message of graven's own says of itself, in the comment with which it begins.
@@ -218,10 +222,12 @@ impl fmt::Display for Holder {
 
 /// What is asked of a session besides its process, as [`Holder::parse`] reads it: `a` is its row of `pg_stat_activity`.
 pub(crate) const SESSION: &str = "a.usename, a.application_name, pg_catalog.host(a.client_addr), \
-    EXTRACT(epoch FROM pg_catalog.clock_timestamp() - a.backend_start)::float8::text, \
-    EXTRACT(epoch FROM pg_catalog.clock_timestamp() - a.query_start)::float8::text, \
+    pg_catalog.date_part('epoch', pg_catalog.timestamptz_mi(pg_catalog.clock_timestamp(), \
+    a.backend_start))::pg_catalog.text, \
+    pg_catalog.date_part('epoch', pg_catalog.timestamptz_mi(pg_catalog.clock_timestamp(), \
+    a.query_start))::pg_catalog.text, \
     pg_catalog.regexp_replace(\
-    pg_catalog.left(NULLIF(a.query, '<insufficient privilege>'), 120), '[[:space:]]+', ' ', 'g')";
+    pg_catalog.left(CASE WHEN a.query OPERATOR(pg_catalog.<>) '<insufficient privilege>' THEN a.query END, 120), '[[:space:]]+', ' ', 'g')";
 
 /// Where it is to be seen who holds the lock with this key, an SQL expression: `l` is its row of `pg_locks`, `a` that of its
 /// session in `pg_stat_activity`. Who only asks, behind a pooler, shares it for a moment, and is not meant.
@@ -229,12 +235,13 @@ pub(crate) fn held(key: &str) -> String {
     // A bigint key is shown as its two halves, with objsubid 1 (PostgreSQL manual, 54.12).
     format!(
         "FROM (SELECT {key} AS key) k \
-         JOIN pg_catalog.pg_locks l ON l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted \
-         AND l.mode = 'ExclusiveLock' \
-         AND l.classid = ((k.key >> 32) & 4294967295)::oid AND l.objid = (k.key & 4294967295)::oid \
-         AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d \
-         WHERE d.datname = pg_catalog.current_database()) \
-         LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid"
+         JOIN pg_catalog.pg_locks l ON l.locktype {EQ} 'advisory' AND l.objsubid {EQ} 1 AND l.granted \
+         AND l.mode {EQ} 'ExclusiveLock' \
+         AND l.classid {EQ} pg_catalog.int8and(pg_catalog.int8shr(k.key, 32), 4294967295)::pg_catalog.oid \
+         AND l.objid {EQ} pg_catalog.int8and(k.key, 4294967295)::pg_catalog.oid \
+         AND l.database {EQ} (SELECT d.oid FROM pg_catalog.pg_database d \
+         WHERE d.datname {EQ} pg_catalog.current_database()) \
+         LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid {EQ} l.pid"
     )
 }
 
@@ -245,7 +252,7 @@ pub(crate) async fn holder<C: Connection>(
     begun: &[&Migration],
 ) -> Option<Holder> {
     let holds =
-        format!("SELECT l.pid, {SESSION} {} WHERE l.pid <> pg_catalog.pg_backend_pid()", held(&table.lock_key()));
+        format!("SELECT l.pid, {SESSION} {} WHERE l.pid {NE} pg_catalog.pg_backend_pid()", held(&table.lock_key()));
     let sql = match begun {
         [] => holds,
         // Who is at it need not hold the lock, behind a pooler; who holds it may wait for that one, too.
@@ -269,8 +276,8 @@ pub(crate) fn at_work(table: &Table, migrations: &[&Migration]) -> String {
     let heads = migrations.iter().map(|migration| literal(&begins(migration)));
     let is_at = heads.map(|head| format!("pg_catalog.starts_with(a.query, {head})")).collect::<Vec<_>>().join(" OR ");
     format!(
-        "SELECT a.pid, {SESSION} FROM pg_catalog.pg_stat_activity a WHERE a.datname = pg_catalog.current_database() \
-         AND a.pid <> pg_catalog.pg_backend_pid() AND a.backend_type = 'client backend' AND a.state = 'active' \
+        "SELECT a.pid, {SESSION} FROM pg_catalog.pg_stat_activity a WHERE a.datname {EQ} pg_catalog.current_database() \
+         AND a.pid {NE} pg_catalog.pg_backend_pid() AND a.backend_type {EQ} 'client backend' AND a.state {EQ} 'active' \
          AND ({is_at}) LIMIT 1"
     )
 }
@@ -280,11 +287,12 @@ pub(crate) async fn holder_of_history<C: Connection>(session: &mut Session<'_, C
     let schema =
         wanted.schema.as_ref().map_or_else(|| "pg_catalog.current_schema()".to_owned(), |schema| literal(schema));
     let sql = format!(
-        "SELECT {columns} FROM pg_catalog.pg_locks l {joined} WHERE l.locktype = 'relation' AND l.granted \
-         AND l.mode = 'AccessExclusiveLock' AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d \
-         WHERE d.datname = pg_catalog.current_database()) \
-         AND l.relation = (SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-         WHERE n.nspname = {schema}::pg_catalog.name AND c.relname = {name}::pg_catalog.name)",
+        "SELECT {columns} FROM pg_catalog.pg_locks l {joined} WHERE l.locktype {EQ} 'relation' AND l.granted \
+         AND l.mode {EQ} 'AccessExclusiveLock' AND l.database {EQ} (SELECT d.oid FROM pg_catalog.pg_database d \
+         WHERE d.datname {EQ} pg_catalog.current_database()) \
+         AND l.relation {EQ} (SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n \
+         ON n.oid {EQ} c.relnamespace \
+         WHERE n.nspname {EQ} {schema}::pg_catalog.name AND c.relname {EQ} {name}::pg_catalog.name)",
         columns = in_the_way::columns(),
         joined = in_the_way::JOINED,
         name = literal(&wanted.name),

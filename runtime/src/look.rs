@@ -1,6 +1,5 @@
 //! Looking: one message that asks for the server's state and the history, and what must be refused on seeing them.
 
-pub(crate) mod foreign;
 pub(crate) mod glance;
 
 use crate::connection::{Connection, Failure, Reply};
@@ -142,7 +141,7 @@ async fn not_become<C: Connection>(session: &mut Session<'_, C>, role: &str, fai
         Some(Failure::Server(error)) if error.sqlstate == "25P02" => Error::InTransaction,
         Some(Failure::Server(source)) => {
             let ask = format!(
-                "SELECT session_user, EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.rolname = {}::pg_catalog.name \
+                "SELECT session_user, EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) {}::pg_catalog.name \
                  AND pg_catalog.pg_has_role(session_user, r.oid, 'MEMBER'))",
                 crate::sql::literal(role)
             );
@@ -269,7 +268,7 @@ pub(crate) fn table_or_refuse(question: Question<'_>, server: &Server) -> Result
 pub(crate) fn not_elsewhere(table: &Table, server: &Server) -> Result<(), Error> {
     match &server.elsewhere {
         Some(found) if !server.table_exists => {
-            Err(Error::HistoryElsewhere { history: table.shown(), found: found.clone() })
+            Err(Error::HistoryElsewhere { history: table.shown(), found: found.clone(), foreign: None })
         }
         _ => Ok(()),
     }
@@ -295,14 +294,30 @@ pub(crate) fn admit(question: Question<'_>, server: &Server, into_existing: Into
     if !server.schema_exists {
         return Err(Error::SchemaAbsent { schema: table.schema });
     }
-    let history = table.shown();
     not_elsewhere(&table, server)?;
-    if !server.tables.is_empty() && into_existing == IntoExisting::Refuse {
-        let (schema, tables) = (server.current_schema.clone(), server.tables.clone());
-        return Err(Error::NotEmpty { schema, tables, history, foreign: None });
-    }
+    not_into_existing(&table, server, into_existing)?;
     if !server.may_create {
+        let history = table.shown();
         return Err(Error::MayNotCreate { role: server.user.clone(), schema: table.schema, history });
     }
     Ok(table)
+}
+
+/// Refuses a first run where tables are, or where the search path leads to another tool's history: migrations would go into
+/// its first schema, and what that tool has made lies in another.
+pub(crate) fn not_into_existing(table: &Table, server: &Server, into_existing: IntoExisting) -> Result<(), Error> {
+    if server.table_exists || into_existing == IntoExisting::Allow {
+        return Ok(());
+    }
+    let (history, schema) = (table.shown(), server.current_schema.clone());
+    let foreign = server.foreign.clone().map(Box::new);
+    match foreign {
+        foreign if !server.tables.is_empty() => {
+            Err(Error::NotEmpty { schema, tables: server.tables.clone(), history, foreign })
+        }
+        Some(foreign) if !foreign.is_apart() => {
+            Err(Error::HistoryElsewhere { history, found: foreign.table.clone(), foreign: Some(foreign) })
+        }
+        _ => Ok(()),
+    }
 }

@@ -175,7 +175,11 @@ impl Migrations {
     /// What a migration makes in the temporary schema (`CREATE TEMP TABLE`, `pg_temp`) is dropped before the next one and at the
     /// end. Where the connection has something of its own there before the run, or a pooler stands between, nothing is
     /// dropped: of such a connection each migration sees what is there. A prepared statement (`PREPARE`) and a cursor `WITH HOLD`
-    /// that a migration leaves behind stay, and take their names from the migrations after it.
+    /// that a migration leaves behind stay, and take their names from the migrations after it. So do a session's advisory
+    /// lock (`pg_advisory_lock`) and a LISTEN; `pg_advisory_xact_lock` ends with the migration's transaction.
+    ///
+    /// What PostgreSQL warns of meanwhile (`RAISE WARNING`) is heard by the task that drives the connection, which is the
+    /// caller's: there is no [`Event::Warned`](crate::Event::Warned) of it.
     ///
     /// # Panics
     ///
@@ -188,12 +192,19 @@ impl Migrations {
     /// [`run`](Self::run) on a connection of its own, made from a connection URL and closed at the end.
     ///
     /// TLS is by rustls and `sslmode` means what it means to libpq (PostgreSQL manual, 34.19.1): `prefer` (the default)
-    /// and `require` encrypt without checking who answers, `verify-ca` and `verify-full` check it, against
-    /// `sslrootcert` or the system's certificates.
+    /// and `require` encrypt without checking who answers. `verify-ca` checks that a certificate of `sslrootcert` has
+    /// signed the server's, or is the same, and its dates; so does `require` with `sslrootcert`. `verify-full` checks the
+    /// name of the host as well, and takes the system's certificates where `sslrootcert` names none. The name is looked
+    /// for in subjectAltName alone, not in the CN.
     ///
     /// Of several hosts, `target_session_attrs` says which is wanted: `any` (the default), `read-write` or `read-only`, as
     /// its transactions are by default. `primary` stands for `read-write` here, and `standby` for `read-only`;
     /// `prefer-standby` is refused.
+    ///
+    /// `connect_timeout` (seconds) limits the whole connecting to each address of a host, TLS and log-in included; then the next
+    /// one is tried. Without it the limit is 60 s, where libpq would wait for ever; with `connect_timeout=0` there is none.
+    ///
+    /// What PostgreSQL warns of while a migration runs is an [`Event::Warned`](crate::Event::Warned), and in the log.
     ///
     /// # Cancellation
     ///
@@ -227,6 +238,10 @@ impl Migrations {
     /// # Cancellation
     ///
     /// It changes nothing, so that a future which is dropped leaves nothing behind.
+    ///
+    /// # Panics
+    ///
+    /// As for [`run`](Self::run): it waits where somebody has locked the history.
     pub async fn verify<C: Connection>(&self, connection: &mut C) -> Result<Report, Error> {
         self.migrator().verify(connection).await
     }
@@ -242,6 +257,10 @@ impl Migrations {
     /// than [`Migrator::lock_timeout`]. A conflict is not an error here: it is shown.
     ///
     /// # Cancellation
+    ///
+    /// As for [`verify`](Self::verify).
+    ///
+    /// # Panics
     ///
     /// As for [`verify`](Self::verify).
     pub async fn status<C: Connection>(&self, connection: &mut C) -> Result<Status, Error> {

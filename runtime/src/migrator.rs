@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use crate::connection::Connection;
+#[cfg(feature = "cli")]
+use crate::driver::Warnings;
 use crate::error::{Error, Membership};
 use crate::event::{Event, Observer, Observers};
 use crate::guard;
@@ -179,9 +181,13 @@ impl Migrator {
             return Ok(self.skipped());
         }
         guard::check(&self.set)?;
+        self.run_with(connection, &options).await
+    }
+
+    async fn run_with<C: Connection>(&mut self, connection: &mut C, options: &Options) -> Result<Report, Error> {
         match options.mode {
-            Mode::Verify => verb("verify", &options.namespace, self.over(connection, &options).verify()).await,
-            Mode::Apply | Mode::Skip => verb("run", &options.namespace, self.over(connection, &options).apply()).await,
+            Mode::Verify => verb("verify", &options.namespace, self.over(connection, options).verify()).await,
+            Mode::Apply | Mode::Skip => verb("run", &options.namespace, self.over(connection, options).apply()).await,
         }
     }
 
@@ -200,15 +206,17 @@ impl Migrator {
     /// Outside of a tokio runtime with its I/O and timers enabled (`enable_all`).
     #[cfg(feature = "tokio-postgres")]
     pub async fn run_url(&mut self, url: &str) -> Result<Report, Error> {
-        if self.options()?.with_environment()?.mode == Mode::Skip {
+        let mut options = self.options()?.with_environment()?;
+        if options.mode == Mode::Skip {
             return Ok(self.skipped());
         }
         // Before it connects: what can be said without a database is said without one.
         guard::check(&self.set)?;
         let (mut client, cancelling) = crate::driver::connect_cancelling(url).await?;
-        let before = self.options.beside.replace(Beside::new(url));
-        let report = self.run(&mut client).await;
-        self.options.beside = before;
+        // For this run alone: a later one may be given a connection to another server.
+        options.beside = Some(Beside::new(url));
+        options.warnings = Some(cancelling.warnings());
+        let report = self.run_with(&mut client, &options).await;
         cancelling.disarm_after(report)
     }
 
@@ -221,8 +229,12 @@ impl Migrator {
     /// # Cancellation
     ///
     /// As for [`Migrations::verify`].
+    ///
+    /// # Panics
+    ///
+    /// As for [`Migrations::verify`].
     pub async fn verify<C: Connection>(&mut self, connection: &mut C) -> Result<Report, Error> {
-        let options = self.options()?;
+        let options = self.options()?.with_environment()?;
         guard::check(&self.set)?;
         verb("verify", &options.namespace, self.over(connection, &options).verify()).await
     }
@@ -236,8 +248,12 @@ impl Migrator {
     /// # Cancellation
     ///
     /// As for [`Migrations::verify`].
+    ///
+    /// # Panics
+    ///
+    /// As for [`Migrations::verify`].
     pub async fn status<C: Connection>(&mut self, connection: &mut C) -> Result<Status, Error> {
-        let options = self.options()?;
+        let options = self.options()?.with_environment()?;
         verb("status", &options.namespace, self.over(connection, &options).status()).await
     }
 
@@ -259,6 +275,13 @@ impl Migrator {
     #[cfg(feature = "cli")]
     pub(crate) fn beside(mut self, url: &str) -> Self {
         self.options.beside = Some(Beside::new(url));
+        self
+    }
+
+    /// Tells what the server warns of on a connection of graven's own.
+    #[cfg(feature = "cli")]
+    pub(crate) fn hearing(mut self, warnings: Warnings) -> Self {
+        self.options.warnings = Some(warnings);
         self
     }
 
@@ -301,7 +324,7 @@ impl Migrator {
         Report {
             outcome: Outcome::Skipped,
             applied: Vec::new(),
-            total: self.set.len(),
+            total: self.set.rows(),
             future: Vec::new(),
             orphaned: Vec::new(),
             waited: Duration::ZERO,

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+#[cfg(feature = "tokio-postgres")]
+use crate::driver::Warnings;
 use crate::error::Error;
 use crate::history::{Detail, Wanted};
 #[cfg(feature = "tokio-postgres")]
@@ -52,6 +54,9 @@ pub(crate) struct Options {
     /// How to connect once more, where that is known.
     #[cfg(feature = "tokio-postgres")]
     pub(crate) beside: Option<Beside>,
+    /// What the server warns of, where the connection is graven's own.
+    #[cfg(feature = "tokio-postgres")]
+    pub(crate) warnings: Option<Warnings>,
 }
 
 impl Default for Options {
@@ -73,6 +78,8 @@ impl Default for Options {
             role: None,
             #[cfg(feature = "tokio-postgres")]
             beside: None,
+            #[cfg(feature = "tokio-postgres")]
+            warnings: None,
         }
     }
 }

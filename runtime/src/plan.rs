@@ -60,7 +60,7 @@ pub(crate) struct Plan {
     pub(crate) steps: Vec<Step>,
     /// Versions that only the history knows, above the set's head.
     pub(crate) future: Vec<Version>,
-    /// How many versioned migrations of the set the history has already.
+    /// How many migrations of the set the history has already.
     pub(crate) applied: usize,
     /// How many are pending above the version after which to stop.
     pub(crate) left: usize,

@@ -14,8 +14,8 @@ pub struct Report {
     pub outcome: Outcome,
     /// What this run applied, in order. Empty where another instance did, or nothing was pending.
     pub applied: Vec<Applied>,
-    /// How many versioned migrations the set has. They are all applied now, unless the run was skipped or was to go no
-    /// further than [`Migrator::to`](crate::Migrator::to).
+    /// How many migrations the set has, repeatables included. They are all applied now, unless the run was skipped or was to
+    /// go no further than [`Migrator::to`](crate::Migrator::to).
     pub total: usize,
     /// Versions that only the history knows, above the set's head: a newer binary has run here.
     #[cfg_attr(feature = "serde", serde(serialize_with = "crate::json::versions"))]
@@ -71,7 +71,7 @@ impl fmt::Display for Applied {
     }
 }
 
-/// A migration that is pending, by version and name. A baseline stands for all that it would take the place of.
+/// A migration that is pending, by version and name. So is each that a baseline would take the place of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]

@@ -296,21 +296,21 @@ impl Error {
         }
     }
 
-    /// The same error with what the server had said before it ended the connection, where that is what it is about.
+    /// The same error with how the connection came to its end, where that is what it is about and the server has not said.
     #[cfg(feature = "tokio-postgres")]
-    pub(crate) fn lost_because(self, said: ServerError) -> Self {
+    pub(crate) fn lost_because(self, reason: impl std::error::Error + Send + Sync + 'static) -> Self {
         match self {
             Self::ConnectionLost { doing, source } if !source.is::<ServerError>() => {
-                Self::ConnectionLost { doing, source: Box::new(said) }
+                Self::ConnectionLost { doing, source: Box::new(reason) }
             }
             Self::Stopped { applied, reverted, source } => {
-                Self::Stopped { applied, reverted, source: Box::new(source.lost_because(said)) }
+                Self::Stopped { applied, reverted, source: Box::new(source.lost_because(reason)) }
             }
             Self::MigrationFailed(mut failed) => {
                 if let Cause::ConnectionLost(source) = &mut failed.cause
                     && !source.is::<ServerError>()
                 {
-                    *source = Box::new(said);
+                    *source = Box::new(reason);
                 }
                 Self::MigrationFailed(failed)
             }

@@ -35,6 +35,18 @@ pub(crate) fn bytes(bytes: &[u8]) -> String {
     hex
 }
 
+/// Operators by their full names: without the schema, one that somebody else has put before `pg_catalog` in the search path would
+/// be called (PostgreSQL manual, 4.2.5). They bind tighter than `IN`, `IS` and `NOT`, and as tight as `||`. Types are named in full
+/// for the same reason; `IN`, `NULLIF`, `IS DISTINCT FROM` and `CASE … WHEN …` look for `=` along the path, and serve only where
+/// that is confined.
+pub(crate) const EQ: &str = "OPERATOR(pg_catalog.=)";
+pub(crate) const NE: &str = "OPERATOR(pg_catalog.<>)";
+
+/// Confines the search path for the rest of the message to what is the server's own, unless the message is part of a transaction
+/// of the caller's own: for questions that name nothing by the path.
+pub(crate) const CONFINE: &str = "SELECT CASE WHEN pg_catalog.timestamptz_eq(CURRENT_TIMESTAMP, \
+    pg_catalog.statement_timestamp()) THEN pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true) END";
+
 /// A duration as the value of a timeout setting, in whole milliseconds rounded up; zero switches it off.
 pub(crate) fn milliseconds(duration: Duration) -> String {
     let whole = duration.as_nanos().div_ceil(1_000_000);

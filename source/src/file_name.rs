@@ -130,6 +130,13 @@ pub enum Suggestion {
     Name(String),
     /// The next free version, which only the whole directory tells, and then this: `_init.sql`.
     NextVersion(String),
+    /// A version in its place among those of all other files, which only the whole directory tells, and then `rest`.
+    InPlace {
+        /// The parts of the version that it has, which is no integer: `["1", "2"]` of `V1.2__init.sql`.
+        parts: Vec<String>,
+        /// What follows the version: `_init.sql`.
+        rest: String,
+    },
 }
 
 /// Reads a file name, without a directory.
@@ -193,7 +200,8 @@ fn parse_any(file: &str) -> FileName<'_> {
 fn is_left_alone(file: &str) -> bool {
     const BACKUPS: [&str; 9] = ["~", ".swp", ".swo", ".swx", ".orig", ".bak", ".rej", ".tmp", ".old"];
     const DOCUMENTS: [&str; 2] = [".md", ".markdown"];
-    const OF_A_SYSTEM: [&str; 2] = ["thumbs.db", "desktop.ini"];
+    // Vim makes a file of that name for a moment, to see whether it may write here.
+    const OF_A_SYSTEM: [&str; 3] = ["thumbs.db", "desktop.ini", "4913"];
     let folded = file.to_ascii_lowercase();
     let is_sql = folded.ends_with(".sql");
     folded.starts_with('.')
@@ -341,10 +349,12 @@ fn wrong_divider<'a>(spelling: &'a str, rest: &'a str, ending: &str) -> FileName
     }
     // A dotted version such as 1.2 is no integer: the digits after the dot belong to it.
     let divided_again = rest.get(1..).is_some_and(|after| after.starts_with(|c: char| c.is_ascii_digit()));
-    let rest = rest.trim_start_matches(|c: char| c.is_ascii_digit() || matches!(c, '-' | '.' | ' ' | '_'));
-    let name = tidy(rest);
+    let after = rest.trim_start_matches(|c: char| c.is_ascii_digit() || matches!(c, '-' | '.' | ' ' | '_'));
+    let name = tidy(after);
     if divided_again {
-        return refuse("its version is not an integer", Suggestion::NextVersion(format!("_{name}{ending}")));
+        let more = rest.strip_suffix(after).unwrap_or_default();
+        let parts = parts(spelling).chain(parts(more)).collect();
+        return refuse("its version is not an integer", in_place(parts, format!("_{name}{ending}")));
     }
     refuse("no `_` follows its version", Suggestion::Name(format!("{spelling}_{name}{ending}")))
 }
@@ -364,7 +374,7 @@ fn no_version<'a>(bare: &str, kind: Kind, said: Option<Kind>) -> FileName<'a> {
     let (prefix, rest) = (letters.next().map(|letter| letter.to_ascii_uppercase()), letters.as_str());
     if let (Some('R'), Some(name)) = (prefix, rest.strip_prefix("__")) {
         let name = Suggestion::Name(format!("{}.repeatable.sql", tidy(name)));
-        return refuse("it is named as Flyway would have it", name);
+        return refuse(OF_FLYWAY, name);
     }
     let of_flyway = match prefix {
         Some('V') => Some(".sql"),
@@ -379,17 +389,34 @@ fn no_version<'a>(bare: &str, kind: Kind, said: Option<Kind>) -> FileName<'a> {
         let name = tidy(name);
         let should_be = match version.parse::<Version>() {
             Ok(_) => Suggestion::Name(format!("{version}_{name}{ending}")),
-            Err(_) => Suggestion::NextVersion(format!("_{name}{ending}")),
+            Err(_) => in_place(parts(version).collect(), format!("_{name}{ending}")),
         };
-        return refuse("it is named as Flyway would have it", should_be);
+        let reason = if prefix == Some('U') { OF_TWO_TOOLS } else { OF_FLYWAY };
+        return refuse(reason, should_be);
     }
     let name = tidy(bare.trim_start_matches(|c: char| c.is_ascii_digit()));
     refuse("it has no version", Suggestion::NextVersion(format!("_{name}{}", ending(kind, said))))
 }
 
+const OF_FLYWAY: &str = "it is named as Flyway would have it";
+
+/// What `U2__name.sql` is depends on where it comes from.
+const OF_TWO_TOOLS: &str = "it is named as Flyway would have what takes a migration back, and refinery a migration";
+
+/// The numbers that a version is made of.
+fn parts(version: &str) -> impl Iterator<Item = String> {
+    let is_divider = |c: char| !c.is_ascii_digit();
+    version.split(is_divider).filter(|part| !part.is_empty()).map(str::to_owned)
+}
+
+/// One number that is too large to be a version has its place by chance only.
+fn in_place(parts: Vec<String>, rest: String) -> Suggestion {
+    if parts.len() > 1 { Suggestion::InPlace { parts, rest } } else { Suggestion::NextVersion(rest) }
+}
+
 /// A name without the dividers before it and without any [`fault`].
 fn tidy(name: &str) -> String {
-    mended(name.trim_start_matches(['-', '_', '.', ' ']))
+    mended(name.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '-' | '_' | '.')))
 }
 
 fn refuse<'a>(reason: impl Into<Cow<'static, str>>, should_be: Suggestion) -> FileName<'a> {

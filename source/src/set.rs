@@ -8,6 +8,7 @@ mod conflict;
 mod content;
 mod fates;
 mod free;
+mod in_place;
 mod line_up;
 mod misnamed;
 mod moves;

@@ -15,6 +15,7 @@ mod root;
 mod rules;
 mod sarif;
 pub(super) mod scratch;
+mod since;
 
 use std::future::Future;
 
@@ -69,6 +70,7 @@ fn checked(common: &Common, check: &Check, output: Output) -> Result<Checked, Fa
     }
     let Loaded { set, mut problems, .. } = Directory::of(common)?.load();
     problems.extend(unsealed(&set, check.sealed.into()));
+    let lost = check.since.as_deref().map_or(Ok(Vec::new()), |since| since::compare(&set, since.trim()))?;
     let is_sound = problems.is_empty();
     let linted = lint(&set, &problems, &check.lints)?;
     let sealed = set.migrations.iter().filter(|found| found.sealing == Sealing::Sealed).count();
@@ -78,6 +80,7 @@ fn checked(common: &Common, check: &Check, output: Output) -> Result<Checked, Fa
     }
     let mut findings: Vec<_> = problems.into_iter().map(Finding::error).collect();
     findings.extend(not_written_yet(&set).map(|stub| Finding::without_statement(&set, stub)));
+    findings.extend(lost);
     findings.extend(linted.findings);
     let mut checked = Checked {
         directory: set.directory.clone(),

@@ -1,5 +1,6 @@
 //! What is said of a seal file that a merge left damaged and that was mended.
 
+use graven_source::Kind;
 use graven_source::file_name::SEAL_FILE;
 use graven_source::seal::{Mended, SealLine, Side};
 use graven_source::set::{Set, quote};
@@ -46,13 +47,13 @@ pub(super) fn warn(mended: &Mended, set: &Set, output: &Output) {
     }
 }
 
-/// Where both sides sealed new migrations, the lower ones come late to a database that has run the higher ones.
+/// What one side sealed below what is sealed on the other comes late to that one's databases.
 fn warnings(mended: &Mended, set: &Set) -> Vec<String> {
     let [ours, theirs] = mended.sides.as_slice() else { return Vec::new() };
     [(ours, theirs, "theirs"), (theirs, ours, "ours")]
         .into_iter()
         .filter_map(|(late, other, side)| {
-            let last = new(other, late).max_by_key(|line| line.version)?;
+            let last = other.seal.line(other.seal.sealed_head()?, Kind::Versioned)?;
             let late_ones: Vec<String> =
                 new(late, other).filter(|line| line.version < last.version).map(shown).collect();
             let (late_ones, last) = ((!late_ones.is_empty()).then(|| late_ones.join(", "))?, shown(last));
@@ -70,9 +71,11 @@ fn warnings(mended: &Mended, set: &Set) -> Vec<String> {
         .collect()
 }
 
-/// What one side sealed under a version of which the other says nothing.
+/// What one side sealed under a version of which the other says nothing. A baseline comes late to nobody: what it stands for
+/// has run.
 fn new<'a>(side: &'a Side, other: &Side) -> impl Iterator<Item = &'a SealLine> {
-    side.own
-        .iter()
-        .filter(|line| line.checksum().is_some() && !other.own.iter().any(|known| known.version == line.version))
+    side.own.iter().filter(|line| {
+        let is_sealed = line.kind == Kind::Versioned && line.checksum().is_some();
+        is_sealed && other.seal.line(line.version, line.kind).is_none()
+    })
 }

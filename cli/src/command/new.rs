@@ -1,17 +1,18 @@
 //! `graven new`: makes the next migration, and announces it in the seal file so that cargo notices.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::Path;
 
 use graven_source::file_name::{self, FileName, Refusal, SEAL_FILE};
+use graven_source::problem::Problem;
 use graven_source::seal::Seal;
 use graven_source::set::{Loaded, Set};
 use graven_source::{Kind, Version};
 use serde_json::json;
 
 use crate::arguments::{Common, New};
-use crate::directory::{Directory, write_seal};
+use crate::directory::{Directory, may_begin_a_seal, seal_is_lost, write_seal};
 use crate::exit::{self, Exit};
 use crate::failure::Failure;
 use crate::output::{GOOD, Output};
@@ -23,7 +24,7 @@ const TIMESTAMP_WIDTH: usize = 14;
 
 pub(crate) fn run(common: &Common, new: &New, output: &Output) -> Result<Exit, Failure> {
     let name = name(&new.name)?;
-    let (set, made) = directory(common)?;
+    let (set, made, _locked) = directory(common)?;
     let spelling = next(&set, new.timestamp)?;
     let files = files(&set, &spelling, &name, new.reverse.into())?;
     let seal = set
@@ -88,14 +89,21 @@ fn name(words: &[String]) -> Result<String, Failure> {
     Ok(name)
 }
 
-/// The directory, made where it is not there yet. Only what leaves the next version unknown is in the way of a new
+/// The directory, made where it is not there yet, and locked. Only what leaves the next version unknown is in the way of a new
 /// migration.
-fn directory(common: &Common) -> Result<(Set, Made), Failure> {
+fn directory(common: &Common) -> Result<(Set, Made, Option<File>), Failure> {
     let directory = Directory::of(common)?;
+    let was_there = directory.path.exists();
+    let mut locked = directory.lock();
     let mut loaded = directory.load();
     let mut made = Made::Before;
-    if loaded.problems.iter().any(|problem| problem.rule.id == "directory-absent") && !directory.path.exists() {
+    let is_absent = |problem: &Problem| problem.rule.id == "directory-absent";
+    // One that git has is not to be made anew: the migrations in it, and what of them is sealed, would be forgotten.
+    let may_be_made = || !was_there && locked.is_none() && !seal_is_lost(&loaded.set);
+    // Another one may have made it by now, and may be writing to it.
+    if may_be_made() && (loaded.problems.iter().any(is_absent) || directory.path.is_dir()) {
         std::fs::create_dir_all(&directory.path).map_err(|error| Failure::io("make", &directory.path, &error))?;
+        locked = directory.lock();
         loaded = directory.load();
         made = Made::Now;
     }
@@ -104,9 +112,9 @@ fn directory(common: &Common) -> Result<(Set, Made), Failure> {
     problems.retain(|problem| match problem.rule.id {
         "directory-absent" | "version-range" => true,
         // Whatever is wrong with the seal file: it is about to be written, and what it says must not be lost.
-        rule => rule != "seal-absent" && problem.path == seal_file,
+        _ => problem.path == seal_file && !may_begin_a_seal(&set, problem),
     });
-    if problems.is_empty() { Ok((set, made)) } else { Err(Failure::Problems(problems)) }
+    if problems.is_empty() { Ok((set, made, locked)) } else { Err(Failure::Problems(problems)) }
 }
 
 /// The next version, spelt as those before it.

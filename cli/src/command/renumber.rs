@@ -12,13 +12,15 @@ use serde_json::{Value, json};
 
 use crate::arguments::{Common, Renumber};
 use crate::command::mended;
-use crate::directory::{Directory, write_seal};
+use crate::directory::{Directory, may_begin_a_seal, write_seal};
 use crate::exit::{self, Exit};
 use crate::failure::Failure;
 use crate::output::{GOOD, Output};
 
 pub(crate) fn run(common: &Common, renumber: &Renumber, output: &Output) -> Result<Exit, Failure> {
-    let (Loaded { set, problems, .. }, mended) = Directory::of(common)?.load_to_write();
+    let directory = Directory::of(common)?;
+    let _locked = directory.lock();
+    let (Loaded { set, problems, .. }, mended) = directory.load_to_write();
     let (in_the_way, others): (Vec<_>, Vec<_>) = problems.into_iter().partition(|problem| is_in_the_way(problem, &set));
     if !in_the_way.is_empty() {
         return Err(Failure::Problems(in_the_way));
@@ -32,20 +34,17 @@ pub(crate) fn run(common: &Common, renumber: &Renumber, output: &Output) -> Resu
         return Err(Failure::Problems(left));
     }
     let warnings = overtaking(&set, &renumberings);
-    if !renumberings.is_empty() {
-        rename(&set, &renumberings)?;
-        // The seal file comes last: a line of it that is not sealed and has no file means nothing.
-        let seal = renumberings.iter().try_fold(set.seal.clone(), |seal, one| match seal {
-            Some(seal) => seal.with_renumbered(one.version, &one.name, &one.spelling).map(Some),
-            None => Ok(None),
-        });
-        let seal =
-            seal.map_err(|error| Failure::Failed(error.to_string(), "choose another version with `--to`".to_owned()))?;
-        if let Some(seal) = seal.filter(|seal| mended.is_some() || Some(seal) != set.seal.as_ref()) {
-            write_seal(&set, &seal)?;
-        }
+    rename(&set, &renumberings)?;
+    // The seal file comes last: a line of it that is not sealed and has no file means nothing.
+    let seal = renumberings.iter().try_fold(set.seal.clone(), |seal, one| match seal {
+        Some(seal) => seal.with_renumbered(one.version, &one.name, &one.spelling).map(Some),
+        None => Ok(None),
+    });
+    let seal =
+        seal.map_err(|error| Failure::Failed(error.to_string(), "choose another version with `--to`".to_owned()))?;
+    if let Some(seal) = seal.filter(|seal| mended.is_some() || Some(seal) != set.seal.as_ref()) {
+        write_seal(&set, &seal)?;
     }
-    let mended = mended.filter(|_| !renumberings.is_empty());
     let json = json!({
         "renumbered": renumberings.iter().map(|one| renumbering_json(&set, one)).collect::<Vec<_>>(),
         "mended": mended.as_ref().map(|mended| mended::json(mended, &set)),
@@ -65,7 +64,7 @@ pub(crate) fn run(common: &Common, renumber: &Renumber, output: &Output) -> Resu
 /// Only what leaves open which versions are taken, or what is sealed, keeps a migration from another version.
 fn is_in_the_way(problem: &Problem, set: &Set) -> bool {
     match problem.rule.id {
-        "seal-absent" => false,
+        "seal-absent" => !may_begin_a_seal(set, problem),
         "directory-absent" => problem.path == set.directory || problem.path == set.path_of(SEAL_FILE),
         _ => problem.path == set.path_of(SEAL_FILE),
     }
@@ -128,7 +127,7 @@ fn of_version(set: &Set, version: i64, to: Option<i64>) -> Result<Vec<Renumberin
         },
         ([], _) => {
             return refused(
-                format!("two files have version {version} and one name"),
+                format!("two files have version {version}, and one name or one text"),
                 "delete the one that is not meant",
             );
         }
@@ -219,10 +218,11 @@ fn rename_one(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 fn text(set: &Set, renumberings: &[Renumbering], mended: &str) -> String {
-    if renumberings.is_empty() {
-        return "nothing to renumber: each migration has a version of its own, above what is sealed".to_owned();
-    }
     let mut text = mended.to_owned();
+    if renumberings.is_empty() {
+        text.push_str("nothing to renumber: each migration has a version of its own, above what is sealed");
+        return if mended.is_empty() { text } else { format!("{text}\ncommit {}", set.path_of(SEAL_FILE)) };
+    }
     for one in renumberings {
         let why = match &one.behind {
             Some(before) if one.is_overtaken => format!(", to stay behind {before}"),

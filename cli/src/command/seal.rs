@@ -11,13 +11,15 @@ use serde_json::{Value, json};
 
 use crate::arguments::{self, Common, Edited};
 use crate::command::{mended, plural};
-use crate::directory::{Directory, of_stub, write_seal};
+use crate::directory::{Directory, may_begin_a_seal, of_stub, write_seal};
 use crate::exit::{self, Exit};
 use crate::failure::Failure;
 use crate::output::{GOOD, Output};
 
 pub(crate) fn run(common: &Common, seal: &arguments::Seal, output: &Output) -> Result<Exit, Failure> {
-    let (Loaded { set, problems, .. }, mended) = Directory::of(common)?.load_to_write();
+    let directory = Directory::of(common)?;
+    let _locked = directory.lock();
+    let (Loaded { set, problems, .. }, mended) = directory.load_to_write();
     let is_accepted = |problem: &Problem| is_accepted(problem, &set, &seal.accept_edit);
     // Each edit is accepted by itself: another one stays, and is a problem still.
     let are_accepted = problems.iter().any(is_accepted);
@@ -25,7 +27,7 @@ pub(crate) fn run(common: &Common, seal: &arguments::Seal, output: &Output) -> R
         problems.iter().filter(|problem| are_accepted && is_edit(problem) && !is_accepted(problem)).collect();
     let in_the_way: Vec<Problem> = problems
         .iter()
-        .filter(|problem| problem.rule.id != "seal-absent" && !(are_accepted && is_edit(problem)))
+        .filter(|problem| !(may_begin_a_seal(&set, problem) || (are_accepted && is_edit(problem))))
         .cloned()
         .collect();
     let before = set.seal.clone().unwrap_or_default();
@@ -37,14 +39,16 @@ pub(crate) fn run(common: &Common, seal: &arguments::Seal, output: &Output) -> R
     if !in_the_way.is_empty() {
         return Err(Failure::Problems(in_the_way));
     }
-    // Who accepts an edit has reviewed that edit, and nothing else.
-    if seal.accept_edit.is_empty() {
+    // Who accepts an edit has reviewed that edit, and nothing else; and who merges may have before him what others are not
+    // done with.
+    if seal.accept_edit.is_empty() && !is_of_a_merge(mended.as_ref()) {
         after = after.seal_all(&set);
     }
     if set.seal.is_none() || mended.is_some() || after != before {
         write_seal(&set, &after)?;
     }
-    let changes = Changes::between(&before, &after, mended.as_ref(), left);
+    let mut changes = Changes::between(&before, &after, mended.as_ref(), left);
+    changes.unsealed = set.migrations.iter().chain(&set.baselines).filter(|found| !is_sealed(&after, found)).collect();
     let warnings = changes.warnings(&set);
     changes.report(&set, &warnings, output)?;
     if let Some(mended) = &mended {
@@ -52,6 +56,11 @@ pub(crate) fn run(common: &Common, seal: &arguments::Seal, output: &Output) -> R
     }
     warnings.iter().filter(|_| !output.is_json()).for_each(|warning| output.warning(warning));
     Ok(exit::DONE)
+}
+
+/// Whether it was the conflict of a merge that is mended.
+fn is_of_a_merge(mended: Option<&Mended>) -> bool {
+    mended.is_some_and(|mended| !mended.sides.is_empty())
 }
 
 fn is_edit(problem: &Problem) -> bool {
@@ -70,6 +79,10 @@ fn found(set: &Set, edited: Edited) -> Option<&Migration> {
         Kind::Baseline => set.baselines.iter().find(|baseline| baseline.version == edited.version),
         _ => set.by_version(edited.version),
     }
+}
+
+fn is_sealed(seal: &Seal, found: &Migration) -> bool {
+    seal.line(found.version, found.kind).is_some_and(|line| line.checksum().is_some())
 }
 
 fn accept(set: &Set, seal: &Seal, edited: Edited) -> Result<Seal, Failure> {
@@ -97,6 +110,8 @@ struct Changes<'a> {
     accepted: Vec<&'a SealLine>,
     /// Announced, and never made or deleted again before it was sealed.
     dropped: Vec<&'a SealLine>,
+    /// Left as they are.
+    unsealed: Vec<&'a Migration>,
     lines: usize,
     mended: Option<&'a Mended>,
     /// Edits that are not accepted.
@@ -110,7 +125,7 @@ impl<'a> Changes<'a> {
             after.lines().filter(|line| line.checksum().is_some() && line.checksum() != checksum_before(line));
         let (accepted, sealed) = changed.partition(|line| checksum_before(line).is_some());
         let dropped = before.lines().filter(|line| after.line(line.version, line.kind).is_none()).collect();
-        Self { sealed, accepted, dropped, lines: after.lines().count(), mended, left }
+        Self { sealed, accepted, dropped, unsealed: Vec::new(), lines: after.lines().count(), mended, left }
     }
 
     fn report(&self, set: &Set, warnings: &[String], output: &Output) -> Result<(), Failure> {
@@ -121,6 +136,7 @@ impl<'a> Changes<'a> {
             "sealed": self.sealed.iter().map(|line| line_json(line)).collect::<Vec<_>>(),
             "accepted": self.accepted.iter().map(|line| line_json(line)).collect::<Vec<_>>(),
             "dropped": self.dropped.iter().map(|line| line_json(line)).collect::<Vec<_>>(),
+            "unsealed": self.unsealed.iter().map(|found| set.path_of(&found.file)).collect::<Vec<_>>(),
             "warnings": warnings,
         });
         Ok(output.result(&json, || self.text(set, &file))?)
@@ -140,7 +156,13 @@ impl<'a> Changes<'a> {
         if text.is_empty() {
             return format!("nothing to seal: {file} matches the files, {}", plural(self.lines, "line"));
         }
-        format!("{text}commit {}", self.to_commit(set, file))
+        text.push_str(&format!("commit {}", self.to_commit(set, file)));
+        if is_of_a_merge(self.mended) && !self.unsealed.is_empty() {
+            let unsealed: Vec<String> = self.unsealed.iter().map(|found| set.path_of(&found.file)).collect();
+            let seal = set.graven("seal");
+            text.push_str(&format!("\nleft unsealed: {}; once all is done, run `{seal}` again", unsealed.join(", ")));
+        }
+        text
     }
 
     fn to_commit(&self, set: &Set, file: &str) -> String {
@@ -161,10 +183,11 @@ impl<'a> Changes<'a> {
         let is_sealed_now = |version: Version| self.sealed.iter().any(|line| line.version == version);
         let copies = copies(set, is_sealed_now).into_iter().map(|(one, other)| {
             format!(
-                "{} and {} have one name and one text, and both would run: if a merge left one of them behind, take \
+                "{} and {} have {} and one text, and both would run: if a merge left one of them behind, take \
                  the seal file back from git, delete that one, and seal again",
                 set.path_of(&one.file),
-                set.path_of(&other.file)
+                set.path_of(&other.file),
+                if one.name == other.name { "one name" } else { "nearly one name" },
             )
         });
         let stubs = set.migrations.iter().filter(|found| is_sealed_now(found.version) && found.holds_no_statement());
@@ -176,14 +199,19 @@ impl<'a> Changes<'a> {
     }
 }
 
-/// Migrations that are sealed now, each with another one of the same name and text.
+/// Migrations that are sealed now, each with another one of the same text and the same name, or a name that only adds to
+/// the other's, as that of a copy does.
 fn copies(set: &Set, is_sealed_now: impl Fn(Version) -> bool) -> Vec<(&Migration, &Migration)> {
-    let mut first_of: HashMap<(&str, Checksum), &Migration> = HashMap::new();
+    let mut of_text: HashMap<Checksum, Vec<&Migration>> = HashMap::new();
     let mut copies = Vec::new();
     for found in &set.migrations {
-        let first = *first_of.entry((&found.name, found.checksum)).or_insert(found);
-        if first.version != found.version && (is_sealed_now(first.version) || is_sealed_now(found.version)) {
-            copies.push((first, found));
+        let is_one_of = |first: &&Migration| first.name.starts_with(&found.name) || found.name.starts_with(&first.name);
+        let firsts = of_text.entry(found.checksum).or_default();
+        match firsts.iter().copied().find(is_one_of) {
+            None => firsts.push(found),
+            Some(first) if first.version == found.version => {}
+            Some(first) if is_sealed_now(first.version) || is_sealed_now(found.version) => copies.push((first, found)),
+            Some(_) => {}
         }
     }
     copies

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use self::arguments::Format;
 pub(crate) use self::arguments::Summary;
 use self::changes::{Change, Changed, changed};
-pub(crate) use self::git::{Base, Fate};
+pub(crate) use self::git::{Base, Fate, head_has};
 use self::locks::Held;
 pub(crate) use self::locks::Made;
 use crate::arguments::Common;

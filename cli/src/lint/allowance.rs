@@ -86,19 +86,20 @@ fn no_lint(source: &Source<'_>, allowed: &Allowed, choice: &Choice) -> Finding {
     let problem = said(&UNKNOWN_LINT, message).note("it allows nothing").at(source.text, allowed.span.clone(), "");
     match source.standing {
         Standing::Open => Finding { level: choice.level, problem: problem.help(hint) },
-        Standing::New => Finding { level: choice.level, problem: problem.note(SEAL_AGAIN).help(hint) },
+        Standing::New => Finding { level: choice.level, problem: problem.note(sealed_again(source)).help(hint) },
         Standing::Sealed => Finding::note(problem.note("the file is sealed, and stays as it is")),
     }
 }
 
 /// How to change a file that the branch brings and has sealed.
-const SEAL_AGAIN: &str =
-    "the branch has sealed the file: take its line out of seal.lock first, and seal again after it";
+fn sealed_again(source: &Source<'_>) -> String {
+    format!("the branch has sealed the file: after the edit, type `{}`", source.accept_edit)
+}
 
-fn delete(source: &Source<'_>) -> &'static str {
+fn delete(source: &Source<'_>) -> String {
     match source.standing {
-        Standing::New => "take its line out of seal.lock, delete it here, and seal again",
-        Standing::Open | Standing::Sealed => "delete it",
+        Standing::New => format!("delete it, and accept that with `{}`", source.accept_edit),
+        Standing::Open | Standing::Sealed => "delete it".to_owned(),
     }
 }
 

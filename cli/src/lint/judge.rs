@@ -4,7 +4,6 @@ use std::cell::OnceCell;
 use std::ops::Range;
 
 use graven_source::Transaction;
-use graven_source::file_name::SEAL_FILE;
 use graven_source::problem::Problem;
 
 use super::allowance::Allowance;
@@ -217,8 +216,9 @@ fn told(lint: &'static Lint, hit: &Hit, source: &Source<'_>) -> Problem {
         .help(match source.standing {
             Standing::Open => format!("allow it in this file: `-- graven: allow = {}`", lint.name()),
             Standing::New => format!(
-                "allow it in this file: take its line out of {SEAL_FILE}, write `-- graven: allow = {}`, and seal again",
-                lint.name()
+                "allow it in this file: write `-- graven: allow = {}`, and accept that with `{}`",
+                lint.name(),
+                source.accept_edit
             ),
             Standing::Sealed => format!("leave it out, as the file is sealed: `--allow {}`", lint.name()),
         })

@@ -237,6 +237,7 @@ mod tests {
             is_linted: true,
             is_new: true,
             standing: Standing::Open,
+            accept_edit: String::new(),
             transaction: Transaction::On,
             statements: split(text).expect("statements"),
             sql: text.to_owned(),

@@ -29,6 +29,8 @@ pub(super) struct Source<'a> {
     /// Whether no database in use has had it.
     pub(super) is_new: bool,
     pub(super) standing: Standing,
+    /// What is typed after an edit of it, where it is sealed.
+    pub(super) accept_edit: String,
     pub(super) transaction: Transaction,
     pub(super) statements: Vec<Statement>,
     /// The text as the linter gets it: what it is not to see is blank, and all else stands where it stood.
@@ -42,7 +44,7 @@ pub(super) struct Source<'a> {
 pub(super) enum Standing {
     /// It is not sealed.
     Open,
-    /// It is sealed on the branch that brings it, and can be sealed anew.
+    /// It is sealed on the branch that brings it, and an edit of it can be accepted.
     New,
     /// It is sealed for good.
     Sealed,
@@ -57,17 +59,20 @@ pub(super) fn of<'a>(set: &'a Set, scope: &Scope, problems: &[Problem]) -> Vec<S
             Sealing::Sealed => Standing::Sealed,
             _ => Standing::Open,
         };
-        (scope.holds(found), standing, &found.file, &found.text, &found.directives, &found.control)
+        let accept_edit = set.graven(&format!("seal --accept-edit {}", found.version));
+        (scope.holds(found), standing, accept_edit, &found.file, &found.text, &found.directives, &found.control)
     });
     let repeatables = set.repeatables.iter().map(|found| {
-        (scope.holds_repeatable(found), Standing::Open, &found.file, &found.text, &found.directives, &found.control)
+        let is_held = scope.holds_repeatable(found);
+        (is_held, Standing::Open, String::new(), &found.file, &found.text, &found.directives, &found.control)
     });
-    let source = |(is_held, standing, file, text, directives, control): (_, _, &String, &'a String, &Directives, _)| {
+    type Found<'a> = (bool, Standing, String, &'a String, &'a String, &'a Directives, &'a Control);
+    let source = |(is_held, standing, accept_edit, file, text, directives, control): Found<'a>| {
         let path = set.path_of(file);
         let is_linted = is_held && is_sound(&path);
         let (transaction, statements, unread) = (directives.transaction, Vec::new(), Vec::new());
         let (is_new, sql) = (scope.is_new(file), String::new());
-        (Source { path, text, is_linted, is_new, standing, transaction, statements, sql, unread }, control)
+        (Source { path, text, is_linted, is_new, standing, accept_edit, transaction, statements, sql, unread }, control)
     };
     let mut all: Vec<(Source<'a>, &Control)> = versioned.chain(repeatables).map(source).collect();
     // What comes after the last one that is linted does not matter.
@@ -201,6 +206,7 @@ mod tests {
             is_linted: true,
             is_new: true,
             standing: Standing::Open,
+            accept_edit: String::new(),
             transaction: Transaction::On,
             statements: split(text).expect("statements"),
             sql: String::new(),

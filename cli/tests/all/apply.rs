@@ -32,6 +32,17 @@ fn what_was_applied_is_told_in_json() {
 }
 
 #[test]
+fn what_postgresql_warns_of_is_shown_with_the_migration() {
+    let warns = "do $$ begin raise notice 'quiet'; raise warning 'careful' using hint = 'look'; end $$;\n";
+    for arguments in [&["apply"][..], &["apply", "--json"]] {
+        let world = World::with_database().with(&[("1_a.sql", "select 1;\n"), ("2_b.sql", warns)]);
+        let ran = world.done(arguments);
+        assert!(ran.stderr.contains("warning: 2 b: careful\n  hint: look\n"), "{}", ran.stderr);
+        assert!(!ran.stderr.contains("quiet"), "{}", ran.stderr);
+    }
+}
+
+#[test]
 fn a_directory_without_a_seal_file_is_applied_with_a_warning() {
     let world = World::with_database();
     world.write("1_a.sql", "select 1;\n");

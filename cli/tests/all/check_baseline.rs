@@ -44,7 +44,7 @@ fn a_baseline_that_makes_the_same_is_said_to() {
             "not_compared": ["public.roles.at"],
         })
     );
-    assert_eq!(ran.json()["database"]["applied"], 4);
+    assert_eq!(ran.json()["database"]["applied_count"], 4);
 }
 
 #[test]

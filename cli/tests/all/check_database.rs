@@ -35,7 +35,7 @@ fn a_set_is_applied_to_an_empty_database_of_a_throwaway_server() {
     let world = World::new().with(&GOOD);
     snapshot!("check-database", world.run(&["check", "--database"]));
     let json = world.done(&["check", "--database", "--json"]).json();
-    assert_eq!((&json["database"]["applied"], &json["database"]["place"]), (&2.into(), &"throwaway".into()));
+    assert_eq!((&json["database"]["applied_count"], &json["database"]["place"]), (&2.into(), &"throwaway".into()));
     assert_eq!((&json["problems"], &json["database"]["error"]), (&serde_json::json!([]), &serde_json::Value::Null));
 }
 
@@ -54,7 +54,7 @@ fn a_migration_that_postgresql_refuses_is_shown_at_its_place() {
         (&"migrations/3_email.sql".into(), &2.into(), &13.into())
     );
     assert_eq!(
-        (&json["database"]["applied"], &json["database"]["error"]["kind"]),
+        (&json["database"]["applied_count"], &json["database"]["error"]["kind"]),
         (&2.into(), &"migration-failed".into())
     );
     assert_eq!(json["problems"].as_array().map(Vec::len), Some(1));
@@ -80,7 +80,7 @@ fn on_a_server_that_is_named_a_database_is_made_and_dropped_and_no_other_is_touc
     let world = World::with_database().with(&GOOD);
     let role = maker(&world);
     let json = world.done(&["check", "--json", "--database", role.url()]).json();
-    assert_eq!((&json["database"]["applied"], &json["database"]["place"]), (&2.into(), &"server".into()));
+    assert_eq!((&json["database"]["applied_count"], &json["database"]["place"]), (&2.into(), &"server".into()));
     assert_eq!(scratch(&world, &role), Vec::<String>::new());
     // Also where a migration is refused.
     world.write(BAD.0, BAD.1);

@@ -25,7 +25,7 @@ fn reverses_that_restore_the_schema_are_counted() {
     snapshot!("check-reverse", world.run(&["check", "--reverse"]));
     let ran = world.done(&["check", "--reverse", "--json"]);
     assert_eq!(tally(&ran), json!({ "restored": [1, 3], "failed": [], "without": [2], "untried": [] }));
-    assert_eq!(ran.json()["database"]["applied"], 3);
+    assert_eq!(ran.json()["database"]["applied_count"], 3);
 }
 
 #[test]

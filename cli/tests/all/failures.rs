@@ -60,7 +60,17 @@ fn a_lock_that_another_holds_for_too_long_is_given_up_with_the_holders_name() {
         assert_eq!(ran.code, Some(5));
         snapshot!("lock", ran);
         let ran = world.run(&["apply", "--lock-timeout", "0", "--json"]);
-        assert_eq!((ran.code, ran.json()["error"]["kind"].as_str()), (Some(5), Some("lock-timeout")));
+        let error = &ran.json()["error"];
+        assert_eq!((ran.code, error["kind"].as_str()), (Some(5), Some("lock-timeout")));
+        // The holder has one form, wherever it stands.
+        let planned = world.done(&["plan", "--json"]).json();
+        let keys =
+            |holder: &serde_json::Value| holder.as_object().expect("an object").keys().cloned().collect::<Vec<_>>();
+        assert_eq!(keys(&error["holder"]), keys(&planned["holder"]));
+        for holder in [&error["holder"], &planned["holder"]] {
+            assert_eq!(holder["application_name"], "other instance", "{holder}");
+            assert!(holder["pid"].is_i64() && holder["connected_seconds"].is_f64(), "{holder}");
+        }
 
         let mut waiting = world.command(&["apply"]);
         waiting.env("GRAVEN_LOCK_TIMEOUT", "1min").stdout(std::process::Stdio::piped());
@@ -88,6 +98,8 @@ fn no_connection_is_an_exit_code_of_its_own() {
         assert_eq!(world.run(&[command, "--database-url", url]).code, Some(7), "{command}");
     }
     snapshot!("no-server", world.run(&["apply", "--database-url", url]));
+    let error = &world.run(&["apply", "--database-url", url, "--json"]).json()["error"];
+    assert!(error["causes"].as_array().is_some_and(|causes| !causes.is_empty()), "{error}");
 }
 
 #[test]

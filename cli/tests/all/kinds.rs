@@ -27,6 +27,34 @@ fn a_fresh_database_gets_the_baseline_and_repeatables_come_last_and_again() {
 }
 
 #[test]
+fn all_verbs_count_the_same_migrations() {
+    let world = World::with_database().with(SQL);
+    let pending = |world: &World| {
+        let (verified, status) = (world.run(&["verify", "--json"]).json(), world.run(&["status", "--json"]).json());
+        let in_status = status["migrations"].as_array().into_iter().flatten().filter(|it| it["state"] == "pending");
+        let in_status: Vec<_> = in_status.map(|it| it["name"].clone()).collect();
+        let verified = verified["error"]["pending"].as_array().cloned().unwrap_or_default();
+        assert_eq!(verified.iter().map(|it| it["name"].clone()).collect::<Vec<_>>(), in_status);
+        in_status.len()
+    };
+    let planned = |arguments: &[&str]| {
+        let json = world.done(&[&["plan", "--json"][..], arguments].concat()).json();
+        ["applied_count", "left", "total"].map(|key| json[key].as_u64())
+    };
+    assert_eq!(pending(&world), 4);
+    assert!(world.run(&["verify"]).stderr.contains("4 migrations are not applied"));
+    assert_eq!(planned(&[]), [Some(0), Some(0), Some(4)]);
+    assert_eq!(planned(&["--to", "2"]), [Some(0), Some(2), Some(4)]);
+    world.done(&["apply", "--to", "2"]);
+    assert_eq!(pending(&world), 2);
+    assert_eq!(planned(&[]), [Some(2), Some(0), Some(4)]);
+    assert_eq!(planned(&["--to", "2"]), [Some(2), Some(2), Some(4)]);
+    assert!(world.done(&["apply"]).stdout.ends_with(", 4 in all\n"));
+    assert_eq!(planned(&[]), [Some(4), Some(0), Some(4)]);
+    assert_eq!(world.done(&["verify"]).stdout, "everything is applied: 4 migrations\n");
+}
+
+#[test]
 fn what_a_baseline_and_a_repeatable_are_is_told_in_json() {
     let world = World::with_database().with(SQL);
     snapshot!("kinds-apply-json", world.run(&["apply", "--json"]));

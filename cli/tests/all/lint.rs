@@ -211,8 +211,13 @@ fn of_a_sealed_file_nothing_is_demanded_that_would_be_an_edit() {
     git(&world, &["commit", "--quiet", "-m", "old"]);
     world.write("2_drop.sql", &format!("-- graven: allow = ban-drop-tables\n{DROP}"));
     world.done(&["seal"]);
-    // What is sealed on the branch alone can be sealed again.
+    // What is sealed on the branch alone can be edited, and the edit accepted.
     snapshot!("lint-since-sealed", run(&world, &["check", "--lint-since", "HEAD", "--deny-lints"]));
+    // As the message says.
+    world.write("2_drop.sql", &format!("-- graven: allow = ban-drop-column\n{DROP}"));
+    world.done(&["seal", "--accept-edit", "2"]);
+    let ran = run(&world, &["check", "--lint-since", "HEAD", "--deny-lints"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.page());
 }
 
 #[test]

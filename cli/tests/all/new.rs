@@ -3,6 +3,7 @@
 use std::fs;
 #[cfg(unix)]
 use std::os::unix::fs::PermissionsExt as _;
+use std::process::Stdio;
 
 use crate::world::{World, snapshot};
 
@@ -149,5 +150,21 @@ fn a_directory_that_may_not_be_written_to_stays_as_it_is() {
             assert!(ran.stderr.contains("Permission denied"), "{}", ran.stderr);
         }
         assert_eq!(world.files(), ["1_a.sql", "seal.lock"]);
+    }
+}
+
+#[test]
+fn several_at_a_time_take_a_version_each() {
+    for (world, before) in [(World::new(), 0), (World::new().with(&[("0001_a.sql", "select 1;\n")]), 1)] {
+        let running: Vec<_> = (0..12)
+            .map(|at| {
+                world.command(&["new", &format!("m{at}")]).stdout(Stdio::null()).spawn().expect("the command starts")
+            })
+            .collect();
+        for mut one in running {
+            assert!(one.wait().expect("it ends").success());
+        }
+        assert_eq!(world.done(&["check", "--json"]).json()["migrations"], before + 12);
+        assert_eq!(world.read("seal.lock").matches(" unsealed").count(), 12);
     }
 }

@@ -26,7 +26,7 @@ fn it_shows_steps_batches_and_locks_and_changes_nothing() {
     snapshot!("plan-existing", world.run(&["plan"]));
     snapshot!("plan-to", world.run(&["plan", "--to", "2"]));
     let json = world.done(&["plan", "--to", "2", "--json"]).json();
-    assert_eq!((&json["applied"], &json["left"], &json["total"]), (&1.into(), &2.into(), &4.into()));
+    assert_eq!((&json["applied_count"], &json["left"], &json["total"]), (&1.into(), &2.into(), &4.into()));
     let step = &json["steps"][0];
     assert_eq!(
         (&step["version"], &step["transaction"], &step["lock_timeout_seconds"]),

@@ -54,6 +54,19 @@ fn without_them_nothing_is_touched() {
 }
 
 #[test]
+fn who_is_connected_is_ended_by_an_option_that_can_be_typed() {
+    let world = used();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let _client = runtime.block_on(world.database().connect()).expect("a connection");
+    for json in [None, Some("--json")] {
+        let ran = reset(&world, "development", &["--yes"].into_iter().chain(json).collect::<Vec<_>>());
+        assert_eq!(ran.code, Some(4), "{}", ran.page());
+        assert!(ran.page().contains("`graven reset --yes --force`"), "{}", ran.page());
+        assert!(!ran.page().contains("Sessions::"), "{}", ran.page());
+    }
+}
+
+#[test]
 fn everything_that_speaks_against_it_is_named_with_what_to_do() {
     let world = World::new().with(SQL);
     let mut command = world.command(&["reset", "--yes"]);

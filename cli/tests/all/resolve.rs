@@ -51,4 +51,7 @@ fn there_is_nothing_to_resolve_where_nothing_is_incomplete() {
     let world = World::with_database().with(&[("1_a.sql", "select 1;\n")]);
     world.done(&["apply"]);
     snapshot!("resolve-nothing", world.run(&["resolve", "1", "--applied"]));
+    // As every other verb takes a version that nobody knows.
+    let ran = world.run(&["resolve", "99", "--applied", "--json"]);
+    assert_eq!((ran.code, &ran.json()["error"]["kind"]), (Some(2), &"no-such-version".into()), "{}", ran.page());
 }

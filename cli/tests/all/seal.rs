@@ -111,6 +111,13 @@ fn a_migration_that_a_merge_left_behind_under_its_old_version_is_warned_of() {
     // What is sealed is as it was meant to be.
     world.write("8_d.sql", "select 4;\n");
     assert_eq!(world.done(&["seal"]).stderr, "");
+    // A copy that a merge tool or a file manager made, and that was given a version of its own.
+    world.write("9_d_LOCAL_1234.sql", "select 4;\n");
+    let warning =
+        "warning: migrations/8_d.sql and migrations/9_d_LOCAL_1234.sql have nearly one name and one text, and ";
+    assert!(world.done(&["seal"]).stderr.starts_with(warning));
+    world.write("10_e.sql", "select 4;\n");
+    assert_eq!(world.done(&["seal"]).stderr, "");
 }
 
 #[test]

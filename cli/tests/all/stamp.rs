@@ -27,7 +27,17 @@ fn another_tools_history_is_named_with_what_asks_it_and_a_stamp_goes_on_from_the
     let ran = world.run(&["apply", "--json"]);
     snapshot!("stamp-needed-json", ran);
     let query = ran.json()["error"]["foreign"]["query"].as_str().expect("a query").to_owned();
-    assert_eq!(world.database().value(&query).expect("it can be asked").as_deref(), Some("2"));
+    assert_eq!(world.database().rows(&query).expect("it can be asked").len(), 2);
+
+    let ran = world.run(&["verify"]);
+    assert!(
+        ran.code == Some(8) && ran.stderr.contains("hint: a run would refuse to apply them: schema public"),
+        "{}",
+        ran.page()
+    );
+    let ran = world.run(&["status"]);
+    assert!(ran.stdout.contains("a run would refuse: schema public has no migration history"), "{}", ran.page());
+    assert_eq!(world.run(&["status", "--json"]).json()["refusal"]["kind"], "not-empty");
 
     snapshot!("stamp", world.run(&["stamp", "--to", "2"]));
     snapshot!("stamp-again-json", world.run(&["stamp", "--to", "2", "--json"]));

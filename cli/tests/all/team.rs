@@ -14,7 +14,7 @@ impl Team {
         Self::on(World::new())
     }
 
-    fn on(world: World) -> Self {
+    pub(crate) fn on(world: World) -> Self {
         let team = Self { world: world.with(&[("0001_create_users.sql", "create table users (id bigint);\n")]) };
         team.git(&["init", "--quiet", "--initial-branch", "main"]);
         team.world.done(&["seal"]);

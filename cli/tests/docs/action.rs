@@ -235,6 +235,30 @@ fn the_action_lints_what_a_pull_request_brings_as_it_is_told() {
 }
 
 #[test]
+fn the_action_finds_a_sealed_migration_that_is_gone_with_its_line() {
+    let Some(server) = Server::start() else { return };
+    let mut world = world(&server, &[GOOD]);
+    assert_eq!(world.run("graven seal && git add -A && git commit -qm Users").code, 0);
+    world.write("migrations/0002_b.sql", "SELECT 2;\n");
+    let ran = world.run(
+        "graven seal && git add -A && git commit -qm b && git update-ref refs/remotes/origin/main HEAD && \
+         git switch -qc undo && git revert --no-edit HEAD && export GITHUB_BASE_REF=main",
+    );
+    assert_eq!(ran.code, 0, "{}", ran.output);
+    let check = |world: &mut World, since: &str| {
+        run_action(world, &[("install", "false"), ("database", "none"), ("summary", "false"), ("since", since)])
+    };
+    let (printed, failed) = check(&mut world, "true");
+    assert_eq!(failed.as_deref(), Some("Check the migrations"), "{printed}");
+    assert!(printed.contains("::error file=migrations/seal.lock") && printed.contains("seal-changed"), "{printed}");
+    let (printed, failed) = check(&mut world, "false");
+    assert_eq!(failed, None, "{printed}");
+    assert_eq!(world.run("git update-ref -d refs/remotes/origin/main").code, 0);
+    let (printed, failed) = check(&mut world, "true");
+    assert_eq!((failed, printed.contains("what was sealed before was not looked at")), (None, true), "{printed}");
+}
+
+#[test]
 fn the_action_fails_at_sql_that_the_server_refuses() {
     let Some(server) = Server::start() else { return };
     let mut world = world(&server, &[("shop/sql/1_a.sql", "SELECT nothing;\n"), ("shop/sql/seal.lock", "")]);

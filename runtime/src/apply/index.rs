@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::history::Doubt;
 use crate::migrations::Effect;
 use crate::session::Session;
-use crate::sql::{identifier, literal};
+use crate::sql::{EQ, NE, identifier, literal};
 
 /// What the catalog says about a unit that was begun before.
 #[derive(Debug)]
@@ -71,12 +71,12 @@ pub(crate) fn before(effect: Effect, trace: &Trace) -> Option<String> {
     let (oids, from) = match trace {
         Trace::NamedIndex { .. } => ("c.oid", format!("{INDEX} WHERE {}", named(effect)?)),
         Trace::NewIndex(index) => {
-            ("i.indexrelid", format!("pg_catalog.pg_index i WHERE i.indrelid = {}", oid(&index.table)))
+            ("i.indexrelid", format!("pg_catalog.pg_index i WHERE i.indrelid {EQ} {}", oid(&index.table)))
         }
-        Trace::DroppedIndex { index } => ("c.oid", format!("pg_catalog.pg_class c WHERE c.oid = {}", oid(index))),
+        Trace::DroppedIndex { index } => ("c.oid", format!("pg_catalog.pg_class c WHERE c.oid {EQ} {}", oid(index))),
         Trace::Rebuilt { relation } => ("i.indexrelid", invalid_indexes(relation)),
         Trace::Detached { table, partition } => ("h.inhrelid", partition_of(table, &oid(partition))),
-        Trace::Nothing | Trace::Repeatable => return None,
+        Trace::Nothing | Trace::Recorded(_) | Trace::Repeatable => return None,
     };
     Some(format!("SELECT COALESCE(pg_catalog.array_agg({oids}), '{{}}') FROM {from}"))
 }
@@ -108,7 +108,7 @@ pub(crate) async fn index<C: Connection>(
     noted: Option<&str>,
 ) -> Result<Index, Error> {
     let Some(named) = named(effect) else { return Ok(Index::Absent) };
-    let sql = format!("{INDEXES}, c.oid = ANY ({}) FROM {INDEX} WHERE {named}", oids(noted.unwrap_or(NONE)));
+    let sql = format!("{INDEXES}, c.oid {EQ} ANY ({}) FROM {INDEX} WHERE {named}", oids(noted.unwrap_or(NONE)));
     let results = session.expect(LOOKING, &sql).await?;
     let Some(row) = results.first().and_then(|rows| rows.first()) else { return Ok(Index::Absent) };
     let age = if row.is_true(3) { Age::Before } else { Age::Since };
@@ -127,7 +127,11 @@ fn named(effect: Effect) -> Option<String> {
         None => identifier(table),
     };
     // An index lies in its table's schema. That of a partitioned table is none that can be built concurrently.
-    Some(format!("c.relname = {}::name AND c.relkind = 'i' AND i.indrelid = {}", literal(name), oid(&table)))
+    Some(format!(
+        "c.relname {EQ} {}::pg_catalog.name AND c.relkind {EQ} 'i' AND i.indrelid {EQ} {}",
+        literal(name),
+        oid(&table)
+    ))
 }
 
 const LOOKING: &str = "looking for an index";
@@ -135,19 +139,19 @@ const LOOKING: &str = "looking for an index";
 /// Whether indexes are valid, their names, and whether somebody is building them. `indisvalid` turns true as the last step
 /// of a concurrent build (PostgreSQL manual, 52.26).
 const INDEXES: &str = "SELECT i.indisvalid, \
-     pg_catalog.quote_ident(n.nspname::text) || '.' || pg_catalog.quote_ident(c.relname::text), \
-     EXISTS (SELECT FROM pg_catalog.pg_stat_progress_create_index p WHERE p.index_relid = i.indexrelid)";
+     pg_catalog.format('%I.%I', n.nspname, c.relname), \
+     EXISTS (SELECT FROM pg_catalog.pg_stat_progress_create_index p WHERE p.index_relid OPERATOR(pg_catalog.=) i.indexrelid)";
 
-const INDEX: &str = "pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid \
-     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace";
+const INDEX: &str = "pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) i.indexrelid \
+     JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace";
 
 /// An index that PostgreSQL names is recognised by its definition, as PostgreSQL itself writes it: the same index is made
 /// on an empty copy of the table, in a transaction that is rolled back.
 async fn new_index<C: Connection>(session: &mut Session<'_, C>, index: &NewIndex, noted: &str) -> Result<Found, Error> {
     let NewIndex { unique, table, table_name, definition } = index;
     let new = format!(
-        "SELECT pg_catalog.array_agg(i.indexrelid)::text FROM pg_catalog.pg_index i \
-         WHERE i.indrelid = {} AND i.indexrelid <> ALL ({})",
+        "SELECT pg_catalog.array_agg(i.indexrelid)::pg_catalog.text FROM pg_catalog.pg_index i \
+         WHERE i.indrelid {EQ} {} AND i.indexrelid {NE} ALL ({})",
         oid(table),
         oids(noted)
     );
@@ -159,8 +163,8 @@ async fn new_index<C: Connection>(session: &mut Session<'_, C>, index: &NewIndex
     let compare = format!(
         "BEGIN;\nCREATE TEMPORARY TABLE {table_name} (LIKE {table});\n\
          CREATE {unique}INDEX ON pg_temp.{table_name} {definition}\n;\n\
-         {INDEXES} FROM {INDEX} JOIN pg_catalog.pg_index k ON k.indrelid = {copy} AND k.indisunique = i.indisunique \
-         AND {described_k} = {described_i} WHERE i.indexrelid = ANY ({new});\nROLLBACK",
+         {INDEXES} FROM {INDEX} JOIN pg_catalog.pg_index k ON k.indrelid {EQ} {copy} AND k.indisunique {EQ} i.indisunique \
+         AND {described_k} {EQ} {described_i} WHERE i.indexrelid {EQ} ANY ({new});\nROLLBACK",
         copy = oid(&format!("pg_temp.{table_name}")),
         described_k = described("k"),
         described_i = described("i"),
@@ -196,7 +200,7 @@ fn described(index: &str) -> String {
 
 /// A `DROP INDEX CONCURRENTLY` that is cut off leaves the index, valid or not, and is run again.
 async fn dropped_index<C: Connection>(session: &mut Session<'_, C>, noted: &str) -> Result<Found, Error> {
-    let sql = format!("SELECT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = ANY ({}))", oids(noted));
+    let sql = format!("SELECT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid {EQ} ANY ({}))", oids(noted));
     let results = session.expect(LOOKING, &sql).await?;
     let is_there = results.first().and_then(|rows| rows.first()).is_some_and(|row| row.is_true(0));
     // Without one there was nothing to drop, and PostgreSQL is to say so.
@@ -207,9 +211,9 @@ async fn dropped_index<C: Connection>(session: &mut Session<'_, C>, noted: &str)
 /// REINDEX).
 async fn rebuilt<C: Connection>(session: &mut Session<'_, C>, relation: &str, noted: &str) -> Result<Found, Error> {
     let sql = format!(
-        "SELECT pg_catalog.quote_ident(n.nspname::text) || '.' || pg_catalog.quote_ident(c.relname::text), \
-         EXISTS (SELECT FROM pg_catalog.pg_stat_progress_create_index p WHERE p.relid = i.indrelid) \
-         FROM {} AND i.indexrelid <> ALL ({}) AND c.relname::text ~ '_cc(new|old)[0-9]*$'::text",
+        "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), \
+         EXISTS (SELECT FROM pg_catalog.pg_stat_progress_create_index p WHERE p.relid {EQ} i.indrelid) \
+         FROM {} AND i.indexrelid {NE} ALL ({}) AND pg_catalog.nameregexeq(c.relname, '_cc(new|old)[0-9]*$')",
         invalid_indexes(relation),
         oids(noted)
     );
@@ -247,27 +251,27 @@ pub(crate) const NONE: &str = "{}";
 fn invalid_indexes(relation: &str) -> String {
     let relation = oid(relation);
     let table = format!(
-        "SELECT COALESCE((SELECT x.indrelid FROM pg_catalog.pg_index x WHERE x.indexrelid = {relation}), {relation}) AS oid"
+        "SELECT COALESCE((SELECT x.indrelid FROM pg_catalog.pg_index x WHERE x.indexrelid {EQ} {relation}), {relation}) AS oid"
     );
     let tables = format!(
         "SELECT t.oid FROM ({table}) t UNION \
-         SELECT p.relid::oid FROM ({table}) t, pg_catalog.pg_partition_tree(t.oid::pg_catalog.regclass) p"
+         SELECT p.relid::pg_catalog.oid FROM ({table}) t, pg_catalog.pg_partition_tree(t.oid::pg_catalog.regclass) p"
     );
     format!(
-        "pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid \
-         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-         WHERE NOT i.indisvalid AND c.relkind = 'i' AND EXISTS (SELECT FROM ({tables}) t \
-         JOIN pg_catalog.pg_class r ON r.oid = t.oid WHERE i.indrelid = t.oid OR i.indrelid = r.reltoastrelid)"
+        "pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid {EQ} i.indexrelid \
+         JOIN pg_catalog.pg_namespace n ON n.oid {EQ} c.relnamespace \
+         WHERE NOT i.indisvalid AND c.relkind {EQ} 'i' AND EXISTS (SELECT FROM ({tables}) t \
+         JOIN pg_catalog.pg_class r ON r.oid {EQ} t.oid WHERE i.indrelid {EQ} t.oid OR i.indrelid {EQ} r.reltoastrelid)"
     )
 }
 
 fn partition_of(table: &str, partition: &str) -> String {
-    format!("pg_catalog.pg_inherits h WHERE h.inhparent = {} AND h.inhrelid = {partition}", oid(table))
+    format!("pg_catalog.pg_inherits h WHERE h.inhparent {EQ} {} AND h.inhrelid {EQ} {partition}", oid(table))
 }
 
 /// The OID of a relation as an SQL text names it; NULL where there is none.
 fn oid(relation: &str) -> String {
-    format!("pg_catalog.to_regclass({})::oid", literal(relation))
+    format!("pg_catalog.to_regclass({})::pg_catalog.oid", literal(relation))
 }
 
 fn oids(array: &str) -> String {

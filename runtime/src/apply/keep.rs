@@ -7,6 +7,7 @@ use crate::connection::Connection;
 use crate::history::Table;
 use crate::lock::{Waiting, held};
 use crate::session::Reach;
+use crate::sql::EQ;
 use crate::verb::run::Run;
 
 /// Whether a text may give away the locks of its session, as far as it says so itself.
@@ -25,7 +26,7 @@ impl<C: Connection> Run<'_, '_, C> {
         let key = table.lock_key();
         // Each time that it is taken it has to be given back.
         let sql = format!(
-            "SELECT CASE WHEN EXISTS (SELECT {} WHERE l.pid = pg_catalog.pg_backend_pid()) THEN true \
+            "SELECT CASE WHEN EXISTS (SELECT {} WHERE l.pid {EQ} pg_catalog.pg_backend_pid()) THEN true \
              ELSE pg_catalog.pg_try_advisory_lock({key}) END",
             held(&key)
         );

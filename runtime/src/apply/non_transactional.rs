@@ -4,6 +4,7 @@ mod records;
 mod recovery;
 mod trace;
 mod undoes;
+mod within;
 mod words;
 
 use crate::apply::index::before;
@@ -28,6 +29,7 @@ use self::recovery::{EarlierTry, Going, Settled};
 pub(crate) use self::trace::{IfNotExists, NewIndex, Trace};
 use self::undoes::makes_temporary;
 pub(crate) use self::undoes::{Undoes, sets};
+use self::within::FailedWithin;
 
 const NOTING: &str = "noting what there is before a statement";
 const PUTTING_BACK: &str = "putting the session's settings back";
@@ -64,7 +66,7 @@ impl Applying<'_> {
         // What the file has set must not reach the next migration or the caller, however it ended.
         let restored = match (&outcome, run.session.reach()) {
             (Ok(PutBack::Yes), _) | (_, Reach::Pooled) => Ok(()),
-            _ => run.session.expect(PUTTING_BACK, self.state.restore()).await.map(drop),
+            _ => run.session.expect(PUTTING_BACK, &self.state.restore()).await.map(drop),
         };
         outcome?;
         restored?;
@@ -209,28 +211,32 @@ impl Applying<'_> {
                 resumed: first,
                 ..Going::new(migration, *unit, at)
             };
-            self.unit(run, going).await?;
+            let recorded = self.unit(run, going).await?;
             if gives_up_locks(unit.sql(migration)) {
                 run.keep_the_lock(self.table).await;
             }
-            if number < of {
-                now = self.record_progress(run, migration, number).await?;
-            }
+            now = match recorded {
+                Recorded::Within(noted) => noted,
+                Recorded::NotYet if number < of => self.record_progress(run, migration, number).await?,
+                Recorded::NotYet => None,
+            };
         }
         self.complete(run, migration).await
     }
 
     /// Runs one unit until it has taken effect or failed for good.
-    async fn unit<C: Connection>(self, run: &mut Run<'_, '_, C>, mut going: Going) -> Result<(), Error> {
+    async fn unit<C: Connection>(self, run: &mut Run<'_, '_, C>, mut going: Going) -> Result<Recorded, Error> {
         let Going { migration, unit, at, .. } = going;
         let mut retries = Retries::new(self.options, migration);
         loop {
-            let sent = Sent::unit(self.table, migration, unit);
+            let mut sent = Sent::unit(self.table, migration, unit);
+            let within = self.within(migration, at, &going.trace);
+            within.iter().for_each(|within| within.join(&mut sent));
             let reply = match self.earlier_try(run, &going).await? {
-                EarlierTry::Finished => return Ok(()),
+                EarlierTry::Finished => return Ok(Recorded::NotYet),
                 EarlierTry::Gone => {
                     self.note(run, &mut going).await?;
-                    run.session.execute(&sent.text).await
+                    run.execute(Some(migration), &sent.text).await
                 }
                 EarlierTry::Unfinished(rest) => run.session.send(&rest).await,
                 EarlierTry::Stays(reply) => reply,
@@ -241,9 +247,12 @@ impl Applying<'_> {
                 }
             };
             let completed = reply.completed.len();
-            let Some(failure) = reply.failure else {
+            let Some(mut failure) = reply.failure else {
+                if let Some(within) = &within {
+                    return Ok(Recorded::Within(within.noted(&reply.completed)));
+                }
                 if !self.passed_over_invalid(run, &going).await? {
-                    return Ok(());
+                    return Ok(Recorded::NotYet);
                 }
                 going.doubt = Some(Doubt::Settled);
                 continue;
@@ -252,10 +261,20 @@ impl Applying<'_> {
                 // A BEGIN of the file's own is open and aborted.
                 let _ = run.session.send("ROLLBACK").await;
             }
+            if let Some(within) = &within {
+                match self.failed_within(run, &going, within, failure, completed).await? {
+                    FailedWithin::Unit(its) => failure = its,
+                    FailedWithin::StandsAlone => {
+                        going.trace = Trace::Nothing;
+                        continue;
+                    }
+                }
+            }
             let Settled::Failed(left) = self.settle(run, &mut going, &failure).await else {
                 // It goes on with the timeouts of the file.
-                return self.set_up(run, migration, at).await;
+                return self.set_up(run, migration, at).await.map(|()| Recorded::NotYet);
             };
+            let completed = within.as_ref().map_or(completed, |within| within.its_own(completed));
             let failed = failed(run, &going, &sent, failure, completed, left);
             if matches!(left, Left::InDoubt { .. }) {
                 return Err(Error::MigrationFailed(failed));
@@ -289,6 +308,13 @@ fn is_at_its_end(error: &Error) -> bool {
     matches!(error, Error::MigrationFailed(failed) if matches!(failed.cause, Cause::Server(_)))
 }
 
+/// Whether a unit that has run is recorded.
+enum Recorded {
+    /// In its own transaction, with what was noted for the next.
+    Within(Option<String>),
+    NotYet,
+}
+
 /// What came of claiming.
 enum Begun {
     /// The migration is this run's to run.
@@ -308,7 +334,7 @@ enum Noted {
 /// The query for what must be known before a unit is sent.
 fn before_unit(migration: &'static Migration, at: usize) -> Option<String> {
     let unit = *migration.details().units.get(at)?;
-    before(unit.effect, &Trace::of(migration, unit))
+    before(unit.effect, &Trace::at(migration, at)?)
 }
 
 /// The error of a unit.
@@ -350,8 +376,7 @@ fn about_the_whole(mut failure: Failure) -> Failure {
 
 /// What the history is to say of the unit after the first `done`, before it runs.
 fn doubt_about(migration: &'static Migration, done: usize) -> Doubt {
-    let next = migration.details().units.get(done);
-    next.map_or(Doubt::Settled, |unit| Trace::of(migration, *unit).doubt())
+    Trace::at(migration, done).map_or(Doubt::Settled, |trace| trace.doubt())
 }
 
 /// Those of the first units that change the session only, and whose doing no DISCARD ALL has undone since.

@@ -15,7 +15,7 @@ use crate::verb::run::Run;
 
 /// The pause before the first retry; it doubles from one to the next.
 const FIRST_RETRY: Duration = Duration::from_millis(100);
-/// The longest pause between two tries.
+/// The longest pause between two tries. A limit to how long a session may be idle is lifted for the run.
 const LONGEST_RETRY: Duration = Duration::from_secs(10);
 
 /// How often what may pass is tried again.

@@ -88,6 +88,14 @@ impl Sent {
         self.before += characters;
     }
 
+    /// Puts something of graven's own into it, before that byte of the file's part: what stands before it keeps its place.
+    pub(crate) fn insert(&mut self, at: usize, statements: &str) {
+        let head = self.text.char_indices().nth(self.before).map_or(self.text.len(), |(head, _)| head);
+        if self.text.is_char_boundary(head + at) {
+            self.text.insert_str(head + at, statements);
+        }
+    }
+
     /// Puts something of graven's own after it.
     pub(crate) fn follow(&mut self, tail: &str) {
         self.text.push_str(tail);

@@ -176,7 +176,8 @@ impl std::fmt::Debug for Url {
 #[derive(Args)]
 #[group(skip)]
 struct LockArgument {
-    /// How long to wait for another instance that is migrating: 30s, 500ms, 5min; 0 tries once
+    /// How long to wait for another instance that is migrating: 30s, 500ms, 5min; a number alone counts
+    /// milliseconds, and 0 tries once
     #[arg(id = LOCK_ID, long = "lock-timeout", env = "GRAVEN_LOCK_TIMEOUT", hide_env_values = true)]
     #[arg(value_name = "DURATION", default_value = LOCK_TIMEOUT, value_parser = duration)]
     _timeout: Duration,

@@ -77,7 +77,8 @@ impl Failure {
     /// The same for machines.
     #[must_use]
     pub fn json(&self, words: &Words) -> Value {
-        let said = |kind, message, hint| json!({ "kind": kind, "message": message, "hint": words.typed(hint) });
+        let said =
+            |kind, message, hint| json!({ "kind": kind, "message": message, "hint": words.typed(hint), "causes": [] });
         let error = match self {
             Self::Run(error) => machine::run(error, words),
             Self::Usage(message, hint) => said("usage", message, hint),

@@ -10,6 +10,7 @@ mod sight;
 mod watch;
 
 use std::io::IsTerminal;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -49,12 +50,16 @@ pub(crate) async fn run<T>(
     let (output, words) = (scene.output, scene.words.clone());
     let shown = Shown::new(output, words.clone());
     if output.is_json() {
+        let waits = Waits::default();
+        let seen = waits.clone();
         // Warnings are for people, and they read stderr.
-        let warn =
-            move |event: &Event<'_>| Line::of(event, None, &words).into_iter().for_each(|line| line.print(output));
+        let warn = move |event: &Event<'_>| {
+            seen.note(event);
+            Line::of(event, None, &words).into_iter().for_each(|line| line.print(output));
+        };
         let (mut client, cancelling) = connect_cancelling(url).await?;
-        let tools = Tools { migrator: &mut migrator.observe(warn), client: &mut client };
-        return to_its_end(cancelling, verb(tools)).await;
+        let tools = Tools { migrator: &mut migrator.hearing(cancelling.warnings()).observe(warn), client: &mut client };
+        return to_its_end(cancelling, &waits, verb(tools)).await;
     }
     let ticking = Background(tokio::spawn(tick(shown.clone())));
     let outcome = run_shown(&shown, migrator, url, verb).await;
@@ -76,22 +81,50 @@ async fn run_shown<T>(
     let namespace = migrator.options().map(|options| options.namespace).unwrap_or_default();
     let watched = Watched { url: url.to_owned(), set: *migrator.migrations(), namespace, pid };
     let _watching = Background(tokio::spawn(watch::watch(watched, shown.clone())));
-    let observer = shown.clone();
-    let mut migrator = migrator.beside(url).observe(move |event| observer.lock().event(event));
-    to_its_end(cancelling, verb(Tools { migrator: &mut migrator, client: &mut client })).await
+    let waits = Waits::default();
+    let (observer, seen) = (shown.clone(), waits.clone());
+    let mut migrator = migrator.beside(url).hearing(cancelling.warnings()).observe(move |event| {
+        seen.note(event);
+        observer.lock().event(event);
+    });
+    to_its_end(cancelling, &waits, verb(Tools { migrator: &mut migrator, client: &mut client })).await
 }
 
 /// Awaits a verb, or cancels it on the server where somebody wants the program to end.
-async fn to_its_end<T>(cancelling: CancelOnDrop, verb: impl Future<Output = Result<T, Error>>) -> Result<T, Failure> {
+async fn to_its_end<T>(
+    cancelling: CancelOnDrop,
+    waits: &Waits,
+    verb: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Failure> {
     if let Some(outcome) = unless_interrupted(verb).await {
         return Ok(cancelling.disarm_after(outcome)?);
     }
     cancelling.cancel().await;
-    Err(Failure::Failed(
-        "interrupted".to_owned(),
-        "what had committed stays, and the statement that was under way was cancelled: `graven status` shows how far it came"
-            .to_owned(),
-    ))
+    let (message, hint) = match waits.for_another() {
+        true => (
+            "interrupted while it waited for another instance",
+            "no statement was under way: `graven status` shows what is applied",
+        ),
+        false => (
+            "interrupted",
+            "what had committed stays, and a statement that was under way was cancelled: `graven status` shows how far it came",
+        ),
+    };
+    Err(Failure::Failed(message.to_owned(), hint.to_owned()))
+}
+
+/// Whether a verb waits for another instance at this moment, as its events tell.
+#[derive(Clone, Default)]
+struct Waits(Arc<AtomicBool>);
+
+impl Waits {
+    fn note(&self, event: &Event<'_>) {
+        self.0.store(matches!(event, Event::LockWaiting { .. }), Ordering::Relaxed);
+    }
+
+    fn for_another(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// What goes on beside the verb, and ends with it: also where the application gives up waiting for it.

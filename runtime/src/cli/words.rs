@@ -76,10 +76,11 @@ impl Words {
 
     /// A hint or a remedy, with what is to be typed as it can be typed here: `graven apply` as `myapp migrate apply`, or as
     /// `graven apply --dir billing`. What is about files (`graven seal`) stays with a program, since there is no other command
-    /// for it. An option has the name that it has here.
+    /// for it. An option has the name that it has here. What the same is called in code is left out.
     #[must_use]
     pub fn typed(&self, text: &str) -> String {
-        self.aside.iter().fold(self.with_program(&self.on_the_set(text)), |text, long| renamed(&text, long))
+        let text = self.with_program(&self.on_the_set(&without_code(text)));
+        self.aside.iter().fold(text, |text, long| renamed(&text, long))
     }
 
     /// A text whose commands in backquotes say on which set they act, unless they do already.
@@ -144,6 +145,34 @@ impl Words {
 /// The name of an option that stands aside for one of the application's.
 pub(crate) fn aside(long: &str) -> String {
     format!("graven-{long}")
+}
+
+/// A text without what stands in brackets for those who embed migrations: ` (in code, …)`, and `; in code, …` before a bracket.
+fn without_code(text: &str) -> String {
+    let mut without = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("in code, ") {
+        let (before, after) = rest.split_at(at);
+        let Some(end) = closing(after) else { break };
+        let (kept, end) = match (before.strip_suffix(" ("), before.strip_suffix("; ")) {
+            (Some(kept), _) => (kept, end + ")".len()),
+            (None, Some(kept)) => (kept, end),
+            (None, None) => (rest.get(..at + end).unwrap_or(rest), end),
+        };
+        without.push_str(kept);
+        rest = after.get(end..).unwrap_or_default();
+    }
+    without.push_str(rest);
+    without
+}
+
+/// Where a bracket closes, outside of backquotes.
+fn closing(text: &str) -> Option<usize> {
+    let mut is_quoted = false;
+    text.char_indices().find_map(|(at, c)| {
+        is_quoted ^= c == '`';
+        (c == ')' && !is_quoted).then_some(at)
+    })
 }
 
 /// A text in which an option is called as it is where it stands aside.
@@ -229,6 +258,22 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!(words.typed(text), typed);
+        }
+    }
+
+    #[test]
+    fn who_types_a_command_is_not_told_what_it_is_called_in_code() {
+        for (text, typed) in [
+            ("say `graven reset --force` (in code, `Sessions::End`)", "say `graven reset --force`"),
+            ("`a` (in code, `f(x)` or `g()`); or `b` (in code, `h`).", "`a`; or `b`."),
+            (
+                "go on (`graven … --namespace a`; in code, `namespace = \"a)\"`); or",
+                "go on (`graven … --namespace a`); or",
+            ),
+            ("it is in code, and (nothing else) is", "it is in code, and (nothing else) is"),
+            ("(in code, never closed", "(in code, never closed"),
+        ] {
+            assert_eq!(Words::of_the_command().typed(text), typed);
         }
     }
 

@@ -1,6 +1,8 @@
 //! TLS by rustls, with the meanings that `sslmode` has for libpq.
 
 #[cfg(feature = "tls")]
+mod certificate;
+#[cfg(feature = "tls")]
 mod rustls;
 
 #[cfg(feature = "tls")]

@@ -9,13 +9,14 @@ use std::time::Duration;
 use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
-use tokio_postgres::error::{ErrorPosition, Severity};
+use tokio_postgres::error::{DbError, ErrorPosition, Severity};
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres::{AsyncMessage, Client, Config, SimpleQueryMessage, SimpleQueryRow, Socket};
 
 use crate::connection::{Connection, Copying, Failure, Keep, Reply, Row, sealed::Sealed};
-use crate::driver::tls;
 use crate::driver::url::Target;
+use crate::driver::warnings::Warnings;
+use crate::driver::{hosts, tls};
 use crate::error::Error;
 use crate::error::server_error::ServerError;
 use crate::grant::is_named_in;
@@ -97,10 +98,13 @@ fn severity(error: &tokio_postgres::Error) -> Option<Severity> {
     error.as_db_error()?.parsed_severity()
 }
 
-fn server_error(error: &tokio_postgres::Error) -> Option<ServerError> {
-    let error = error.as_db_error()?;
+pub(super) fn server_error(error: &tokio_postgres::Error) -> Option<ServerError> {
+    error.as_db_error().map(said)
+}
+
+fn said(error: &DbError) -> ServerError {
     let owned = |text: Option<&str>| text.map(str::to_owned);
-    Some(ServerError {
+    ServerError {
         severity: error.severity().to_owned(),
         sqlstate: error.code().code().to_owned(),
         message: error.message().to_owned(),
@@ -115,7 +119,7 @@ fn server_error(error: &tokio_postgres::Error) -> Option<ServerError> {
             // Within the text of a function, which is not the text that was sent.
             Some(ErrorPosition::Internal { .. }) | None => None,
         },
-    })
+    }
 }
 
 /// Opens a connection as [`Migrations::run_url`](crate::Migrations::run_url) does, for the other verbs.
@@ -129,7 +133,7 @@ fn server_error(error: &tokio_postgres::Error) -> Option<ServerError> {
 ///
 /// # Panics
 ///
-/// As all of tokio's I/O, outside of a tokio runtime.
+/// Outside of a tokio runtime with its I/O and timers enabled (`enable_all`).
 pub async fn connect(url: &str) -> Result<Client, Error> {
     let (client, cancelling) = connect_cancelling(url).await?;
     cancelling.disarm();
@@ -157,13 +161,38 @@ pub(crate) async fn connect_to(target: &Target) -> Result<(Client, CancelOnDrop)
 pub(crate) struct CancelOnDrop {
     cancel: Option<Box<dyn FnOnce() -> Option<JoinHandle<()>> + Send>>,
     ended: Ended,
+    warnings: Warnings,
 }
 
-/// What the server has said as it ended a connection on which nobody waited for an answer.
-type Ended = Arc<OnceLock<ServerError>>;
+/// How a connection came to its end, where more is known of it than who waits for an answer is told: what the server has said when
+/// nobody waited, or what has happened on the way to it.
+type Ended = Arc<OnceLock<Ending>>;
+
+#[derive(Clone, Debug)]
+enum Ending {
+    Said(ServerError),
+    Cut(Cut),
+}
+
+/// What the driver says of a connection that was cut, with all its causes, none of which its own text names.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{0}")]
+struct Cut(String);
+
+impl Cut {
+    fn new(error: &tokio_postgres::Error) -> Self {
+        let mut text = error.to_string();
+        let mut source = std::error::Error::source(error);
+        while let Some(cause) = source {
+            text.push_str(&format!(": {cause}"));
+            source = cause.source();
+        }
+        Self(text)
+    }
+}
 
 impl CancelOnDrop {
-    fn new<T>(client: &Client, connector: T, ended: Ended) -> Self
+    fn new<T>(client: &Client, connector: T, ended: Ended, warnings: Warnings) -> Self
     where
         T: MakeTlsConnect<Socket> + Send + 'static,
         T::TlsConnect: Send,
@@ -176,7 +205,12 @@ impl CancelOnDrop {
             // Nobody is left to hear of a failure: the statement then runs to its end.
             Some(runtime.spawn(async move { drop(token.cancel_query(connector).await) }))
         };
-        Self { cancel: Some(Box::new(cancel)), ended }
+        Self { cancel: Some(Box::new(cancel)), ended, warnings }
+    }
+
+    /// What the server warns of on this connection.
+    pub(crate) fn warnings(&self) -> Warnings {
+        self.warnings.clone()
     }
 
     /// Asks the server now, and waits until it knows, which takes no time unless the network is gone.
@@ -192,12 +226,13 @@ impl CancelOnDrop {
     }
 
     /// The same after a verb. An error that its connection was lost has the reason, where the server had said it before the
-    /// verb asked for anything more.
+    /// verb asked for anything more, or the driver knows it.
     pub(crate) fn disarm_after<T>(self, outcome: Result<T, Error>) -> Result<T, Error> {
         let ended = self.ended.get().cloned();
         self.disarm();
         match (outcome, ended) {
-            (Err(error), Some(reason)) => Err(error.lost_because(reason)),
+            (Err(error), Some(Ending::Said(said))) => Err(error.lost_because(said)),
+            (Err(error), Some(Ending::Cut(cut))) => Err(error.lost_because(cut)),
             (outcome, _) => outcome,
         }
     }
@@ -218,20 +253,18 @@ where
     T::Stream: Send + 'static,
     <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
 {
-    let config: &Config = &target.config;
-    match config.connect(connector.clone()).await {
+    match hosts::connect(target, &connector).await {
         Ok((client, connection)) => {
             let ended = Ended::default();
-            tokio::spawn(drive(connection, Arc::clone(&ended)));
-            let cancelling = CancelOnDrop::new(&client, connector, ended);
+            let warnings = Warnings::default();
+            tokio::spawn(drive(connection, Arc::clone(&ended), warnings.clone()));
+            let cancelling = CancelOnDrop::new(&client, connector, ended, warnings);
             Ok((client, cancelling))
         }
-        Err(error) => {
-            let target = target.shown();
-            Err(match server_error(&error) {
-                Some(said) => Error::Connect { target, grant: right_to_connect(config, &said), source: Box::new(said) },
-                None => Error::Connect { target, grant: None, source: Box::new(error) },
-            })
+        Err(source) => {
+            let said = ServerError::among(source.as_ref());
+            let grant = said.and_then(|said| right_to_connect(&target.config, said));
+            Err(Error::Connect { target: target.shown(), grant, source })
         }
     }
 }
@@ -245,7 +278,7 @@ fn right_to_connect(config: &Config, said: &ServerError) -> Option<String> {
     is_database.then(|| format!("`GRANT CONNECT ON DATABASE {} TO {}`", plain(database), plain(user)))
 }
 
-async fn drive<S, T>(mut connection: tokio_postgres::Connection<S, T>, ended: Ended)
+async fn drive<S, T>(mut connection: tokio_postgres::Connection<S, T>, ended: Ended, warnings: Warnings)
 where
     S: AsyncRead + AsyncWrite + Unpin,
     T: AsyncRead + AsyncWrite + Unpin,
@@ -256,7 +289,7 @@ where
             Ok(AsyncMessage::Notice(notice)) => {
                 // `severity` is translated into the server's language.
                 if notice.parsed_severity() == Some(Severity::Warning) {
-                    tracing::warn!(target: "graven", "PostgreSQL: {}", notice.message());
+                    warnings.hear(said(&notice));
                 } else {
                     tracing::debug!(target: "graven", "PostgreSQL: {}", notice.message());
                 }
@@ -264,10 +297,21 @@ where
             Ok(_) => {}
             // It ends the connection. Whoever waits for an answer is told; what nobody waited for is told here alone.
             Err(error) => {
-                if let Some(said) = server_error(&error) {
-                    tracing::warn!(target: "graven", "the server has ended the connection: {said}");
-                    let _ = ended.set(said);
-                }
+                let ending = match server_error(&error) {
+                    Some(said) => {
+                        tracing::warn!(target: "graven", "the server has ended the connection: {said}");
+                        Ending::Said(said)
+                    }
+                    // Whoever waits hears as much.
+                    None if error.is_closed() => return,
+                    None => {
+                        let cut = Cut::new(&error);
+                        tracing::warn!(target: "graven", "the connection was cut: {cut}");
+                        Ending::Cut(cut)
+                    }
+                };
+                // Before the connection is dropped, by which those who wait hear of its end.
+                let _ = ended.set(ending);
                 return;
             }
         }

@@ -1,18 +1,37 @@
 //! A connection URL, with the settings and values that libpq knows and tokio-postgres does not.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 
-use crate::error::Error;
+use crate::driver::hosts;
+use crate::error::{Error, URL_SETTINGS};
+
+/// Settings of libpq that ask for what is so anyhow, with the values of which that is true.
+const MET: [(&str, &[&str]); 6] = [
+    // tokio-postgres asks the server for UTF8, whatever the locale.
+    ("client_encoding", &["utf8", "utf-8", "unicode", "auto"]),
+    ("gssencmode", &["disable", "prefer"]),
+    ("gssdelegation", &["0"]),
+    // No certificate is sent, and none could be.
+    ("sslcertmode", &["disable", "allow"]),
+    // Where there is none, libpq does without, too.
+    ("sslcompression", &["0", "1"]),
+    ("sslsni", &["1"]),
+];
 
 /// Where to connect to, and how.
 #[derive(Debug)]
 pub(crate) struct Target {
     pub(crate) config: Config,
     pub(crate) tls: Tls,
+    /// How long each address may take, TLS and log-in included. `None` is for ever.
+    pub(crate) limit: Option<Duration>,
+    /// Whether the URL says so.
+    pub(crate) limit_is_said: bool,
 }
 
 /// How much of TLS is wanted (PostgreSQL manual, 34.19.1).
@@ -30,14 +49,14 @@ pub(crate) enum Tls {
 
 impl Target {
     pub(crate) fn parse(url: &str) -> Result<Self, Error> {
-        let Settings { rest, ssl_mode, root, session_attrs } = Settings::of(url)?;
+        let Settings { rest, ssl_mode, root, session_attrs, name, limit_is_said } = Settings::of(url)?;
         let mut config: Config = rest.parse().map_err(|error: tokio_postgres::Error| {
             use std::error::Error as _;
             let reason = error.source().map_or_else(|| error.to_string(), ToString::to_string);
             Error::Url { reason }
         })?;
         if config.get_application_name().is_none() {
-            config.application_name("graven");
+            config.application_name(name.as_deref().unwrap_or("graven"));
         }
         if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
             return Err(Error::Url { reason: "it names no host".to_owned() });
@@ -79,23 +98,15 @@ impl Target {
         if let Some(session_attrs) = session_attrs {
             config.target_session_attrs(session_attrs);
         }
-        Ok(Self { config, tls })
+        // What is not above zero is no limit, and tokio-postgres then has none (PostgreSQL manual, 34.1.2).
+        let limit = config.get_connect_timeout().copied().or((!limit_is_said).then_some(hosts::UNLESS_SAID));
+        Ok(Self { config, tls, limit, limit_is_said })
     }
 
     /// Where it leads, for people: never with the password.
     pub(crate) fn shown(&self) -> String {
-        let ports = self.config.get_ports();
-        let port = |at: usize| ports.get(at).or(ports.first()).copied().unwrap_or(5432);
-        let host = |(at, host): (usize, &Host)| match host {
-            Host::Tcp(name) => format!("{name}:{}", port(at)),
-            #[cfg(unix)]
-            Host::Unix(path) => format!("{}:{}", path.display(), port(at)),
-        };
-        let mut hosts: Vec<String> = self.config.get_hosts().iter().enumerate().map(host).collect();
-        if hosts.is_empty() {
-            hosts =
-                self.config.get_hostaddrs().iter().enumerate().map(|(at, ip)| format!("{ip}:{}", port(at))).collect();
-        }
+        let count = self.config.get_hosts().len().max(self.config.get_hostaddrs().len());
+        let hosts: Vec<String> = (0..count).map(|at| self.host_shown(at)).collect();
         let mut shown = hosts.join(",");
         if let Some(database) = self.config.get_dbname() {
             shown.push('/');
@@ -103,19 +114,40 @@ impl Target {
         }
         shown
     }
+
+    /// One of its hosts, for people.
+    pub(crate) fn host_shown(&self, at: usize) -> String {
+        let port = self.port(at);
+        match (self.config.get_hosts().get(at), self.config.get_hostaddrs().get(at)) {
+            (Some(Host::Tcp(name)), _) => format!("{name}:{port}"),
+            #[cfg(unix)]
+            (Some(Host::Unix(path)), _) => format!("{}:{port}", path.display()),
+            (None, Some(address)) => format!("{address}:{port}"),
+            (None, None) => String::new(),
+        }
+    }
+
+    pub(crate) fn port(&self, at: usize) -> u16 {
+        let ports = self.config.get_ports();
+        ports.get(at).or(ports.first()).copied().unwrap_or(5432)
+    }
 }
 
 /// What is taken out of a URL before tokio-postgres sees it.
+#[derive(Default)]
 struct Settings {
     rest: String,
     ssl_mode: Option<String>,
     root: Option<PathBuf>,
     session_attrs: Option<TargetSessionAttrs>,
+    /// The application's, where nothing else says it.
+    name: Option<String>,
+    limit_is_said: bool,
 }
 
 impl Settings {
     fn of(url: &str) -> Result<Self, Error> {
-        let mut settings = Self { rest: String::new(), ssl_mode: None, root: None, session_attrs: None };
+        let mut settings = Self::default();
         let url = url.trim();
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             settings.read_url(url)?;
@@ -134,7 +166,7 @@ impl Settings {
             return Ok(());
         };
         let mut kept = Vec::new();
-        for pair in query.split('&') {
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
             if !self.take(key, &percent_decode_str(value).decode_utf8_lossy())? {
                 kept.push(pair);
@@ -177,15 +209,33 @@ impl Settings {
             "sslmode" => self.ssl_mode = Some(value.to_owned()),
             "sslrootcert" => self.root = Some(PathBuf::from(value)),
             "target_session_attrs" => self.session_attrs = Some(session_attrs(value)?),
-            "sslcert" | "sslkey" | "sslcrl" | "sslpassword" => {
+            "connect_timeout" => {
+                self.limit_is_said = true;
+                return Ok(false);
+            }
+            "fallback_application_name" => self.name = Some(value.to_owned()),
+            "ssl" if value == "true" => self.ssl_mode = Some("require".to_owned()),
+            "sslcert" | "sslkey" | "sslcrl" | "sslcrldir" | "sslpassword" => {
                 return Err(Error::Url {
                     reason: format!("{key} is not supported: connect yourself and use `run` for client certificates"),
                 });
             }
-            _ => return Ok(false),
+            _ => return is_left(key, value).map(|is_left| !is_left),
         }
         Ok(true)
     }
+}
+
+/// Whether a setting is left to tokio-postgres. Refused is one that neither knows.
+fn is_left(key: &str, value: &str) -> Result<bool, Error> {
+    let met = MET.iter().find(|(setting, _)| *setting == key).map(|(_, values)| *values);
+    let reason = match met {
+        Some(values) if values.iter().any(|met| met.eq_ignore_ascii_case(value)) => return Ok(false),
+        Some(values) => format!("{key}={value} is not supported, only {}", values.join(" and ")),
+        None if URL_SETTINGS.split(", ").any(|setting| setting == key) => return Ok(true),
+        None => format!("graven knows no setting `{key}`: it knows {URL_SETTINGS}"),
+    };
+    Err(Error::Url { reason })
 }
 
 /// Which of several servers is taken (PostgreSQL manual, 34.1.2).
@@ -258,6 +308,7 @@ mod tests {
         let root = || std::path::PathBuf::from("/etc/ca.pem");
         for (query, mode, tls) in [
             ("", SslMode::Prefer, Tls::Unverified),
+            ("?", SslMode::Prefer, Tls::Unverified),
             ("?sslmode=disable", SslMode::Disable, Tls::Off),
             ("?sslmode=require", SslMode::Require, Tls::Unverified),
             ("?sslmode=require&sslrootcert=%2Fetc%2Fca.pem", SslMode::Require, Tls::VerifyAuthority { root: root() }),
@@ -296,6 +347,41 @@ mod tests {
     }
 
     #[test]
+    fn settings_of_libpq_that_ask_for_what_is_so_anyhow_are_taken() {
+        let query =
+            "client_encoding=UTF8&gssencmode=prefer&sslcompression=0&sslsni=1&fallback_application_name=app&ssl=true";
+        for url in [format!("postgres://u@h/d?{query}"), format!("host=h user=u dbname=d {}", query.replace('&', " "))]
+        {
+            let config = Target::parse(&url).expect("valid").config;
+            let expected = (Some("app"), SslMode::Require);
+            assert_eq!((config.get_application_name(), config.get_ssl_mode()), expected, "{url}");
+        }
+        let config =
+            Target::parse("postgres://u@h/d?fallback_application_name=a&application_name=b").expect("valid").config;
+        assert_eq!(config.get_application_name(), Some("b"));
+        let error = Target::parse("postgres://u@h/d?service=x").expect_err("not known");
+        assert_eq!(error.hint(), None, "what can be written is said already");
+    }
+
+    #[test]
+    fn every_setting_that_is_named_is_known() {
+        for setting in crate::error::URL_SETTINGS.split(", ") {
+            let value = match setting {
+                "sslmode" | "channel_binding" => "prefer",
+                "sslnegotiation" => "postgres",
+                "load_balance_hosts" => "random",
+                "target_session_attrs" => "any",
+                "hostaddr" => "10.0.0.1",
+                "client_encoding" => "utf8",
+                "gssencmode" => "disable",
+                _ => "1",
+            };
+            let url = format!("host=h user=u {setting}={value}").replace("host=h user=u host=", "user=u host=");
+            assert!(Target::parse(&url).is_ok(), "{url}: {:?}", Target::parse(&url));
+        }
+    }
+
+    #[test]
     fn a_list_of_pairs_serves_as_well() {
         let target =
             Target::parse(r"host=h port=6432 user='a b' password='it\'s' sslmode=verify-full dbname=d").expect("valid");
@@ -313,7 +399,17 @@ mod tests {
             ("postgres://u:secret@h/d?sslmode=require&sslrootcert=system", "with sslmode=verify-full alone"),
             ("postgres://u:secret@h/d?sslmode=verify-ca", "needs sslrootcert=FILE"),
             ("postgres://u:secret@h:port/d", "port"),
-            ("postgres://u:secret@h/d?nonsense=1", "nonsense"),
+            ("postgres://u:secret@h/d?nonsense=1", "graven knows no setting `nonsense`: it knows user, password"),
+            ("postgres://u:secret@h/d?passfile=x", "graven knows no setting `passfile`"),
+            ("host=h password=secret service=x", "graven knows no setting `service`"),
+            (
+                "postgres://u:secret@h/d?client_encoding=LATIN1",
+                "client_encoding=LATIN1 is not supported, only utf8 and",
+            ),
+            (
+                "postgres://u:secret@h/d?gssencmode=require",
+                "gssencmode=require is not supported, only disable and prefer",
+            ),
             ("postgres:///d", "it names no host"),
             ("hello", "neither a URL nor a list"),
             ("host=h password='secret", "the quoted value of password never ends"),

@@ -262,11 +262,12 @@ impl Conflict {
                 in_shell(file)
             ),
             Self::Modified { sealing: Sealing::Unsealed, version, file, history, namespace, .. } => format!(
-                "it is not sealed, so this is most likely your own edit: undo it (`git checkout -- {}`) and write a \
-                 new migration; or, in a development database, undo by hand what the old text did, forget it with \
-                 `{}`, and start again",
-                in_shell(file),
-                Rows { history, namespace }.forgetting(*version)
+                "it is not sealed, so this is most likely your own edit: `graven reset` makes a development database anew \
+                 and applies it as it is now (in code, `Migrator::reset_url`); to keep the database, undo by hand what the \
+                 old text did, forget it with `{}`, and start again; or, where the old text is committed, undo the edit \
+                 (`git checkout -- {}`) and write a new migration",
+                Rows { history, namespace }.forgetting(*version),
+                in_shell(file)
             ),
             Self::Modified { file, version, .. } => format!(
                 "bring the applied text back (`git log -- {}` finds it) and put the change into a new migration; \

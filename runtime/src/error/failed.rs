@@ -12,7 +12,7 @@ use self::hint::Limit;
 use crate::connection::Failure;
 use crate::error::count;
 use crate::error::server_error::ServerError;
-use crate::history::is_row_gone;
+use crate::history::{is_not_held, is_row_gone};
 use crate::lock::Holder;
 use crate::migrations::{Migration, Migrations, Sealing};
 use crate::report::{Applied, Reverted};
@@ -55,6 +55,8 @@ pub struct MigrationFailed {
     pub(crate) grant: Option<String>,
     pub(crate) excerpt: Option<Excerpt>,
     pub(crate) left: Left,
+    /// Whether nothing had been applied at all: what it says is there already was made by other means.
+    pub(crate) is_first: bool,
     sealing: Sealing,
     flags: String,
     /// What of graven's own was under way behind the file, where that has failed.
@@ -101,6 +103,9 @@ pub(crate) enum Left {
     Unsaid { after: usize },
     /// Its first statements, and the next run goes on after them.
     Statements { done: u32, total: u32 },
+    /// Its first statements, and perhaps the next one, whole: the connection was lost before the server could say, and the
+    /// history says.
+    Recorded { done: u32, total: u32 },
     /// Its first statements, and whether the next one ran is not known.
     InDoubt { done: u32, total: u32 },
     /// Of a reverse without transaction: perhaps some of its statements, and its migration's row.
@@ -120,7 +125,7 @@ impl MigrationFailed {
         left: Left,
     ) -> Box<Self> {
         let cause = match failure {
-            Failure::Server(error) if is_row_gone(&error) => Cause::RowGone,
+            Failure::Server(error) if is_row_gone(&error) || is_not_held(&error) => Cause::RowGone,
             Failure::Server(error) => Cause::Server(error),
             failure if failure.is_copying() => Cause::Copy,
             Failure::Connection(error) => Cause::ConnectionLost(error),
@@ -175,6 +180,7 @@ impl MigrationFailed {
             grant: None,
             excerpt,
             left,
+            is_first: false,
             sealing: migration.sealing,
             flags: String::new(),
             behind: None,
@@ -308,6 +314,11 @@ impl fmt::Display for Left {
             Self::Statements { done, total } => {
                 write!(f, "the first {done} of its {total} statements; the next run goes on after them")
             }
+            Self::Recorded { done, total } => write!(
+                f,
+                "the first {done} of its {total} statements, and perhaps statement {}, whole: the next run will see",
+                done + 1
+            ),
             Self::Elsewhere => f.write_str("what the other run makes of this migration"),
             Self::Unrecorded => f.write_str("what its statements have done so far, of which the history says nothing"),
             Self::InDoubt { done, total } => write!(

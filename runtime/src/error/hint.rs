@@ -1,10 +1,16 @@
 //! What to do about each error.
 
-use std::io;
+use std::time::Duration;
 
+use super::connecting::plainly;
 use super::{Error, Holder, Membership, ServerError};
 use crate::options::in_shell;
 use crate::sql::{literal, plain};
+
+/// What a connection URL can say, as libpq calls it.
+pub(crate) const URL_SETTINGS: &str = "user, password, dbname, host, hostaddr, port, application_name, options, \
+     sslmode, sslrootcert, sslnegotiation, channel_binding, target_session_attrs, load_balance_hosts, connect_timeout, \
+     tcp_user_timeout, keepalives, keepalives_idle, keepalives_interval, keepalives_retries, client_encoding, gssencmode";
 
 impl Error {
     /// What to do about it, where there is more to say than the error itself says.
@@ -13,18 +19,22 @@ impl Error {
         match self {
             Self::Conflicts { .. } => None,
             Self::Stopped { source, .. } => source.hint(),
+            Self::NotApplied { refusal: Some(refusal), .. } => {
+                Some(format!("a run would refuse to apply them: {refusal}: {}", refusal.hint().unwrap_or_default()))
+            }
             Self::NotApplied { .. } => {
                 Some("apply them first: run this binary with GRAVEN_MODE=apply, or `graven apply`".to_owned())
             }
             Self::MigrationFailed(failed) => Some(failed.hint()),
-            Self::LockTimeout { holder, .. } => Some(match holder {
+            Self::LockTimeout { waited, holder, .. } => Some(match holder {
                 Some(holder) => format!(
-                    "let it finish and start again, or wait longer (GRAVEN_LOCK_TIMEOUT=5min); it may be what is left \
+                    "let it finish and start again, or wait longer (GRAVEN_LOCK_TIMEOUT=5min){}; it may be what is left \
                      of one that was killed, whose statement runs on in the server; if it hangs, \
                      `SELECT pg_terminate_backend({})` ends it",
+                    unit(*waited),
                     holder.pid
                 ),
-                None => "start again, or wait longer (GRAVEN_LOCK_TIMEOUT=5min)".to_owned(),
+                None => format!("start again, or wait longer (GRAVEN_LOCK_TIMEOUT=5min){}", unit(*waited)),
             }),
             Self::Standby { .. } => Some(
                 "connect to the primary: name all hosts in the URL with target_session_attrs=read-write".to_owned(),
@@ -32,7 +42,7 @@ impl Error {
             Self::NotEmpty { foreign, .. } => Some(format!(
                 "{}if these tables are none of the migrations' business, allow it once with `graven apply --into-existing` \
                  (in code, `Migrator::into_existing`); if the URL is the wrong database, correct it",
-                foreign.as_ref().map_or_else(stamp, |foreign| foreign.stamp())
+                foreign.as_ref().map_or_else(stamp, |foreign| format!("{}; ", foreign.stamp(STAMP)))
             )),
             // Each obstacle has its own remedy.
             Self::NotRevertible { .. } => None,
@@ -57,7 +67,15 @@ impl Error {
                 }
             }),
             Self::EmptyRange { from, to } => Some(format!("the first version comes first: from {to} to {from}")),
-            Self::HistoryElsewhere { found, history } => Some(format!(
+            Self::HistoryElsewhere { foreign: Some(foreign), .. } => Some(format!(
+                "if {} has made there what the migrations would make, let the search path begin with that schema \
+                 (`ALTER ROLE … SET search_path = {}, …`) and record it: {}; if the migrations are to begin anew in the first \
+                 schema, allow it once with `graven apply --into-existing` (in code, `Migrator::into_existing`)",
+                foreign.tool,
+                plain(&foreign.schema),
+                foreign.stamp(STAMP)
+            )),
+            Self::HistoryElsewhere { found, history, .. } => Some(format!(
                 "say which one is meant: `--history {}` goes on with that one, `--history {}` begins a new one (in code, \
                  `history = {found:?}` or `history = {history:?}`)",
                 in_shell(found),
@@ -135,13 +153,17 @@ impl Error {
             Self::InTransaction => Some("commit or roll it back before running migrations".to_owned()),
             Self::HistoryName { .. } => Some("write `table` or `schema.table`, each part at most 63 bytes".to_owned()),
             Self::StaleBuild { directory, .. } => {
-                Some(format!("build again after `touch {directory}/seal.lock`, or add files with `graven new`"))
+                let seal_file = in_shell(&format!("{directory}/seal.lock"));
+                Some(format!("build again after `touch {seal_file}`, or add files with `graven new`"))
             }
+            // It names what can be written.
+            Self::Url { reason } if reason.ends_with(URL_SETTINGS) => None,
             Self::Url { .. } => Some("write it as postgres://user:password@host:5432/database".to_owned()),
             Self::Connect { grant: Some(grant), .. } => Some(grant.clone()),
             Self::Connect { source, .. } => Some(
-                (source.downcast_ref::<ServerError>().and_then(ServerError::remedy))
-                    .or_else(|| unwanted_server(source.as_ref()).map(|(_, remedy)| remedy.to_owned()))
+                plainly(source.as_ref())
+                    .map(|(_, remedy)| remedy)
+                    .or_else(|| ServerError::among(source.as_ref()).and_then(ServerError::remedy))
                     .unwrap_or_else(|| "see that the server runs there and that the URL is right".to_owned()),
             ),
             Self::ConnectionLost { .. } => {
@@ -160,35 +182,18 @@ impl Error {
     }
 }
 
-/// Why none of the servers that a URL names is one that its `target_session_attrs` asks for, and what to do. Of several,
-/// tokio-postgres tells of the last one, in an [`io::Error`] of a kind that the system has for other things, too.
-pub(crate) fn unwanted_server(error: &(dyn std::error::Error + 'static)) -> Option<(&'static str, &'static str)> {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        match error.downcast_ref::<io::Error>().map(ToString::to_string).as_deref() {
-            Some("database does not allow writes") => {
-                return Some((
-                    "none of the servers takes writes",
-                    "each that answers is a standby, or has default_transaction_read_only switched on: name the one that takes writes, \
-                     promote a standby or wait until one is promoted, or switch that setting off for the database or the role",
-                ));
-            }
-            Some("database is not read only") => {
-                return Some((
-                    "none of the servers is read-only, and the URL asks for one that is",
-                    "migrations need one that takes writes: say target_session_attrs=read-write, or leave it out",
-                ));
-            }
-            _ => cause = error.source(),
-        }
-    }
-    None
-}
-
 /// A search path of one name that looks like several: `SET search_path = 'app, public'`.
 fn list_in_quotes(search_path: &str) -> Option<&str> {
     let name = search_path.strip_prefix('"')?.strip_suffix('"')?;
     (name.contains(',') && !name.contains('"')).then_some(name)
+}
+
+/// The command that records what another tool has applied.
+const STAMP: &str = "`graven stamp --to VERSION` (in code, `Migrator::stamp`)";
+
+/// For whom `60` was to be a minute: how PostgreSQL and graven read a duration without a unit.
+pub(crate) fn unit(waited: Duration) -> &'static str {
+    if waited < Duration::from_secs(1) { ", where a number without a unit counts milliseconds" } else { "" }
 }
 
 /// What to do where the tables may be those that the migrations would make.
@@ -204,7 +209,8 @@ mod tests {
     #[test]
     fn what_is_to_be_typed_is_quoted_for_a_shell_and_for_code() {
         let found = "\"App\".graven_history".to_owned();
-        let elsewhere = Error::HistoryElsewhere { found, history: "public.graven_history".to_owned() };
+        let history = "public.graven_history".to_owned();
+        let elsewhere = Error::HistoryElsewhere { found, history, foreign: None };
         assert_eq!(
             elsewhere.hint().expect("a hint"),
             "say which one is meant: `--history '\"App\".graven_history'` goes on with that one, \

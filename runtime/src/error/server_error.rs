@@ -44,6 +44,11 @@ impl ServerError {
         matches!(self.sqlstate.as_str(), "55P03" | "40P01" | "40001")
     }
 
+    /// What a server has said, where that is an error's cause.
+    pub(crate) fn among<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Self> {
+        std::iter::successors(Some(error), |error| error.source()).find_map(|error| error.downcast_ref())
+    }
+
     /// CONTEXT as far as it is worth reading: a function that calls itself has a thousand lines of it.
     pub(crate) fn shown_context(&self) -> Option<String> {
         let context = self.context.as_deref()?;
@@ -73,8 +78,6 @@ impl ServerError {
             "42703" => {
                 "the table is not graven's: name another with `--history schema.table` (in code, `history = \"schema.table\"`)"
             }
-            "28P01" | "28000" => "see that user and password are right, and that pg_hba.conf lets them in from here",
-            "3D000" => "create the database first, or correct its name in the URL",
             // The role's or the database's own limit: in English the message says which, in other languages it names it too.
             "53300" if self.message.starts_with("too many connections for ") => {
                 "it is out of connections: use fewer, or raise that limit, `ALTER ROLE … CONNECTION LIMIT`, `ALTER DATABASE … CONNECTION LIMIT`"

@@ -3,6 +3,7 @@
 use graven_source::Version;
 
 use super::{Applied, Conflict, Holder, Obstacle, Pending, Reverted};
+use crate::history::ForeignHistory;
 
 /// As many conflicts as one line has room for.
 const SHOWN_CONFLICTS: usize = 8;
@@ -42,6 +43,10 @@ pub(super) fn listed_as_applied(above: &[Version]) -> String {
 
 pub(super) fn shown_path(search_path: &str) -> String {
     if search_path.is_empty() { String::new() } else { format!(": {search_path}") }
+}
+
+pub(super) fn whose(foreign: Option<&ForeignHistory>) -> String {
+    foreign.map_or_else(String::new, |foreign| format!(", the history of {}", foreign.tool))
 }
 
 pub(super) fn done_before(applied: &[Applied], reverted: &[Reverted]) -> String {

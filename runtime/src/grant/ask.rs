@@ -2,7 +2,7 @@
 
 use crate::connection::{Connection, Row};
 use crate::session::Session;
-use crate::sql::{literal, plain};
+use crate::sql::{EQ, literal, plain};
 
 /// Who asks.
 pub(super) struct Asker {
@@ -66,13 +66,13 @@ pub(super) struct Found {
 }
 
 const ASKER: &str = "SELECT current_user, session_user, pg_catalog.current_database(), r.rolinherit, \
-    pg_catalog.current_setting('lc_messages') FROM pg_catalog.pg_roles r WHERE r.rolname = current_user";
+    pg_catalog.current_setting('lc_messages') FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) current_user";
 
 /// `None` where the server does not answer.
 pub(super) async fn ask<C: Connection>(session: &mut Session<'_, C>, message: &str) -> Option<(Asker, Vec<Found>)> {
     let objects: Vec<String> = OBJECTS.iter().map(Object::query).collect();
     let sql = format!(
-        "{ASKER};\nWITH m (said) AS (SELECT {}::text) {} UNION ALL {INSTALLABLE} UNION ALL {ROLES}",
+        "{ASKER};\nWITH m (said) AS (SELECT {}::pg_catalog.text) {} UNION ALL {INSTALLABLE} UNION ALL {ROLES}",
         literal(message),
         objects.join(" UNION ALL ")
     );
@@ -123,7 +123,7 @@ const OBJECTS: [Object; 11] = [
     },
     Object {
         kind: "database",
-        from: "pg_catalog.pg_database o WHERE o.datname = pg_catalog.current_database()",
+        from: "pg_catalog.pg_database o WHERE o.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()",
         name: "o.datname",
         owner: "o.datdba",
         has: "has_database_privilege",
@@ -132,8 +132,8 @@ const OBJECTS: [Object; 11] = [
     },
     Object {
         kind: "relation",
-        from: "pg_catalog.pg_class o JOIN pg_catalog.pg_namespace n ON n.oid = o.relnamespace \
-               WHERE o.relkind IN ('r', 'p', 'v', 'm', 'f', 'i', 'I')",
+        from: "pg_catalog.pg_class o JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) o.relnamespace \
+               WHERE o.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p', 'v', 'm', 'f', 'i', 'I']::pg_catalog.\"char\"[])",
         name: "o.relname",
         owner: "o.relowner",
         schema: "n.nspname",
@@ -144,8 +144,8 @@ const OBJECTS: [Object; 11] = [
     },
     Object {
         kind: "sequence",
-        from: "pg_catalog.pg_sequence s JOIN pg_catalog.pg_class o ON o.oid = s.seqrelid \
-               JOIN pg_catalog.pg_namespace n ON n.oid = o.relnamespace WHERE true",
+        from: "pg_catalog.pg_sequence s JOIN pg_catalog.pg_class o ON o.oid OPERATOR(pg_catalog.=) s.seqrelid \
+               JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) o.relnamespace WHERE true",
         name: "o.relname",
         owner: "o.relowner",
         schema: "n.nspname",
@@ -156,12 +156,12 @@ const OBJECTS: [Object; 11] = [
     },
     Object {
         kind: "function",
-        from: "pg_catalog.pg_proc o JOIN pg_catalog.pg_namespace n ON n.oid = o.pronamespace WHERE true",
+        from: "pg_catalog.pg_proc o JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) o.pronamespace WHERE true",
         name: "o.proname",
         owner: "o.proowner",
         schema: "n.nspname",
-        what: "CASE o.prokind WHEN 'p' THEN 'PROCEDURE' ELSE 'FUNCTION' END",
-        arguments: "'(' || pg_catalog.pg_get_function_identity_arguments(o.oid) || ')'",
+        what: "CASE WHEN o.prokind OPERATOR(pg_catalog.=) 'p' THEN 'PROCEDURE' ELSE 'FUNCTION' END",
+        arguments: "pg_catalog.format('(%s)', pg_catalog.pg_get_function_identity_arguments(o.oid))",
         is_visible: "pg_catalog.pg_function_is_visible(o.oid)",
         has: "has_function_privilege",
         rights: &["EXECUTE"],
@@ -169,9 +169,9 @@ const OBJECTS: [Object; 11] = [
     Object {
         kind: "type",
         // Neither a table's row type nor an array, which have no rights of their own.
-        from: "pg_catalog.pg_type o JOIN pg_catalog.pg_namespace n ON n.oid = o.typnamespace \
-               LEFT JOIN pg_catalog.pg_class c ON c.oid = o.typrelid \
-               WHERE o.typcategory <> 'A' AND COALESCE(c.relkind, 'c') = 'c'",
+        from: "pg_catalog.pg_type o JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) o.typnamespace \
+               LEFT JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) o.typrelid \
+               WHERE o.typcategory OPERATOR(pg_catalog.<>) 'A' AND COALESCE(c.relkind, 'c') OPERATOR(pg_catalog.=) 'c'",
         name: "o.typname",
         owner: "o.typowner",
         schema: "n.nspname",
@@ -232,14 +232,15 @@ const OBJECTS: [Object; 11] = [
 ];
 
 /// What can be installed, with the right on the database that it takes.
-const INSTALLABLE: &str = "SELECT DISTINCT 'installable', e.name::text, NULL, '', '', NULL, false, false, false, true, \
+const INSTALLABLE: &str = "SELECT DISTINCT 'installable', e.name::pg_catalog.text, NULL, '', '', NULL, false, \
+    false, false, true, \
     CASE WHEN NOT pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE') THEN 'CREATE' ELSE '' END \
     FROM m, pg_catalog.pg_available_extension_versions e \
-    WHERE pg_catalog.strpos(m.said, e.name::text) > 0 AND e.trusted";
+    WHERE pg_catalog.strpos(m.said, e.name::pg_catalog.text) OPERATOR(pg_catalog.>) 0 AND e.trusted";
 
-const ROLES: &str = "SELECT 'role', o.rolname::text, NULL, '', '', NULL, o.rolsuper, \
+const ROLES: &str = "SELECT 'role', o.rolname::pg_catalog.text, NULL, '', '', NULL, o.rolsuper, \
     pg_catalog.pg_has_role(o.oid, 'USAGE'), pg_catalog.pg_has_role(session_user, o.oid, 'MEMBER'), true, '' \
-    FROM m, pg_catalog.pg_roles o WHERE pg_catalog.strpos(m.said, o.rolname::text) > 0";
+    FROM m, pg_catalog.pg_roles o WHERE pg_catalog.strpos(m.said, o.rolname::pg_catalog.text) OPERATOR(pg_catalog.>) 0";
 
 impl Object {
     fn query(&self) -> String {
@@ -251,11 +252,11 @@ impl Object {
             some => format!("pg_catalog.concat_ws(',', {})", some.join(", ")),
         };
         format!(
-            "SELECT '{kind}', {name}::text, {schema}::text, {what}, {arguments}, \
-             pg_catalog.pg_get_userbyid({owner})::text, \
-             COALESCE((SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.oid = {owner}), false), \
+            "SELECT '{kind}', {name}::pg_catalog.text, {schema}::pg_catalog.text, {what}, {arguments}, \
+             pg_catalog.pg_get_userbyid({owner})::pg_catalog.text, \
+             COALESCE((SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.oid {EQ} {owner}), false), \
              pg_catalog.pg_has_role({owner}, 'USAGE'), pg_catalog.pg_has_role(session_user, {owner}, 'MEMBER'), \
-             {is_visible}, {lacking} FROM m, {from} AND pg_catalog.strpos(m.said, {name}::text) > 0"
+             {is_visible}, {lacking} FROM m, {from} AND pg_catalog.strpos(m.said, {name}::pg_catalog.text) OPERATOR(pg_catalog.>) 0"
         )
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Record, Table};
 use crate::migrations::Migration;
-use crate::sql::{bytes, literal};
+use crate::sql::{EQ, bytes, literal};
 
 /// Gives the row of an applied migration the set's name and checksum, and fails with [`NOT_THERE`](super::NOT_THERE) where
 /// the row is not as it was seen any more.
@@ -10,9 +10,10 @@ use crate::sql::{bytes, literal};
 /// When it was applied, by whom and in which run stays: the database was not changed.
 pub(crate) fn accept(table: &Table, migration: &Migration, seen: &Record) -> String {
     format!(
-        "WITH accepted AS (UPDATE {} SET name = {}, checksum = {} WHERE namespace = {} AND id = '{}' \
-         AND state = 'applied' AND name = {} AND checksum = {} RETURNING 1) \
-         SELECT CASE WHEN pg_catalog.count(*) = 1 THEN '1' ELSE 'not as it was seen any more' END::pg_catalog.int4 \
+        "WITH accepted AS (UPDATE {} SET name = {}, checksum = {} WHERE namespace {EQ} {} AND id {EQ} '{}' \
+         AND state {EQ} 'applied' AND name {EQ} {} AND checksum {EQ} {} RETURNING 1) \
+         SELECT CASE WHEN pg_catalog.int8eq(pg_catalog.count(*), '1') \
+         THEN '1' ELSE 'not as it was seen any more' END::pg_catalog.int4 \
          FROM accepted",
         table.qualified(),
         literal(migration.name()),

@@ -46,7 +46,7 @@ impl Asking<'_> {
 /// Four statements: whether this is a standby; the application's name; the moments at which transaction and message began,
 /// the database, the schema of the history, the table that this has of that name and the one that the search path leads to,
 /// the process where it is not known; the rows. Before these are read, the wait for a lock on their table is limited for the
-/// rest of the message, unless it is part of a transaction of the caller's own.
+/// rest of the message, and nothing else is, unless it is part of a transaction of the caller's own.
 ///
 /// Where the schema is not said, the rows are those of the latter, which must be the former as well. A view is refused
 /// before anything of it runs, since it cannot be sampled (PostgreSQL manual, SELECT, TABLESAMPLE), and a sample of 100 % is
@@ -71,7 +71,8 @@ pub(crate) fn glance(wanted: &Wanted, namespace: &str, asking: Asking<'_>, proce
         "SHOW in_hot_standby;\nSHOW application_name;\n\
          SELECT CURRENT_TIMESTAMP, pg_catalog.statement_timestamp(), current_catalog{place}{process}, \
          CASE WHEN pg_catalog.timestamptz_eq(CURRENT_TIMESTAMP, pg_catalog.statement_timestamp()) \
-         THEN pg_catalog.set_config('lock_timeout', '{PATIENCE}', true) END;\n{}",
+         THEN CASE WHEN pg_catalog.set_config('statement_timeout', '0', true) IS NOT NULL \
+         THEN pg_catalog.set_config('lock_timeout', '{PATIENCE}', true) END END;\n{}",
         match asking {
             Asking::Rows => format!("SELECT {COLUMNS} {from}"),
             Asking::Digest(first, digest, names) => compare(first, digest, names, &from),

@@ -1,8 +1,8 @@
 //! Reading the history, and what must be known of the server before it: one message. It writes nothing.
 
-use super::{Detail, PATIENCE, Table, Wanted};
+use super::{Detail, PATIENCE, Table, Wanted, foreign};
 use crate::migrations::Migration;
-use crate::sql::{bytes, identifier, literal};
+use crate::sql::{EQ, NE, bytes, identifier, literal};
 
 /// The most tables that are named when a first run is refused.
 const SHOWN_TABLES: usize = 5;
@@ -20,13 +20,22 @@ pub(crate) fn look(wanted: &Wanted, namespace: &str, detail: Detail) -> String {
     let confine = format!(
         "pg_catalog.set_config('search_path', CASE WHEN {IN_TRANSACTION} \
          THEN pg_catalog.current_setting('search_path') \
-         WHEN c.relkind IN ('r', 'p') THEN pg_catalog.quote_ident(n.nspname::text) || ', pg_temp' \
+         WHEN c.relkind {EQ} ANY (ARRAY['r', 'p']::pg_catalog.\"char\"[]) \
+         THEN pg_catalog.textcat(pg_catalog.quote_ident(n.nspname::pg_catalog.text), ', pg_temp') \
          ELSE 'pg_temp' END, true), \
          pg_catalog.set_config('lock_timeout', CASE WHEN {IN_TRANSACTION} \
-         THEN pg_catalog.current_setting('lock_timeout') ELSE '{PATIENCE}' END, true)"
+         THEN pg_catalog.current_setting('lock_timeout') ELSE '{PATIENCE}' END, true), \
+         pg_catalog.set_config('statement_timeout', CASE WHEN {IN_TRANSACTION} \
+         THEN pg_catalog.current_setting('statement_timeout') ELSE '0' END, true)"
     );
-    let nothing =
-        Absent { may_create: "false", elsewhere: "NULL", tables: "NULL", unusable: "NULL", search_path: "NULL" };
+    let nothing = Absent {
+        may_create: "false",
+        elsewhere: "NULL",
+        foreign: "NULL",
+        tables: "NULL",
+        unusable: "NULL",
+        search_path: "NULL",
+    };
     format!("{};\n{}", ask(wanted, &nothing, &confine), rows(&identifier(&wanted.name), namespace, detail))
 }
 
@@ -34,13 +43,15 @@ pub(crate) fn look(wanted: &Wanted, namespace: &str, detail: Detail) -> String {
 struct Absent<'a> {
     may_create: &'a str,
     elsewhere: &'a str,
+    foreign: &'a str,
     tables: &'a str,
     unusable: &'a str,
     search_path: &'a str,
 }
 
 /// Whether the message is part of a transaction that began before it.
-const IN_TRANSACTION: &str = "pg_catalog.transaction_timestamp() <> pg_catalog.statement_timestamp()";
+const IN_TRANSACTION: &str =
+    "pg_catalog.transaction_timestamp() OPERATOR(pg_catalog.<>) pg_catalog.statement_timestamp()";
 
 /// The statement that makes the rest of the message run as another role, and tells which one it was before. A transaction
 /// of the caller's own is left alone.
@@ -53,7 +64,7 @@ pub(crate) fn become_role(role: &str) -> String {
 }
 
 /// The schema of the history, as an expression.
-fn schema(wanted: &Wanted) -> String {
+pub(crate) fn schema(wanted: &Wanted) -> String {
     wanted.schema.as_ref().map_or_else(|| "pg_catalog.current_schema()".to_owned(), |schema| literal(schema))
 }
 
@@ -71,15 +82,16 @@ pub(crate) fn state(wanted: &Wanted, schema: Schema) -> String {
     let elsewhere = match &wanted.schema {
         Some(_) => "NULL".to_owned(),
         None => format!(
-            "(SELECT pg_catalog.quote_ident(en.nspname::text) || '.' || pg_catalog.quote_ident(ec.relname::text) \
-             FROM pg_catalog.pg_class ec JOIN pg_catalog.pg_namespace en ON en.oid = ec.relnamespace \
-             WHERE ec.oid = pg_catalog.to_regclass(pg_catalog.quote_ident({name}))::oid \
-             AND ec.relkind IN ('r', 'p') AND ec.relpersistence <> 't')"
+            "(SELECT pg_catalog.format('%I.%I', en.nspname, ec.relname) \
+             FROM pg_catalog.pg_class ec JOIN pg_catalog.pg_namespace en ON en.oid {EQ} ec.relnamespace \
+             WHERE ec.oid {EQ} pg_catalog.to_regclass(pg_catalog.quote_ident({name}))::pg_catalog.oid \
+             AND ec.relkind {EQ} ANY (ARRAY['r', 'p']::pg_catalog.\"char\"[]) AND ec.relpersistence {NE} 't')"
         ),
     };
     let absent = Absent {
         may_create: "COALESCE(pg_catalog.has_schema_privilege(n.oid, 'CREATE'), false)",
         elsewhere: &elsewhere,
+        foreign: &foreign::existing(),
         tables: &format!("({})", existing_tables()),
         unusable: &match schema {
             Schema::Unknown => format!("({})", unusable_schema()),
@@ -106,8 +118,8 @@ pub(crate) fn first(wanted: &Wanted) -> String {
         }
     };
     // Where there is no schema, these are NULL and no error.
-    let quoted = |schema: &str| format!("pg_catalog.quote_ident({schema}::text)");
-    let oid = |schema: &str| format!("pg_catalog.to_regnamespace({})::oid", quoted(schema));
+    let quoted = |schema: &str| format!("pg_catalog.quote_ident({schema}::pg_catalog.text)");
+    let oid = |schema: &str| format!("pg_catalog.to_regnamespace({})::pg_catalog.oid", quoted(schema));
     format!(
         "SELECT pg_catalog.pg_is_in_recovery(), \
          pg_catalog.timestamptz_ne(CURRENT_TIMESTAMP, pg_catalog.statement_timestamp()), {schema}, \
@@ -115,10 +127,11 @@ pub(crate) fn first(wanted: &Wanted) -> String {
          pg_catalog.has_schema_privilege({oid}, 'CREATE'), pg_catalog.has_schema_privilege({oid}, 'USAGE'), \
          current_user, pg_catalog.gen_random_uuid(), pg_catalog.current_setting('application_name'), \
          current_schema, EXISTS (SELECT FROM pg_catalog.pg_depend d \
-         WHERE d.refclassid = {NAMESPACES}::oid AND d.refobjid = {first}), \
-         current_catalog, pg_catalog.pg_backend_pid()",
+         WHERE d.refclassid {EQ} {NAMESPACES}::pg_catalog.oid AND d.refobjid {EQ} {first}), \
+         current_catalog, pg_catalog.pg_backend_pid(), {}",
         quoted(&schema),
         literal(&format!(".{}", identifier(&wanted.name))),
+        foreign::any(),
         oid = oid(&schema),
         first = oid("current_schema"),
     )
@@ -129,26 +142,27 @@ pub(crate) fn first(wanted: &Wanted) -> String {
 /// An operator is found by the types of its operands alone where an exact match is in `pg_catalog`: what is compared here
 /// must not need a conversion, or somebody else's operator in the search path could match better and be run.
 fn ask(wanted: &Wanted, absent: &Absent<'_>, last: &str) -> String {
-    let Absent { may_create, elsewhere, tables, unusable, search_path } = absent;
+    let Absent { may_create, elsewhere, foreign, tables, unusable, search_path } = absent;
     // A CASE evaluates no branch that it does not need. There is one row, and the LIMIT keeps the server from looking for
     // another, with conditions that `last` may just have changed.
     format!(
         "SELECT pg_catalog.pg_is_in_recovery(), {IN_TRANSACTION}, \
-         s.schema, n.oid IS NOT NULL, COALESCE(c.relkind IN ('r', 'p'), false), {may_create}, \
+         s.schema, n.oid IS NOT NULL, COALESCE(c.relkind {EQ} ANY (ARRAY['r', 'p']::pg_catalog.\"char\"[]), \
+         false), {may_create}, \
          current_user, pg_catalog.gen_random_uuid(), pg_catalog.current_setting('application_name'), \
          CASE WHEN c.oid IS NULL THEN {elsewhere} END, \
          CASE WHEN c.oid IS NULL THEN {tables} END, pg_catalog.current_schema(), \
-         c.oid IS NOT NULL AND c.relkind NOT IN ('r', 'p'), pg_catalog.current_database(), \
+         c.oid IS NOT NULL AND c.relkind {NE} ALL (ARRAY['r', 'p']::pg_catalog.\"char\"[]), pg_catalog.current_database(), \
          pg_catalog.pg_backend_pid(), \
          COALESCE(pg_catalog.has_schema_privilege(n.oid, 'USAGE'), false), \
          COALESCE(pg_catalog.has_table_privilege(c.oid, 'SELECT'), false), \
          COALESCE(pg_catalog.has_table_privilege(c.oid, 'INSERT') AND pg_catalog.has_table_privilege(c.oid, 'UPDATE') \
          AND pg_catalog.has_table_privilege(c.oid, 'DELETE'), false), \
          CASE WHEN s.schema IS NULL THEN {unusable} END, CASE WHEN s.schema IS NULL THEN {search_path} END, \
-         CASE WHEN c.relrowsecurity THEN {POLICIES} END, {last} \
-         FROM (SELECT {schema}::name AS schema) s \
-         LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = s.schema \
-         LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = {name}::name LIMIT 1",
+         CASE WHEN c.relrowsecurity THEN {POLICIES} END, CASE WHEN c.oid IS NULL THEN {foreign} END, {last} \
+         FROM (SELECT {schema}::pg_catalog.name AS schema) s \
+         LEFT JOIN pg_catalog.pg_namespace n ON n.nspname {EQ} s.schema \
+         LEFT JOIN pg_catalog.pg_class c ON c.relnamespace {EQ} n.oid AND c.relname {EQ} {name}::pg_catalog.name LIMIT 1",
         schema = schema(wanted),
         name = literal(&wanted.name),
     )
@@ -157,30 +171,31 @@ fn ask(wanted: &Wanted, absent: &Absent<'_>, last: &str) -> String {
 /// For which commands a policy of `c` lets this role have rows, as letters of `pg_policy`; NULL where row-level security does
 /// not apply to it (PostgreSQL manual, 5.9). Which rows a policy lets through is the business of whoever wrote it.
 const POLICIES: &str = "CASE WHEN pg_catalog.row_security_active(c.oid) THEN COALESCE((\
-    SELECT pg_catalog.string_agg(y.polcmd::text, '') FROM pg_catalog.pg_policy y WHERE y.polrelid = c.oid AND y.polpermissive \
+    SELECT pg_catalog.string_agg(y.polcmd::pg_catalog.text, '') FROM pg_catalog.pg_policy y \
+    WHERE y.polrelid OPERATOR(pg_catalog.=) c.oid AND y.polpermissive \
     AND EXISTS (SELECT FROM pg_catalog.unnest(y.polroles) o (role) \
-    WHERE CASE WHEN o.role = 0::pg_catalog.oid THEN true ELSE pg_catalog.pg_has_role(o.role, 'USAGE') END)), '') END";
+    WHERE CASE WHEN o.role OPERATOR(pg_catalog.=) 0::pg_catalog.oid THEN true ELSE pg_catalog.pg_has_role(o.role, 'USAGE') END)), '') END";
 
 /// A schema of the search path that exists, and that this role may not use. Names that hold a comma or a quote are not
 /// found, nor is what they are taken for if it may be used: this serves a message only.
 fn unusable_schema() -> &'static str {
     r#"SELECT un.nspname FROM pg_catalog.pg_namespace un WHERE NOT pg_catalog.has_schema_privilege(un.oid, 'USAGE')
-       AND un.nspname::text = ANY (pg_catalog.string_to_array(pg_catalog.replace(
-       pg_catalog.replace(pg_catalog.replace(pg_catalog.current_setting('search_path'), '"$user"', current_user::text), '"', ''),
+       AND un.nspname::pg_catalog.text OPERATOR(pg_catalog.=) ANY (pg_catalog.string_to_array(pg_catalog.replace(
+       pg_catalog.replace(pg_catalog.replace(pg_catalog.current_setting('search_path'), '"$user"', current_user::pg_catalog.text), '"', ''),
        ', ', ','), ',')) LIMIT 1"#
 }
 
 /// Tables of the first schema that belong to no extension.
 fn existing_tables() -> String {
     format!(
-        "SELECT pg_catalog.string_agg(t.relname::text, E'\\n') FROM (\
+        "SELECT pg_catalog.string_agg(t.relname::pg_catalog.text, E'\\n') FROM (\
          SELECT r.relname FROM pg_catalog.pg_class r \
-         WHERE r.relnamespace = \
-         pg_catalog.to_regnamespace(pg_catalog.quote_ident(pg_catalog.current_schema()::text))::oid \
-         AND r.relkind IN ('r', 'p', 'f', 'v', 'm') \
+         WHERE r.relnamespace {EQ} \
+         pg_catalog.to_regnamespace(pg_catalog.quote_ident(pg_catalog.current_schema()::pg_catalog.text))::pg_catalog.oid \
+         AND r.relkind {EQ} ANY (ARRAY['r', 'p', 'f', 'v', 'm']::pg_catalog.\"char\"[]) \
          AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d \
-         WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid \
-         AND d.objid = r.oid AND d.deptype = 'e') \
+         WHERE d.classid {EQ} 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid \
+         AND d.objid {EQ} r.oid AND d.deptype {EQ} 'e') \
          ORDER BY r.relname LIMIT {SHOWN_TABLES}) t"
     )
 }
@@ -191,23 +206,26 @@ fn rows(table: &str, namespace: &str, detail: Detail) -> String {
         // In a form that no setting of the session changes: ISO 8601, in UTC.
         Detail::Full => {
             ", pg_catalog.to_char(h.applied_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), h.applied_by, \
-             h.applied_as, EXTRACT(epoch FROM h.duration)::float8::text, h.run::text, h.baseline"
+             h.applied_as, EXTRACT(epoch FROM h.duration)::pg_catalog.float8::pg_catalog.text, h.run::pg_catalog.text, h.baseline"
         }
     };
     format!(
         "SELECT h.version, h.name, h.kind, pg_catalog.encode(h.checksum, 'hex'), h.state, h.statements_done, \
-         h.statements_total, h.in_doubt, h.format, CASE WHEN h.state = 'started' THEN h.run END{more} \
-         FROM {table} h WHERE h.namespace = {} ORDER BY h.version",
+         h.statements_total, h.in_doubt, h.format, CASE WHEN h.state {EQ} 'started' THEN h.run END{more} \
+         FROM {table} h WHERE h.namespace {EQ} {} ORDER BY h.version",
         literal(namespace)
     )
 }
 
 /// The other namespaces in which one of these migrations is recorded with the very same text.
 pub(crate) fn same_elsewhere(table: &Table, set: &[Migration]) -> String {
-    let these: Vec<String> =
-        set.iter().map(|migration| format!("('{}', {})", migration.version, bytes(&migration.checksum))).collect();
+    let these: Vec<String> = set
+        .iter()
+        .map(|migration| format!("('{}'::pg_catalog.text, {})", migration.version, bytes(&migration.checksum)))
+        .collect();
     format!(
-        "SELECT h.namespace FROM {} h WHERE h.namespace <> {} AND (h.id, h.checksum) IN ({}) \
+        "SELECT h.namespace FROM {} h WHERE h.namespace {NE} {} AND EXISTS (SELECT FROM (VALUES {}) m (id, checksum) \
+         WHERE m.id {EQ} h.id AND m.checksum {EQ} h.checksum) \
          ORDER BY h.namespace LIMIT 1",
         table.qualified(),
         literal(&table.namespace),

@@ -8,7 +8,7 @@ use super::{Doubt, FORMAT, Table, number};
 use crate::error::server_error::ServerError;
 use crate::migrations::{Migration, Repeatable};
 use crate::session::Reach;
-use crate::sql::{bytes, literal};
+use crate::sql::{EQ, bytes, literal};
 
 /// Makes the table. Harmless where it is there.
 ///
@@ -18,22 +18,22 @@ pub(crate) fn create(table: &Table) -> String {
     let qualified = table.qualified();
     format!(
         "CREATE TABLE IF NOT EXISTS {qualified} (\
-         namespace text NOT NULL, \
-         id text NOT NULL, \
+         namespace pg_catalog.text NOT NULL, \
+         id pg_catalog.text NOT NULL, \
          version bigint, \
-         name text NOT NULL, \
-         kind text NOT NULL, \
-         checksum bytea NOT NULL, \
-         state text NOT NULL, \
+         name pg_catalog.text NOT NULL, \
+         kind pg_catalog.text NOT NULL, \
+         checksum pg_catalog.bytea NOT NULL, \
+         state pg_catalog.text NOT NULL, \
          statements_done integer NOT NULL, \
          statements_total integer NOT NULL, \
          in_doubt boolean NOT NULL, \
-         was_there oid[], \
-         applied_at timestamptz NOT NULL, \
-         applied_by text NOT NULL, \
-         applied_as text NOT NULL, \
+         was_there pg_catalog.oid[], \
+         applied_at pg_catalog.timestamptz NOT NULL, \
+         applied_by pg_catalog.text NOT NULL, \
+         applied_as pg_catalog.text NOT NULL, \
          duration interval, \
-         run uuid NOT NULL, \
+         run pg_catalog.uuid NOT NULL, \
          format smallint NOT NULL, \
          baseline bigint, \
          PRIMARY KEY (namespace, id)\
@@ -59,7 +59,7 @@ pub(crate) fn claim_covered(table: &Table, covered: &[Migration], baseline: Vers
     let row = |migration: &Migration| {
         let total = migration.details().units.len().max(1);
         format!(
-            "({}::int8, {}::text, {}, {total})",
+            "({}::pg_catalog.int8, {}::pg_catalog.text, {}, {total})",
             migration.version,
             literal(migration.name()),
             bytes(&migration.checksum)
@@ -67,8 +67,10 @@ pub(crate) fn claim_covered(table: &Table, covered: &[Migration], baseline: Vers
     };
     let rows: Vec<String> = covered.iter().map(row).collect();
     format!(
-        "INSERT INTO {} ({COLUMNS}, baseline) SELECT {namespace}, m.version::text, m.version, m.name, 'versioned', m.checksum, \
-         'applied', 0, m.total, false, pg_catalog.clock_timestamp(), current_user, {applied_as}, {run}, {FORMAT}, {baseline} \
+        "INSERT INTO {} ({COLUMNS}, baseline) SELECT {namespace}, m.version::pg_catalog.text, m.version, \
+         m.name, 'versioned', m.checksum, \
+         'applied', 0, m.total, false, pg_catalog.clock_timestamp(), current_user, {applied_as}, {run}, \
+         {FORMAT}, {baseline} \
          FROM (VALUES {}) AS m(version, name, checksum, total)",
         table.qualified(),
         rows.join(",\n"),
@@ -88,7 +90,7 @@ pub(crate) fn claim_again(table: &Table, migration: &Migration, recorded: &Check
         literal(&claimant.run),
     );
     format!(
-        "WITH again AS ({} AND checksum = {} RETURNING 1) {ONE_OR_NOT_THERE} FROM again",
+        "WITH again AS ({} AND checksum {EQ} {} RETURNING 1) {ONE_OR_NOT_THERE} FROM again",
         update(table, id(migration), &set),
         bytes(recorded.as_bytes()),
     )
@@ -159,20 +161,20 @@ pub(crate) fn take_back(table: &Table, version: Version, recorded: &Checksum, re
         [] => String::new(),
         // A statement that changes rows in a WITH is run whether its result is read or not (PostgreSQL manual, 7.8.4).
         ids => format!(
-            ", again AS (DELETE FROM {history} WHERE namespace = {namespace} AND id IN ({}) RETURNING 1)",
+            ", again AS (DELETE FROM {history} WHERE namespace {EQ} {namespace} AND id {EQ} ANY (ARRAY[{}]) RETURNING 1)",
             ids.join(", ")
         ),
     };
     format!(
-        "WITH gone AS (DELETE FROM {history} WHERE namespace = {namespace} AND id = '{version}' AND state = 'applied' \
-         AND checksum = {} RETURNING 1){again} {ONE_OR_NOT_THERE} FROM gone",
+        "WITH gone AS (DELETE FROM {history} WHERE namespace {EQ} {namespace} AND id {EQ} '{version}' \
+         AND state {EQ} 'applied' AND checksum {EQ} {} RETURNING 1){again} {ONE_OR_NOT_THERE} FROM gone",
         bytes(recorded.as_bytes()),
     )
 }
 
 /// Fails where not one row was changed: a statement of its own would be needed otherwise, and the reply to it.
-const ONE_OR_NOT_THERE: &str =
-    "SELECT CASE WHEN pg_catalog.count(*) = 1 THEN '1' ELSE 'not applied any more' END::pg_catalog.int4";
+const ONE_OR_NOT_THERE: &str = "SELECT CASE WHEN pg_catalog.int8eq(pg_catalog.count(*), '1') THEN '1' \
+     ELSE 'not applied any more' END::pg_catalog.int4";
 
 /// The SQLSTATE of a text that is no number, by which [`take_back`] and [`claim_again`] say that there is no such row.
 pub(crate) const NOT_THERE: &str = "22P02";
@@ -213,7 +215,7 @@ pub(crate) fn is_row_gone(error: &ServerError) -> bool {
 /// Asks whether the row of a migration is there.
 pub(crate) fn is_there(table: &Table, id: impl Display) -> String {
     format!(
-        "SELECT EXISTS (SELECT FROM {} WHERE namespace = {} AND id = {})",
+        "SELECT EXISTS (SELECT FROM {} WHERE namespace {EQ} {} AND id {EQ} {})",
         table.qualified(),
         literal(&table.namespace),
         literal(&id.to_string())
@@ -223,12 +225,12 @@ pub(crate) fn is_there(table: &Table, id: impl Display) -> String {
 /// Has the commit of this transaction wait until it is on disk, where a role or database says otherwise: what is reported as
 /// applied must not be lost by a crash of the server.
 pub(crate) const ON_DISK: &str = "SELECT pg_catalog.set_config('synchronous_commit', 'on', true) \
-     WHERE pg_catalog.current_setting('synchronous_commit') = 'off'";
+     WHERE pg_catalog.texteq(pg_catalog.current_setting('synchronous_commit'), 'off')";
 
-/// Changes nothing, in a commit that waits until it and all before it are on disk.
+/// Changes nothing. Behind [`ON_DISK`], its commit waits until it and all before it are on disk: a transaction that writes
+/// nothing would not wait.
 pub(crate) fn flush(table: &Table, id: impl Display) -> String {
-    // A transaction that writes nothing would not wait.
-    format!("BEGIN;\n{ON_DISK};\n{};\nCOMMIT", update(table, id, "duration = duration"))
+    update(table, id, "duration = duration")
 }
 
 /// Takes over a row that an earlier run left, and has the server say what that run had noted: the unit after `done` is
@@ -251,7 +253,7 @@ pub(crate) fn take_over(
         literal(&claimant.applied_as)
     );
     format!(
-        "{} AND state = 'started' AND statements_done = {done} AND run = {} RETURNING was_there::text",
+        "{} AND state {EQ} 'started' AND statements_done {EQ} {done} AND run {EQ} {} RETURNING {WAS_THERE}",
         update(table, version, &set),
         literal(started_by),
     )
@@ -260,8 +262,8 @@ pub(crate) fn take_over(
 /// Asks whether a row is still as that run left it, with the role that asks.
 pub(crate) fn is_left_by(table: &Table, version: Version, done: u32, started_by: &str) -> String {
     format!(
-        "SELECT current_user FROM {} WHERE namespace = {} AND id = '{version}' AND state = 'started' \
-         AND statements_done = {done} AND run = {}",
+        "SELECT current_user FROM {} WHERE namespace {EQ} {} AND id {EQ} '{version}' AND state {EQ} 'started' \
+         AND statements_done {EQ} {done} AND run {EQ} {}",
         table.qualified(),
         literal(&table.namespace),
         literal(started_by)
@@ -293,7 +295,7 @@ fn progressing(table: &Table, version: Version, done: u32, next: Doubt, was_ther
 /// Gives a claim back, of a migration of which nothing has run.
 pub(crate) fn unclaim(table: &Table, version: Version, claimant: &Claimant) -> String {
     let delete = format!(
-        "DELETE FROM {} WHERE namespace = {} AND id = '{version}' AND statements_done = 0",
+        "DELETE FROM {} WHERE namespace {EQ} {} AND id {EQ} '{version}' AND statements_done {EQ} 0",
         table.qualified(),
         literal(&table.namespace)
     );
@@ -323,7 +325,8 @@ pub(crate) fn rest(table: &Table, version: Version, claimant: &Claimant) -> Stri
 /// Records that every unit has run.
 pub(crate) fn complete(table: &Table, version: Version, claimant: &Claimant) -> String {
     let set = "state = 'applied', statements_done = statements_total, in_doubt = false, was_there = NULL, \
-               duration = pg_catalog.clock_timestamp() - applied_at, applied_at = pg_catalog.clock_timestamp()";
+               duration = pg_catalog.timestamptz_mi(pg_catalog.clock_timestamp(), applied_at), \
+               applied_at = pg_catalog.clock_timestamp()";
     fenced(&update(table, version, set), &claimant.run)
 }
 
@@ -372,12 +375,29 @@ fn fenced(change: &str, run: &str) -> String {
 }
 
 fn fenced_saying(change: &str, run: &str, said: &str) -> String {
-    format!("{change} AND state = 'started' AND run = {} RETURNING {said}", literal(run))
+    format!("{change} AND state {EQ} 'started' AND run {EQ} {} RETURNING {said}", literal(run))
+}
+
+/// Such a change, failing where the row is not held by that run any more, with what else is in its transaction.
+pub(crate) fn or_fail(change: &str) -> String {
+    format!(
+        "WITH recorded (said) AS ({change}) SELECT (SELECT r.said::pg_catalog.text FROM recorded r) AS said, \
+         COALESCE((SELECT '1'::pg_catalog.text FROM recorded), {})::pg_catalog.int4 AS recorded",
+        literal(NOT_HELD)
+    )
+}
+
+/// What [`or_fail`] puts where a number belongs. The server repeats it in its error, whose other words may be translated.
+const NOT_HELD: &str = "graven: another run has taken this migration over";
+
+/// Whether an error is that of an [`or_fail`] which found no row.
+pub(crate) fn is_not_held(error: &ServerError) -> bool {
+    error.sqlstate == NOT_THERE && error.message.contains(NOT_HELD)
 }
 
 /// A change of a row of which so many units are recorded.
 fn still_at(change: &str, done: u32) -> String {
-    format!("{change} AND statements_done = {done}")
+    format!("{change} AND statements_done {EQ} {done}")
 }
 
 /// What was noted, as the text of an array of OIDs.
@@ -385,7 +405,7 @@ const WAS_THERE: &str = "was_there::pg_catalog.text";
 
 fn update(table: &Table, id: impl Display, set: &str) -> String {
     format!(
-        "UPDATE {} SET {set} WHERE namespace = {} AND id = {}",
+        "UPDATE {} SET {set} WHERE namespace {EQ} {} AND id {EQ} {}",
         table.qualified(),
         literal(&table.namespace),
         literal(&id.to_string())

@@ -15,6 +15,7 @@ use tokio_postgres::Client;
 use crate::connection::Connection;
 use crate::in_the_way::{JOINED, columns, named};
 use crate::lock::Holder;
+use crate::sql::EQ;
 
 /// From when on a message is looked at, and how often. Where it would have given up waiting by then, half of that is at once
 /// the first and the pause between the first few.
@@ -124,22 +125,22 @@ fn question(process: i32) -> String {
         "objsubid",
     ]
     .iter()
-    .map(|column| format!("g.{column} IS NOT DISTINCT FROM w.{column}"))
+    .map(|column| format!("(g.{column} {EQ} w.{column} OR g.{column} IS NULL AND w.{column} IS NULL)"))
     .collect();
     // Of a wait for a transaction or a snapshot, what is held is not the row's or the table's lock.
     format!(
         "/* graven: looking whom pid {process} waits for */ \
          SELECT {columns} FROM (SELECT s.pid, pg_catalog.unnest(pg_catalog.pg_blocking_pids(s.pid)) AS blocking \
-         FROM pg_catalog.pg_stat_activity s WHERE s.pid = {process} AND s.wait_event_type = 'Lock') b \
-         LEFT JOIN pg_catalog.pg_locks w ON w.pid = b.pid AND NOT w.granted \
-         LEFT JOIN LATERAL (SELECT CASE WHEN b.blocking > 0 THEN b.blocking END AS pid, \
-         CASE WHEN w.locktype = 'relation' THEN g.mode \
-         WHEN w.locktype = 'virtualxid' THEN 'a transaction or snapshot that it waits out' \
-         WHEN w.locktype IN ('transactionid', 'tuple') THEN 'a row' END AS mode, \
+         FROM pg_catalog.pg_stat_activity s WHERE s.pid {EQ} {process} AND s.wait_event_type {EQ} 'Lock') b \
+         LEFT JOIN pg_catalog.pg_locks w ON w.pid {EQ} b.pid AND NOT w.granted \
+         LEFT JOIN LATERAL (SELECT CASE WHEN pg_catalog.int4gt(b.blocking, 0) THEN b.blocking END AS pid, \
+         CASE WHEN w.locktype {EQ} 'relation' THEN g.mode \
+         WHEN w.locktype {EQ} 'virtualxid' THEN 'a transaction or snapshot that it waits out' \
+         WHEN w.locktype {EQ} ANY (ARRAY['transactionid', 'tuple']) THEN 'a row' END AS mode, \
          w.relation, g.virtualtransaction \
          FROM (SELECT) one LEFT JOIN pg_catalog.pg_locks g ON g.granted AND {same} \
-         AND g.pid IS NOT DISTINCT FROM NULLIF(b.blocking, 0)) l ON true {JOINED} \
-         ORDER BY b.blocking = 0, pg_catalog.cardinality(pg_catalog.pg_blocking_pids(NULLIF(b.blocking, 0))), \
+         AND COALESCE(g.pid, 0) {EQ} b.blocking) l ON true {JOINED} \
+         ORDER BY b.blocking {EQ} 0, pg_catalog.cardinality(pg_catalog.pg_blocking_pids(b.blocking)), \
          a.xact_start",
         columns = columns(),
         same = same.join(" AND "),

@@ -4,7 +4,7 @@ use crate::connection::Connection;
 use crate::in_the_way::{JOINED, QUOTES, columns, named};
 use crate::lock::Holder;
 use crate::session::Session;
-use crate::sql::literal;
+use crate::sql::{EQ, NE, literal};
 
 /// `while updating tuple (0,5) in relation "orders"`, in whatever language.
 #[derive(Debug, PartialEq, Eq)]
@@ -31,8 +31,8 @@ impl<'c> RowWaitedFor<'c> {
         // Of two tables of one name, either may be meant.
         let ask = format!(
             "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), c.oid FROM pg_catalog.pg_class c \
-             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-             WHERE c.relname = {}::pg_catalog.name AND c.relkind = 'r' LIMIT 2",
+             JOIN pg_catalog.pg_namespace n ON n.oid {EQ} c.relnamespace \
+             WHERE c.relname {EQ} {}::pg_catalog.name AND c.relkind {EQ} 'r' LIMIT 2",
             literal(self.table)
         );
         let reply = session.send(&ask).await;
@@ -48,15 +48,17 @@ impl<'c> RowWaitedFor<'c> {
     /// that happens to be a transaction's, too, it is none that writes to this table.
     fn question(&self, table: &str, oid: &str) -> String {
         format!(
-            "SELECT {columns} FROM ONLY {table} t JOIN pg_catalog.pg_locks w ON w.locktype = 'transactionid' \
-             AND w.transactionid = t.xmax AND w.mode = 'ExclusiveLock' AND w.granted \
-             AND EXISTS (SELECT FROM pg_catalog.pg_locks r WHERE r.locktype = 'relation' AND r.relation = {oid} AND r.granted \
-             AND r.database = (SELECT d.oid FROM pg_catalog.pg_database d \
-             WHERE d.datname = pg_catalog.current_database()) \
-             AND r.mode <> 'AccessShareLock' AND r.virtualtransaction = w.virtualtransaction \
-             AND r.pid IS NOT DISTINCT FROM w.pid) \
-             CROSS JOIN LATERAL (SELECT w.pid, 'a row' AS mode, NULL::oid AS relation, w.virtualtransaction) l {JOINED} \
-             WHERE t.ctid = {tuple}::pg_catalog.tid",
+            "SELECT {columns} FROM ONLY {table} t JOIN pg_catalog.pg_locks w ON w.locktype {EQ} 'transactionid' \
+             AND w.transactionid {EQ} t.xmax AND w.mode {EQ} 'ExclusiveLock' AND w.granted \
+             AND EXISTS (SELECT FROM pg_catalog.pg_locks r WHERE r.locktype {EQ} 'relation' \
+             AND r.relation {EQ} {oid} AND r.granted \
+             AND r.database {EQ} (SELECT d.oid FROM pg_catalog.pg_database d \
+             WHERE d.datname {EQ} pg_catalog.current_database()) \
+             AND r.mode {NE} 'AccessShareLock' AND r.virtualtransaction {EQ} w.virtualtransaction \
+             AND COALESCE(r.pid, 0) {EQ} COALESCE(w.pid, 0)) \
+             CROSS JOIN LATERAL (SELECT w.pid, 'a row' AS mode, NULL::pg_catalog.oid AS relation, \
+             w.virtualtransaction) l {JOINED} \
+             WHERE t.ctid {EQ} {tuple}::pg_catalog.tid",
             columns = columns(),
             tuple = literal(&self.tuple),
         )

@@ -36,6 +36,7 @@ pub(crate) fn plan_all(set: &Migrations, history: &[Record], policy: Policy) -> 
                 let start = record.map_or(Start::Fresh, |record| Start::Again { recorded: record.checksum });
                 whole.steps.push(Step { migration, start });
             }
+            (State::Applied, ..) => whole.applied += 1,
             (State::Orphaned, _, Some(record)) => whole.orphaned.push(record.name.clone()),
             _ => {}
         }

@@ -8,6 +8,7 @@ mod connecting;
 mod facts;
 mod history;
 mod judge;
+mod trust;
 
 use std::fmt;
 
@@ -148,6 +149,7 @@ impl Migrator {
     /// | `pooler` | whether one stands between, which gives each message another session |
     /// | `transaction` | whether the connection has one open |
     /// | `schema`, `rights` | where the history is or would be, and what the role may do there |
+    /// | `trust` | who else may make a table there, or owns the history, and so may have code run by whoever looks at it |
     /// | `history`, `conflict` | whether it can be read, what is pending, and each conflict with its remedy |
     /// | `encoding` | of the database: files are UTF-8 |
     /// | `clock` | of the server, against this machine's: more than 5 s apart is told |

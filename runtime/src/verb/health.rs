@@ -7,6 +7,7 @@ mod ask;
 
 use graven_source::{Checksum, Version};
 
+use crate::lock::Holder;
 use crate::migrations::{Migrations, Sealing};
 use crate::verb::status::{MigrationStatus, State, Status};
 
@@ -57,7 +58,10 @@ pub struct Health {
     pub last_applied: Option<LastApplied>,
     /// Who holds the lock of this history, and so is migrating at this moment. It is asked for only while the history does
     /// not end where the set does, with as many applied. A standby does not see who is migrating on its primary.
-    pub lock_holder: Option<LockHolder>,
+    /// A probe's answer may be read by anybody: it names no role and no address, and of statements only migrations, by
+    /// version and name.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::json::holder"))]
+    pub lock_holder: Option<Holder>,
 }
 
 /// The verdict of [`Health`].
@@ -100,21 +104,6 @@ pub struct LastApplied {
     pub name: String,
     /// When: ISO 8601, in UTC, `2026-01-31T12:00:00.123456Z`.
     pub at: String,
-}
-
-/// Who holds the lock, as far as this role may see.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[non_exhaustive]
-pub struct LockHolder {
-    /// The server process of that connection.
-    pub pid: i32,
-    /// Its `application_name`, unless it is empty.
-    pub application_name: Option<String>,
-    /// Since when it is connected: ISO 8601, in UTC. PostgreSQL does not know since when a lock is held.
-    pub connected_since: Option<String>,
-    /// What it has sent last, where that says so: `migration 7 add_index`.
-    pub sent: Option<String>,
 }
 
 impl HealthState {

@@ -7,16 +7,15 @@ use graven_source::Version;
 
 pub use self::step::{PlannedLock, PlannedStep, Sending};
 use crate::connection::Connection;
-use crate::error::{Conflict, Error, Pending};
+use crate::error::{Conflict, Error};
 use crate::guard;
 use crate::history::{self, Detail, Schema, Server};
 use crate::lock::Holder;
-use crate::look::foreign;
 use crate::look::{DOING, Look, admit, send_as, table};
 use crate::migrator::Migrator;
 use crate::observe::verb;
-use crate::plan::{Plan, Step, compare};
-use crate::verb::run::{Run, is_incomplete};
+use crate::plan::{Entry, Plan, compare_all};
+use crate::verb::run::{Run, is_incomplete, pending};
 use crate::verb::status::State;
 
 /// What a run would do at this moment: see [`Migrator::plan`].
@@ -32,11 +31,13 @@ pub struct Planned {
     pub makes_history: bool,
     /// The namespace within it, empty unless one was chosen.
     pub namespace: String,
-    /// How many versioned migrations of the set are applied.
+    /// How many migrations of the set are applied, repeatables included.
+    #[cfg_attr(feature = "serde", serde(rename = "applied_count"))]
     pub applied: usize,
-    /// How many the set has.
+    /// How many the set has, repeatables included.
     pub total: usize,
-    /// How many would stay pending, since they lie above the version after which to stop.
+    /// How many would stay pending, since they lie above the version after which to stop, or are repeatables, which wait
+    /// for those.
     pub left: usize,
     /// What would be applied, in order. Empty where there are conflicts.
     pub steps: Vec<PlannedStep>,
@@ -99,8 +100,12 @@ impl Migrator {
     /// # Cancellation
     ///
     /// It changes nothing, so that a future which is dropped leaves nothing behind.
+    ///
+    /// # Panics
+    ///
+    /// As for [`Migrations::verify`](crate::Migrations::verify).
     pub async fn plan<C: Connection>(&mut self, connection: &mut C) -> Result<Planned, Error> {
-        let options = self.options()?;
+        let options = self.options()?.with_environment()?;
         guard::check(self.migrations())?;
         verb("plan", &options.namespace, self.over(connection, &options).planned()).await
     }
@@ -120,9 +125,10 @@ impl<C: Connection> Run<'_, '_, C> {
         if let (Some(table), true) = (&table, is_at_stake) {
             holder = self.holder(table, &seen).await;
         }
-        let is_applied = |state| state == State::Applied;
-        let applied =
-            compare(self.set.migrations, &seen.records).iter().filter(|entry| is_applied(entry.state)).count();
+        let entries = compare_all(&self.set, &seen.records);
+        let applied = entries.iter().filter(|entry| entry.state == State::Applied).count();
+        let is_waiting = |entry: &&Entry<'_>| entry.version.is_none() && entry.state == State::Pending;
+        let waiting = entries.iter().filter(is_waiting).count();
         let (plan, conflicts) = match plan {
             Ok(plan) => (plan, Vec::new()),
             Err(conflicts) => (Plan::default(), running(conflicts, holder.as_ref())),
@@ -134,8 +140,8 @@ impl<C: Connection> Run<'_, '_, C> {
             history: table.map(|table| table.shown()),
             namespace: self.options.namespace.clone(),
             applied,
-            total: self.set.len(),
-            left: plan.left,
+            total: self.set.rows(),
+            left: if plan.left > 0 { plan.left + waiting } else { 0 },
             steps: step::all(&self.set, &plan.steps, self.options, schema),
             conflicts,
             future: plan.future,
@@ -150,7 +156,7 @@ impl<C: Connection> Run<'_, '_, C> {
     async fn refusal(&mut self, seen: &mut Look, plan: &Plan) -> Result<Option<Error>, Error> {
         let question = self.question(Detail::Plan);
         if seen.server.in_recovery {
-            return Ok(Some(Error::Standby { pending: pending(plan) }));
+            return Ok(Some(Error::Standby { pending: pending(&self.set, plan) }));
         }
         if let Err(error) = self.refuse_pooled_role() {
             return Ok(Some(error));
@@ -161,7 +167,7 @@ impl<C: Connection> Run<'_, '_, C> {
         }
         let table = match admit(question, &seen.server, self.options.into_existing) {
             Ok(table) => table,
-            Err(error) => return Ok(Some(foreign::named(&mut self.session, error).await)),
+            Err(error) => return Ok(Some(error)),
         };
         match self.refuse_forgotten_namespace(&table, seen).await {
             Err(error @ Error::AppliedUnder { .. }) => Ok(Some(error)),
@@ -179,11 +185,6 @@ impl<C: Connection> Run<'_, '_, C> {
         let row = reply.completed.first().and_then(|rows| rows.first());
         Ok(row.map(Server::parse).unwrap_or_default())
     }
-}
-
-fn pending(plan: &Plan) -> Vec<Pending> {
-    let pending = |step: &Step| Pending { version: step.migration.number(), name: step.migration.name().to_owned() };
-    plan.steps.iter().map(pending).collect()
 }
 
 /// Conflicts with who is at an incomplete migration right now.

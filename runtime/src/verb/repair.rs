@@ -106,8 +106,12 @@ impl Migrator {
     /// # Cancellation
     ///
     /// It changes nothing, so that a future which is dropped leaves nothing behind.
+    ///
+    /// # Panics
+    ///
+    /// As for [`Migrations::verify`](crate::Migrations::verify).
     pub async fn repairable<C: Connection>(&mut self, connection: &mut C) -> Result<Vec<Repairable>, Error> {
-        let options = self.options()?;
+        let options = self.options()?.with_environment()?;
         let mut run = self.over(connection, &options);
         guard::check(&run.set)?;
         let seen = run.look().await?;

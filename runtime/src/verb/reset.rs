@@ -144,6 +144,7 @@ impl Migrator {
         rebuilt: Rebuilt,
     ) -> Result<ResetReport, Error> {
         let (mut client, cancelling) = connect_to(&Target::parse(url)?).await?;
+        let options = &Options { warnings: Some(cancelling.warnings()), ..options.clone() };
         // Whatever GRAVEN_MODE says: a database that was taken away has to be filled.
         let run = verb("reset", &options.namespace, self.over(&mut client, options).apply()).await;
         let run = cancelling.disarm_after(run)?;

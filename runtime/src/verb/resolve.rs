@@ -6,6 +6,7 @@ use crate::connection::Connection;
 use crate::error::Error;
 use crate::history::{self, Progress, Record, Table};
 use crate::look::Look;
+use crate::migrations::Migrations;
 use crate::migrator::Migrator;
 use crate::observe::verb;
 use crate::verb::revert::changing;
@@ -58,8 +59,8 @@ impl Migrator {
     ///
     /// # Errors
     ///
-    /// [`Error::NotIncomplete`] where there is nothing to resolve, [`Error::LockTimeout`] while another instance is
-    /// migrating, or a session of the server is at that migration still. [`Error::Standby`] on a standby, and [`Error::Pooled`] as
+    /// [`Error::NotIncomplete`] where there is nothing to resolve, [`Error::NoSuchVersion`] for a version that nobody knows,
+    /// [`Error::LockTimeout`] while another instance is migrating, or a session of the server is at that migration still. [`Error::Standby`] on a standby, and [`Error::Pooled`] as
     /// another [role](Self::role) behind a pooler.
     ///
     /// # Transactions
@@ -84,10 +85,10 @@ impl<C: Connection> Run<'_, '_, C> {
     /// The verb `resolve`.
     pub(crate) async fn resolve(mut self, version: i64, resolution: Resolution) -> Result<Resolved, Error> {
         let seen = self.look().await?;
-        let mut meant = None;
+        let (set, mut meant) = (self.set, None);
         // What cannot be resolved is said at once, without waiting for the lock.
         let is_incomplete = |_: &Self, seen: &Look| {
-            meant.get_or_insert(find(seen, version)?.resolved.statements_done);
+            meant.get_or_insert(find(set, seen, version)?.resolved.statements_done);
             Ok(())
         };
         let Held { table, seen, role_before } = self.hold(seen, is_incomplete).await?;
@@ -110,7 +111,7 @@ impl<C: Connection> Run<'_, '_, C> {
 
     async fn record(&mut self, table: &Table, seen: &Look, word: Word) -> Result<Option<Resolved>, Error> {
         let Word { version, meant, resolution } = word;
-        let Unresolved { mut resolved, run } = find(seen, version)?;
+        let Unresolved { mut resolved, run } = find(self.set, seen, version)?;
         let done = resolved.statements_done;
         if meant.is_some_and(|meant| meant != done) {
             // Somebody went on meanwhile: it would be said of another statement.
@@ -160,21 +161,19 @@ struct Unresolved {
 }
 
 /// The row of an incomplete migration.
-fn find(seen: &Look, version: i64) -> Result<Unresolved, Error> {
-    seen.records
-        .iter()
-        .filter(|record| record.version.is_some_and(|found| found.value() == version))
-        .find_map(|record| match record.progress {
-            Progress::Started { done, total, .. } => Some(Unresolved {
-                resolved: Resolved {
-                    version: record.version?,
-                    name: record.name.clone(),
-                    statements_done: done,
-                    statements_total: total,
-                },
-                run: record.started_by.clone().unwrap_or_default(),
-            }),
-            Progress::Applied => None,
-        })
-        .ok_or(Error::NotIncomplete { version })
+fn find(set: Migrations, seen: &Look, version: i64) -> Result<Unresolved, Error> {
+    let is_it = |found: Version| found.value() == version;
+    let Some(record) = seen.records.iter().find(|record| record.version.is_some_and(is_it)) else {
+        return Err(match set.iter().any(|migration| is_it(migration.version())) {
+            true => Error::NotIncomplete { version },
+            false => set.no_such_version(version),
+        });
+    };
+    match (record.progress, record.version) {
+        (Progress::Started { done, total, .. }, Some(version)) => Ok(Unresolved {
+            resolved: Resolved { version, name: record.name.clone(), statements_done: done, statements_total: total },
+            run: record.started_by.clone().unwrap_or_default(),
+        }),
+        _ => Err(Error::NotIncomplete { version }),
+    }
 }

@@ -63,7 +63,7 @@ impl Applying<'_> {
         // What the reverse has set must not reach the next one or the caller, however it ended.
         let restore = self.state.restore();
         if let Err(error) = ran {
-            let _ = run.session.send(restore).await;
+            let _ = run.session.send(&restore).await;
             return Err(error);
         }
         let removal = self.removal(run, reversal);
@@ -109,7 +109,7 @@ impl Applying<'_> {
         let mut retries = Retries::new(self.options, reverse);
         loop {
             let sent = Sent::unit(self.table, reverse, unit);
-            let reply = run.session.execute(&sent.text).await;
+            let reply = run.execute(Some(reverse), &sent.text).await;
             let completed = reply.completed.len();
             let Some(failure) = reply.failure else { return Ok(()) };
             if completed > 0 {

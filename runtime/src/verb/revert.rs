@@ -186,6 +186,8 @@ impl<C: Connection> Run<'_, '_, C> {
             Some(state) => state,
             None => state.insert(self.prepare(table, seen).await?),
         };
+        self.refuse_pooled_role()?;
+        state.reaches(self.session.reach());
         for (at, reversal) in reversals.iter().enumerate() {
             let migration = reversal.migration;
             let (version, name, number, of) = (migration.version, migration.name(), at + 1, reversals.len());

@@ -4,18 +4,20 @@ mod account;
 mod looking;
 mod others;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use self::account::pending;
+pub(crate) use self::account::pending;
 use crate::apply::keep::gives_up_locks;
 use crate::apply::{Applying, Outcome as StepOutcome, Way};
-use crate::connection::Connection;
+use crate::connection::{Connection, Reply};
+#[cfg(feature = "tokio-postgres")]
+use crate::driver::{Listening, Warnings};
 use crate::error::conflict::IncompleteReason;
 use crate::error::{Conflict, Error};
 use crate::event::{Event, Observers};
 use crate::guard;
 use crate::history::{self, Claimant, Detail, Record, Table};
-use crate::look::foreign;
 use crate::look::glance::Glance;
 use crate::look::{IntoExisting, Look, Question, admit, table, table_or_refuse};
 use crate::migrations::{Migration, Migrations, Transaction};
@@ -84,6 +86,22 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
         }
     }
 
+    /// Sends a message that holds what people have written, and tells what PostgreSQL has warned of meanwhile. A migration that
+    /// has the message to itself is named.
+    pub(crate) async fn execute(&mut self, alone: Option<&Migration>, sql: &str) -> Reply {
+        #[cfg(feature = "tokio-postgres")]
+        let listening = self.options.warnings.as_ref().map(Warnings::listen);
+        let reply = self.session.execute(sql).await;
+        #[cfg(feature = "tokio-postgres")]
+        for warning in listening.map(Listening::heard).unwrap_or_default() {
+            let version = alone.filter(|it| it.kind() != graven_source::Kind::Repeatable).map(|it| it.version);
+            self.observers.tell(&Event::Warned { version, name: alone.map(Migration::name), warning: &warning });
+        }
+        #[cfg(not(feature = "tokio-postgres"))]
+        let _ = alone;
+        reply
+    }
+
     pub(crate) fn question(&self, detail: Detail) -> Question<'r> {
         self.options.question(detail)
     }
@@ -104,7 +122,7 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
         }
         match plan {
             Ok(plan) if plan.steps.is_empty() => return Ok(self.report(Outcome::UpToDate, plan)),
-            Ok(plan) if seen.server.in_recovery => return Err(Error::Standby { pending: pending(&plan) }),
+            Ok(plan) if seen.server.in_recovery => return Err(Error::Standby { pending: pending(&self.set, &plan) }),
             Ok(_) => {}
             // Incomplete may only mean that another instance is at it right now: the lock will tell.
             Err(conflicts) if seen.server.in_recovery || !conflicts.iter().any(is_incomplete) => {
@@ -149,19 +167,26 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
         if plan.steps.is_empty() {
             return Ok(self.report(Outcome::UpToDate, plan));
         }
-        self.doubt(&seen).await?;
-        Err(Error::NotApplied { pending: pending(&plan) })
+        match self.doubt(&seen).await? {
+            // No proof that nothing is applied.
+            Some(error @ Error::HistoryElsewhere { foreign: None, .. }) => Err(error),
+            refusal => Err(Error::NotApplied { pending: pending(&self.set, &plan), refusal: refusal.map(Box::new) }),
+        }
     }
 
     /// The verb `status`.
     pub(crate) async fn status(mut self) -> Result<Status, Error> {
         let seen = self.look_at(Detail::Full).await?;
         let history = table(self.question(Detail::Full), &seen.server).map(|table| table.shown());
-        let elsewhere = self.elsewhere(&seen).await?;
+        let (elsewhere, refusal) = match self.doubt(&seen).await? {
+            Some(Error::HistoryElsewhere { found, foreign: None, .. }) => (Some(found), None),
+            // With nothing to apply, a run has nothing to refuse.
+            refusal => (None, refusal.filter(|_| !self.set.is_empty())),
+        };
         let conflicts = self.plan(&seen).err().unwrap_or_default();
         let conflicts = self.with_holder(&seen, conflicts).await;
         let status = Status::new(history, &self.options.namespace, &self.set, &seen.records, conflicts);
-        Ok(Status { elsewhere, ..status })
+        Ok(Status { elsewhere, refusal: refusal.map(Arc::new), ..status })
     }
 
     /// Refuses to begin under the default namespace what is applied under another: whoever forgot to name it would run
@@ -192,10 +217,10 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
 
     /// Sees to it that what was applied is on disk, where the last commit that waits for it did not come.
     pub(crate) async fn flush(&mut self, table: &Table) {
-        let flush = self.unflushed.take().map(|migration| history::flush(table, history::id(migration)));
-        if let Some(flush) = flush
-            && let Err(error) = self.session.expect("flushing what was applied", &flush).await
-        {
+        let Some(migration) = self.unflushed.take() else { return };
+        // Without a BEGIN: a message that fails leaves no transaction open (PostgreSQL manual, 55.2.2.1).
+        let flush = format!("{}{}", self.by_word(), history::flush(table, history::id(migration)));
+        if let Err(error) = self.session.expect("flushing what was applied", &flush).await {
             // Only if the server crashes at this moment is any of it lost, and then applied again by the next run.
             tracing::warn!(target: "graven", %error, "what was applied may not be on disk yet");
         }
@@ -225,25 +250,25 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
                 }
                 return Ok(self.report(Outcome::Applied, plan));
             };
-            if let Err(error) = admit(self.question(Detail::Plan), &seen.server, self.options.into_existing) {
-                return Err(foreign::named(&mut self.session, error).await);
-            }
+            admit(self.question(Detail::Plan), &seen.server, self.options.into_existing)?;
             self.refuse_forgotten_namespace(table, &seen).await?;
             let state = match state {
                 Some(state) => state,
                 None => state.insert(self.prepare(table, &seen).await?),
             };
+            // Each look may have been the one that met a pooler.
+            self.refuse_pooled_role()?;
+            state.reaches(self.session.reach());
             let claimant = self.claimant(&seen);
             let (options, versioned) = (self.options, self.set.migrations);
             let applying = Applying { table, claimant: &claimant, state, options, versioned, last };
-            match self.steps(applying, &plan).await? {
+            let round = self.steps(applying, &plan).await;
+            let is_first = seen.records.is_empty() && self.applied.is_empty();
+            match round.map_err(|error| if is_first { at_the_first(error) } else { error })? {
                 Round::Finished => return Ok(self.report(Outcome::Applied, plan)),
                 Round::Overtaken => {
                     let now = self.look().await?;
                     overtaken.by(table, &seen, &now)?;
-                    if self.session.reach() == Reach::Pooled {
-                        state.keep_temporary();
-                    }
                     seen = now;
                 }
             }
@@ -305,6 +330,17 @@ impl<'r, 'c, C: Connection> Run<'r, 'c, C> {
             left = rest;
         }
         Ok(Round::Finished)
+    }
+}
+
+/// The error of a migration before which nothing was applied, neither by this run nor by another.
+fn at_the_first(error: Error) -> Error {
+    match error {
+        Error::MigrationFailed(mut failed) => {
+            failed.is_first = true;
+            Error::MigrationFailed(failed)
+        }
+        other => other,
     }
 }
 

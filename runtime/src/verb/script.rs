@@ -127,7 +127,7 @@ impl Migrator {
     /// statement, and the file or a run goes on after the last one that is recorded. What psql left in doubt, and of which a
     /// later run could not tell whether it took effect, waits for [`resolve`](Self::resolve).
     pub fn script(&self, range: ScriptRange) -> Result<Script, Error> {
-        let options = self.options()?;
+        let options = self.options()?.with_environment()?;
         guard::check(self.migrations())?;
         let range = ScriptRange { to: range.to.or(options.to), ..range };
         let content = Content::of(self.migrations(), range, options.policy.baseline)?;

@@ -1,9 +1,11 @@
 //! What state each migration is in, for people and machines.
 
 use std::fmt;
+use std::sync::Arc;
 
 use graven_source::{Checksum, Kind, Version};
 
+use crate::error::Error;
 use crate::error::conflict::Conflict;
 use crate::history::{Progress, Record};
 use crate::migrations::Migrations;
@@ -74,6 +76,10 @@ pub struct Status {
     /// Another history table of that name, in a later schema of the search path, where the one above is not there: what is
     /// pending here may be applied there.
     pub elsewhere: Option<String>,
+    /// Why a first run would refuse to apply what is pending, where there is no history: [`Error::NotEmpty`], or
+    /// [`Error::HistoryElsewhere`] with another tool's.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub refusal: Option<Arc<Error>>,
     /// The namespace within it, empty unless one was chosen.
     pub namespace: String,
     /// What the `head` of the seal file says that this set was made with: see [`Migrations::seal_head`].
@@ -104,6 +110,7 @@ impl Status {
         Self {
             history,
             elsewhere: None,
+            refusal: None,
             namespace: namespace.to_owned(),
             seal_head: set.seal_head(),
             migrations: entries.iter().map(MigrationStatus::new).collect(),

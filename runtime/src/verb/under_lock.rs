@@ -90,8 +90,9 @@ impl<C: Connection> Run<'_, '_, C> {
         Ok(())
     }
 
-    /// What a message begins with that changes the history by an operator's word and is one transaction: the role, no limit but that
-    /// to its waiting for somebody who has locked the history, and a commit that is on disk when it is answered.
+    /// What a message begins with that changes the history, by an operator's word or beside the migrations, and is one transaction:
+    /// the role, no limit but that to its waiting for somebody who has locked the history, and a commit that is on disk when it is
+    /// answered.
     pub(crate) fn by_word(&self) -> String {
         let become_role = self.options.role.as_deref().map(|role| format!("{};\n", history::become_role(role)));
         // Zero would be no limit.
@@ -126,12 +127,20 @@ impl<C: Connection> Run<'_, '_, C> {
                 tracing::warn!(target: "graven", ?failure, "the session's role could not be put back");
             }
         }
-        let released = lock::release(&mut self.session, table).await;
-        if let (Ok(_), Err(error)) = (&outcome, released) {
+        match (lock::release(&mut self.session, table).await, &outcome) {
+            (Ok(()), _) => self.session.owes_nothing(),
             // What was to be done is done and recorded. Whoever uses the connection next will hear of its end.
-            tracing::warn!(target: "graven", %error, "everything is done; the lock went with the connection");
+            (Err(error @ Error::ConnectionLost { .. }), Ok(_)) => {
+                tracing::warn!(target: "graven", %error, "everything is done; the lock went with the connection");
+            }
+            (Err(error @ Error::ConnectionLost { .. }), Err(_)) => {
+                tracing::debug!(target: "graven", %error, "the lock went with the connection");
+            }
+            // What is owed still is sent once more when the session is dropped, behind a ROLLBACK.
+            (Err(error), _) => {
+                tracing::warn!(target: "graven", ?error, "the lock could not be given back; it is tried once more");
+            }
         }
-        self.session.owes_nothing();
         outcome
     }
 }

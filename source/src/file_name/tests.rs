@@ -70,6 +70,7 @@ fn what_editors_systems_and_people_leave_behind_is_left_alone() {
         "readme.txt",
         "NOTES.md",
         "Thumbs.db",
+        "4913",
     ] {
         assert_eq!(parse(file), FileName::LeftAlone, "{file}");
     }
@@ -105,6 +106,7 @@ fn a_name_that_fits_no_kind_is_told_the_one_it_should_have_had() {
         ("1\u{3000}a.sql", "1_a.sql"),
         ("1_a sha256:0.sql", "1_a sha256_0.sql"),
         ("views.Repeatable.sql", "views.repeatable.sql"),
+        ("\n.sql.repeatable.sql", "sql.repeatable.sql"),
     ] {
         let FileName::Refused(Refusal::NoKind { should_be: Suggestion::Name(name), .. }) = parse(file) else {
             panic!("{file}: {:?}", parse(file))
@@ -137,9 +139,6 @@ fn a_name_without_an_integer_version_gets_the_next_one() {
     for (file, rest) in [
         ("init.sql", "_init.sql"),
         ("init.up.sql", "_init.up.sql"),
-        ("V1.2__init.sql", "_init.sql"),
-        ("V1_2__init.sql", "_init.sql"),
-        ("1.2_init.sql", "_init.sql"),
         ("٣_init.sql", "_٣_init.sql"),
         ("_.sql", "_unnamed.sql"),
         ("view_all.sql", "_view_all.sql"),
@@ -154,8 +153,28 @@ fn a_name_without_an_integer_version_gets_the_next_one() {
 }
 
 #[test]
+fn a_version_of_several_numbers_has_a_place_of_its_own() {
+    for (file, wanted, rest) in [
+        ("V1.2__init.sql", &["1", "2"][..], "_init.sql"),
+        ("V1_02__init.sql", &["1", "02"], "_init.sql"),
+        ("U1.2__init.sql", &["1", "2"], "_init.down.sql"),
+        ("B1.2__init.sql", &["1", "2"], "_init.baseline.sql"),
+        ("1.2_init.sql", &["1", "2"], "_init.sql"),
+        ("1.2.10-init.up.sql", &["1", "2", "10"], "_init.up.sql"),
+        ("1-2.down.sql", &["1", "2"], "_unnamed.down.sql"),
+    ] {
+        let FileName::Refused(Refusal::NoKind { should_be: Suggestion::InPlace { parts, rest: found }, .. }) =
+            parse(file)
+        else {
+            panic!("{file}: {:?}", parse(file))
+        };
+        assert!(parts == wanted && found == rest, "{file}: {parts:?} {found:?}");
+    }
+}
+
+#[test]
 fn what_is_not_sql_is_a_stray_and_a_version_too_large_is_named() {
-    for file in ["mod.rs", "notes.txt", "0001_a.sql.txt", "sql", "a.psql"] {
+    for file in ["mod.rs", "notes.txt", "0001_a.sql.txt", "sql", "a.psql", "4914", "nohup.out"] {
         assert_eq!(parse(file), FileName::Refused(Refusal::Stray { should_be: None }), "{file}");
     }
     let should_be = Some("seal.lock".into());

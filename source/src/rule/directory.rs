@@ -13,8 +13,8 @@ pub static DIRECTORY_ABSENT: Rule = Rule {
     id: "directory-absent",
     finds: "the migrations directory is not there, or it or one of its files cannot be read",
     why: "Without the directory there is nothing to embed, and a service without migrations would start on any database.",
-    remedy: "Create the directory, or name the right one: the path is relative to the package, the folder that its \
-             `Cargo.toml` lies in.",
+    remedy: "Take the directory back from git if it was there, or name the right one: the path is relative to the \
+             package, the folder that its `Cargo.toml` lies in. Create it where there was none.",
     good: GOOD,
     bad: Example::at("migrations", &[]),
 };
@@ -39,7 +39,8 @@ pub static FILE_NAME: Rule = Rule {
           space other than that of ASCII in the path of a file, as U+00A0 or U+3000, cargo builds the package anew at \
           every build.",
     remedy: "Give the file the name that the message prints, and the directory one without such a space. In the name of a \
-             folder above the package it costs as many builds, and is no error.",
+             folder above the package it costs as many builds, and is no error. Where another tool's versions have dots, \
+             as in `V1.1__add_email.sql`, all files with names of that tool are numbered anew, in their order.",
     good: GOOD,
     bad: Example::new(&[
         ("V1__create_users.sql", b"create table users (id bigint primary key);\n"),
@@ -52,7 +53,7 @@ pub static STRAY_FILE: Rule = Rule {
     id: "stray-file",
     finds: "something other than migrations lies in the directory",
     why: "It may be a migration whose name has a slip in it, or one in a folder, where it is not looked for. Dotfiles, \
-          backups of editors, READMEs and Markdown are left alone.",
+          backups of editors, READMEs, Markdown and empty folders are left alone.",
     remedy: "Move it elsewhere, or give it a name that begins with a dot.",
     good: Example::new(&[
         ("0001_create_users.sql", b"create table users (id bigint primary key);\n"),
@@ -89,7 +90,7 @@ pub static DUPLICATE_VERSION: Rule = Rule {
     why: "The version is what a database remembers a migration by, and the order in which two of one version run would \
           be left to chance. It mostly comes of two branches that both took the next number.",
     remedy: "Give the newer one the next free version, with the `git mv` that the message prints or with \
-             `graven renumber`.",
+             `graven renumber`. Delete one that is a copy of the other.",
     good: GOOD,
     bad: Example::new(&[
         ("0001_create_users.sql", b"create table users (id bigint primary key);\n"),

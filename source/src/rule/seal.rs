@@ -37,8 +37,8 @@ pub static SEAL_ABSENT: Rule = Rule {
     finds: "there is no `seal.lock`",
     why: "It is the file by which the compiler notices that a migration was added or deleted, and in which a released \
           migration is carved in. Without it a build would go on with the migrations of an earlier one.",
-    remedy: "Create `seal.lock` in the migrations directory and commit it. An empty file serves; `graven seal` writes \
-             one, too.",
+    remedy: "Take it back from git, if it was there: a new one would seal whatever the files say by now. Otherwise create \
+             `seal.lock` in the migrations directory and commit it. An empty file serves; `graven seal` writes one, too.",
     good: Example::new(&[("0001_create_users.sql", USERS), ("seal.lock", b"")]),
     bad: Example::new(&[("0001_create_users.sql", USERS)]),
 };

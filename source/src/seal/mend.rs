@@ -56,6 +56,8 @@ pub struct Side {
     pub label: String,
     /// The lines that the other side does not have.
     pub own: Vec<SealLine>,
+    /// All that the side says.
+    pub seal: Seal,
 }
 
 /// Why a seal file cannot be mended without a decision.
@@ -121,9 +123,10 @@ fn merge(text: &str, width: usize) -> Result<Mended, MendError> {
         };
         side.lines().filter(is_own).cloned().collect()
     };
+    let (of_ours, of_theirs) = (own(&ours, &theirs), own(&theirs, &ours));
     let sides = vec![
-        Side { own: own(&ours, &theirs), label: our_label },
-        Side { own: own(&theirs, &ours), label: their_label },
+        Side { own: of_ours, label: our_label, seal: ours },
+        Side { own: of_theirs, label: their_label, seal: theirs },
     ];
     Ok(Mended { seal: Seal { header, lines: lines.into_values().collect() }, sides, added: Vec::new() })
 }
@@ -142,9 +145,13 @@ fn unite(ours: &SealLine, theirs: &SealLine) -> Option<SealLine> {
     }
     // The later one knows the earlier one as an older checksum.
     let (ours_is_older, theirs_is_older) = (was_theirs.contains(checksum), was.contains(of_theirs));
-    let (newer, older) = match (checksum == of_theirs, ours_is_older, theirs_is_older) {
-        (true, _, _) | (_, false, true) => (ours, theirs),
-        (_, true, false) => (theirs, ours),
+    // Two edits of one text were both accepted as harmless, and databases may hold either: git merges the files to a third
+    // text, which is accepted in its turn.
+    let are_edits_of_one = || was.iter().any(|older| was_theirs.contains(older));
+    let (newer, older, last) = match (checksum == of_theirs, ours_is_older, theirs_is_older) {
+        (true, _, _) | (_, false, true) => (ours, theirs, None),
+        (_, true, false) => (theirs, ours, None),
+        (_, false, false) if are_edits_of_one() => (ours, theirs, Some(*of_theirs)),
         _ => return None,
     };
     let mut line = newer.clone();
@@ -152,6 +159,7 @@ fn unite(ours: &SealLine, theirs: &SealLine) -> Option<SealLine> {
         let more: Vec<Checksum> =
             older.was().iter().filter(|older| !was.contains(older) && *older != checksum).copied().collect();
         was.splice(..0, more);
+        was.extend(last);
     }
     Some(line)
 }

@@ -212,11 +212,12 @@ fn damaged(
     let problem = Problem::new(&rule::SEAL_DAMAGED, path.clone(), damage.reason.to_string());
     let problem = problem.at(text, line_span(text, damage.line), "");
     if damage.reason == DamageReason::ConflictMarker {
-        let problem = problem.note("two branches changed what is sealed, and `head` makes them conflict on purpose");
+        let problem = problem.note("two branches changed the seal file, and `head` makes them conflict on purpose");
         return merged(place, named, mended, problem);
     }
+    // With `-m`, git also gives back the conflict of a merge that is under way.
     let take_back = format!(
-        "take the file back from git: `git checkout -- {}` (where the damage is committed, from an earlier commit)",
+        "take the file back from git: `git checkout -m -- {}` (where the damage is committed, from an earlier commit)",
         quote(&path)
     );
     let compare = || {
@@ -246,7 +247,7 @@ fn merged(place: &Place, named: &[Named], mended: &Result<Mended, MendError>, pr
                 .help(help)
                 .help("bring the files of what it sealed, too, if they are meant to be here"),
             None => problem
-                .help(format!("let `{seal}` keep the lines of both sides, and seal what is not sealed yet"))
+                .help(format!("let `{seal}` keep the lines of both sides; what is not sealed stays so"))
                 .help(format!("keep them by hand, in order of version, below this one:\n{}", mended.seal.head())),
         },
         Err(MendError::Disagreement(disagreement)) => disagreed(place, disagreement, problem),

@@ -19,6 +19,16 @@ pub(super) struct Found<'a> {
     pub(super) checksum: Option<Checksum>,
 }
 
+impl Found<'_> {
+    /// Whether another one has the same text, and a name that only adds to the other's, as file managers and merge tools
+    /// name a copy: `create_teams copy`, `create_teams_LOCAL_1234`.
+    fn is_copy_of(&self, other: &Self) -> bool {
+        let (name, others) = (&self.named.name, &other.named.name);
+        let are_alike = name.starts_with(others) || others.starts_with(name);
+        are_alike && self.checksum.is_some() && self.checksum == other.checksum
+    }
+}
+
 /// Why a migration needs another version.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Why<'a> {
@@ -61,7 +71,7 @@ pub(super) struct Fates<'a> {
     pub(super) staying: Vec<(Version, &'a Named)>,
     /// Ascending by version.
     pub(super) astray: Vec<Astray<'a>>,
-    /// Two files of one version and one name: the one that is not meant, and the other.
+    /// Two files of one version, and of one name or one text: the one that is not meant, and the other.
     pub(super) twins: Vec<(Version, &'a Named, &'a Named)>,
 }
 
@@ -79,8 +89,8 @@ pub(super) fn decide<'a>(migrations: &'a [Named], checksums: &[Option<Checksum>]
     let returning: HashSet<&str> = fates.returning().map(|(named, _)| named.file.as_str()).collect();
     let head = seal.and_then(Seal::sealed_head);
     for group in found.chunk_by(|one, other| one.version == other.version) {
-        let staying: Vec<&'a Named> =
-            group.iter().map(|found| found.named).filter(|named| !returning.contains(named.file.as_str())).collect();
+        let staying: Vec<Found<'a>> =
+            group.iter().filter(|found| !returning.contains(found.named.file.as_str())).copied().collect();
         if let Some(one) = group.first() {
             fates.sort_out(one.version, &staying, seal, head);
         }
@@ -95,37 +105,39 @@ impl<'a> Fates<'a> {
     }
 
     /// The migrations of one version among one another.
-    fn sort_out(&mut self, version: Version, group: &[&'a Named], seal: Option<&Seal>, head: Option<Version>) {
+    fn sort_out(&mut self, version: Version, group: &[Found<'a>], seal: Option<&Seal>, head: Option<Version>) {
         let line = seal.and_then(|seal| seal.line(version, Kind::Versioned));
         let is_sealed = line.is_some_and(|line| line.checksum().is_some());
-        let of_line = line.and_then(|line| group.iter().find(|named| named.name == line.name)).copied();
+        let of_line = line.and_then(|line| group.iter().find(|found| found.named.name == line.name));
         let at = self.astray.binary_search_by_key(&version, |astray| astray.line.version);
         let displacer = at.ok().and_then(|at| self.astray.get_mut(at));
         // The one that is sealed or announced stays, and otherwise the first one; unless none may.
         let (keeper, why) = match displacer {
             Some(astray) => {
-                astray.displaced = group.to_vec();
+                astray.displaced = group.iter().map(|found| found.named).collect();
                 (None, Why::Displaced)
             }
             None => match head.filter(|head| !is_sealed && version < *head) {
                 Some(head) => (None, Why::Inserted(head)),
-                None => match of_line.or(group.first().copied()) {
-                    Some(keeper) => (Some(keeper), Why::Duplicate(keeper)),
+                None => match of_line.or(group.first()) {
+                    Some(keeper) => (Some(keeper), Why::Duplicate(keeper.named)),
                     None => return,
                 },
             },
         };
         if let Some(keeper) = keeper.filter(|_| !is_sealed) {
-            self.staying.push((version, keeper));
+            self.staying.push((version, keeper.named));
         }
         // As it is nearly always.
         if keeper.is_some() && group.len() == 1 {
             return;
         }
         let mut by_name: HashMap<&str, &'a Named> =
-            keeper.map(|keeper| (keeper.name.as_str(), keeper)).into_iter().collect();
-        for named in group.iter().copied().filter(|named| keeper.is_none_or(|keeper| keeper.file != named.file)) {
-            match by_name.get(named.name.as_str()) {
+            keeper.map(|keeper| (keeper.named.name.as_str(), keeper.named)).into_iter().collect();
+        for found in group.iter().filter(|found| keeper.is_none_or(|keeper| keeper.named.file != found.named.file)) {
+            let named = found.named;
+            let original = keeper.filter(|keeper| found.is_copy_of(keeper)).map(|keeper| keeper.named);
+            match by_name.get(named.name.as_str()).copied().or(original) {
                 Some(twin) => self.twins.push((version, named, twin)),
                 None => {
                     by_name.insert(&named.name, named);

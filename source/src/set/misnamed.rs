@@ -4,7 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use super::fates::Fates;
 use super::free::Free;
-use super::moves::{Moves, Names};
+use super::in_place::InPlace;
+use super::moves::{Basis, Moves, Names};
 use super::names::{Listing, Misnamed, Wanted};
 use super::place::{Place, UNKNOWN_TO_GIT};
 use crate::file_name::{self, FileName, Kind};
@@ -20,11 +21,13 @@ pub(super) struct Claims {
     pub(super) sealed: HashSet<Version>,
     /// The others, by where they stand in the listing.
     waiting: Vec<usize>,
+    in_place: InPlace,
 }
 
 /// Gives the names that are clear from the files themselves, as far as their versions are free.
-pub(super) fn claim<'a>(listing: &'a Listing, seal: Option<&Seal>, fates: &Fates<'_>, names: &mut Names<'a>) -> Claims {
-    let mut claims = Claims { taken: Vec::new(), sealed: HashSet::new(), waiting: Vec::new() };
+pub(super) fn claim<'a>(listing: &'a Listing, basis: Basis<'_>, fates: &Fates<'_>, names: &mut Names<'a>) -> Claims {
+    let (seal, in_place) = (basis.seal(), InPlace::of(listing, basis));
+    let mut claims = Claims { taken: Vec::new(), sealed: HashSet::new(), waiting: Vec::new(), in_place };
     if listing.misnamed.is_empty() {
         return claims;
     }
@@ -36,8 +39,15 @@ pub(super) fn claim<'a>(listing: &'a Listing, seal: Option<&Seal>, fates: &Fates
         .filter_map(|named| named.version)
         .collect();
     for (at, misnamed) in listing.misnamed.iter().enumerate() {
+        if let Some(spelling) = claims.in_place.version_of(at).filter(|it| misnamed.is_named(it, names)) {
+            claims.taken.extend(spelling.parse::<Version>().ok().map(|version| (version, spelling.len())));
+            continue;
+        }
         let Wanted::Name(name) = &misnamed.wanted else {
-            claims.waiting.push(at);
+            // Of one with dots that has no place, only people can tell what may come before it.
+            if !(matches!(misnamed.wanted, Wanted::InPlace(..)) && misnamed.kind() == Some(Kind::Versioned)) {
+                claims.waiting.push(at);
+            }
             continue;
         };
         let FileName::Migration(found) = file_name::parse(name) else { continue };
@@ -118,8 +128,12 @@ pub(super) fn name_the_rest<'a>(listing: &'a Listing, claims: &Claims, free: &mu
         let name = match (kind, &misnamed.wanted) {
             (Kind::Versioned, _) => None,
             (Kind::Reverse, _) => forwards.get(&meant).map(|stem| format!("{stem}.down.sql")),
+            (Kind::Baseline, _) if let Some(last) = claims.in_place.last_of(misnamed) => {
+                Some(format!("{last}_{}.baseline.sql", meant.1))
+            }
             (_, Wanted::Name(name)) => Some(name.clone()),
             (_, Wanted::NextVersion(rest)) => last().map(|last| format!("{last}{rest}")),
+            (_, Wanted::InPlace(..)) => None,
         };
         if let Some(name) = name.filter(|name| is_the_only(listing, name, &mut only)) {
             names.give(&misnamed.file, name);
@@ -149,10 +163,21 @@ fn stem_of(file: &str) -> String {
 
 /// The problems of these files, each with the command that names it well.
 pub(super) fn report(place: &Place, listing: &Listing, moves: &Moves<'_>, problems: &mut Vec<Problem>) {
+    let is_versioned = |misnamed: &Misnamed| misnamed.kind() == Some(Kind::Versioned);
+    let is_numbered = |misnamed: &Misnamed| {
+        matches!(misnamed.wanted, Wanted::InPlace(..))
+            && is_versioned(misnamed)
+            && moves.name_of(&misnamed.file).is_some()
+    };
+    let are_numbered = listing.misnamed.iter().any(is_numbered);
     for misnamed in &listing.misnamed {
-        let problem = misnamed.problem.clone();
+        let problem = match are_numbered && is_versioned(misnamed) {
+            true => misnamed.problem.clone().note(NUMBERED),
+            false => misnamed.problem.clone(),
+        };
         let Some(name) = moves.name_of(&misnamed.file) else {
-            problems.push(problem.help(without_a_name(misnamed)));
+            let problem = without_a_name(misnamed).iter().fold(problem, |problem, help| problem.help(*help));
+            problems.push(problem);
             continue;
         };
         if misnamed.parts.is_empty() {
@@ -170,22 +195,48 @@ pub(super) fn report(place: &Place, listing: &Listing, moves: &Moves<'_>, proble
     }
 }
 
-fn without_a_name(misnamed: &Misnamed) -> &'static str {
-    match misnamed.meant().map(|(kind, _)| kind) {
-        Some(Kind::Versioned) => "give it a version that is free",
-        Some(Kind::Reverse) => "give it the version and the name of the migration that it takes back, or delete it",
-        Some(Kind::Baseline) => "give it the version of the last migration that it stands for, or delete it",
-        Some(Kind::Repeatable) => "give it a name that no other repeatable has, or delete it",
-        None => "move it elsewhere",
+/// Half of a new order is none.
+const NUMBERED: &str = "where a version has dots, all files that another tool named get new ones, in their order: rename all of \
+                        them before you build again";
+
+fn without_a_name(misnamed: &Misnamed) -> &'static [&'static str] {
+    match misnamed.kind() {
+        Some(Kind::Versioned) if matches!(misnamed.wanted, Wanted::InPlace(..)) => {
+            &["give it and what comes after it other versions, in their order: a version is an integer, and none lies \
+             where this one does"]
+        }
+        Some(Kind::Versioned) => &["give it a version that is free"],
+        Some(Kind::Reverse) if !misnamed.file.to_ascii_lowercase().ends_with(".down.sql") => &[
+            "if it is Flyway's and takes a migration back, give it the version and the name of that one, and the ending \
+             `.down.sql`, or delete it",
+            "if it is refinery's and is applied as any other, give it a version that is free, and the ending `.sql`",
+        ],
+        Some(Kind::Reverse) => &["give it the version and the name of the migration that it takes back, or delete it"],
+        Some(Kind::Baseline) => &["give it the version of the last migration that it stands for, or delete it"],
+        Some(Kind::Repeatable) => &["give it a name that no other repeatable has, or delete it"],
+        None => &["move it elsewhere"],
     }
 }
 
 impl Misnamed {
+    /// Gives it the name that it has under a version, if nothing else has that.
+    fn is_named<'a>(&'a self, spelling: &str, names: &mut Names<'a>) -> bool {
+        let Some((_, (_, name))) = self.meant() else { return false };
+        let stem = format!("{spelling}_{name}");
+        let with_reverse = self.parts.len() < 2 || names.is_free(&format!("{stem}.down.sql"));
+        with_reverse && names.give(&self.file, format!("{stem}{}", self.ending()))
+    }
+
+    /// Of which kind it was meant to be.
+    pub(super) fn kind(&self) -> Option<Kind> {
+        self.meant().map(|(kind, _)| kind)
+    }
+
     /// What it was meant to be.
     fn meant(&self) -> Option<(Kind, Meant)> {
         let (name, has_version) = match &self.wanted {
             Wanted::Name(name) => (name.clone(), true),
-            Wanted::NextVersion(rest) => (format!("0{rest}"), false),
+            Wanted::NextVersion(rest) | Wanted::InPlace(_, rest) => (format!("0{rest}"), false),
         };
         let FileName::Migration(found) = file_name::parse(&name) else { return None };
         Some((found.kind, (found.version.filter(|_| has_version), found.name().to_owned())))
@@ -193,7 +244,7 @@ impl Misnamed {
 
     /// What a versioned migration's name ends in: `.sql` or `.up.sql`.
     fn ending(&self) -> &'static str {
-        let (Wanted::Name(name) | Wanted::NextVersion(name)) = &self.wanted;
+        let (Wanted::Name(name) | Wanted::NextVersion(name) | Wanted::InPlace(_, name)) = &self.wanted;
         if name.ends_with(".up.sql") { ".up.sql" } else { ".sql" }
     }
 }

@@ -106,7 +106,7 @@ pub(super) fn give_out<'a>(listing: &'a Listing, checksums: &[Option<Checksum>],
     for (named, line) in baselines {
         names.give(&named.file, format!("{}_{}{}", line.spelling, line.name, named.ending()));
     }
-    let claims = misnamed::claim(listing, seal, &fates, &mut names);
+    let claims = misnamed::claim(listing, basis, &fates, &mut names);
     let mut free = match basis {
         Basis::Unknown => Free::none(),
         Basis::Seal(_) | Basis::Nothing => listing.free(seal, &claims.taken),

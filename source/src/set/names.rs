@@ -44,6 +44,8 @@ pub(super) enum Wanted {
     Name(String),
     /// A version that is free, and then this: `_init.sql`.
     NextVersion(String),
+    /// A version that keeps it in its place, which is that of a version with these parts, and then this.
+    InPlace(Vec<String>, String),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,6 +121,7 @@ impl Listing {
                 let wanted = match should_be {
                     Suggestion::Name(name) => Wanted::Name(name),
                     Suggestion::NextVersion(rest) => Wanted::NextVersion(rest),
+                    Suggestion::InPlace { parts, rest } => Wanted::InPlace(parts, rest),
                 };
                 let (file, problem) = (file.to_owned(), place.no_kind(file, &reason));
                 self.misnamed.push(Misnamed { file, problem, wanted, parts: Vec::new() });
@@ -135,8 +138,15 @@ impl Listing {
 
     /// A directory may be a migration as diesel has it: `2026-01-31-093000_create_users/up.sql`.
     fn directory(&mut self, place: &Place, name: String, problems: &mut Vec<Problem>) {
+        let within = read::list(&place.location.join(&name));
+        // Git leaves one behind whose files were moved out, and takes none along. One with the name of a migration would be
+        // taken for one where only names are looked at.
+        let is_empty = within.as_ref().is_ok_and(Vec::is_empty);
+        if is_empty && !matches!(file_name::parse(&name), FileName::Migration(_)) {
+            return;
+        }
+        let within = within.unwrap_or_default();
         let problem = place.stray(&name, "it is a directory, which is not looked into");
-        let within = read::list(&place.location.join(&name)).unwrap_or_default();
         let has = |file: &str| within.iter().any(|entry| entry.name == file);
         let wanted =
             of_diesel(&name).filter(|_| has("up.sql")).map(|(version, rest)| format!("{version}_{rest}.up.sql"));

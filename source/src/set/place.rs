@@ -117,7 +117,11 @@ impl Place {
             Some(near) => problem.help(format!("name `{near}`, which is there")),
             None => problem,
         };
-        problem.help(format!("create it: `mkdir -p {}`", quote(shown)))
+        // A directory that is made in the place of one that is gone holds no migrations, and nothing says so any more.
+        problem
+            .help(format!("take it back, if git has it: `git checkout HEAD -- {}`", quote(shown)))
+            .help("name its new path, if it was moved: `embed_migrations!(\"PATH\")`")
+            .help(format!("create it, if there was none: `mkdir -p {}`", quote(shown)))
     }
 
     pub(super) fn seal_absent(&self) -> Problem {
@@ -129,6 +133,7 @@ impl Place {
             return self.not_packaged(problem);
         }
         problem
+            .help(format!("take it back, if git has it: `git checkout HEAD -- {quoted}`"))
             .help(format!("create it, an empty one serves (`touch {quoted}`), and commit it"))
             .help(format!("let `{}` write it, which seals the migrations that are there", self.graven("seal")))
     }
@@ -170,21 +175,21 @@ impl Place {
     }
 
     /// A directory beside the one that is not there, with nearly its name: upper and lower case do not tell names apart
-    /// on every system that it may have been written on.
+    /// on every system that it may have been written on. Or else the only one that holds a seal file.
     fn nearest(&self) -> Option<String> {
         let wanted = self.location.file_name()?.to_str()?.to_lowercase();
         let beside = self.location.parent()?;
         let distance = |name: &str| strsim::damerau_levenshtein(&name.to_lowercase(), &wanted);
-        let near = read::list(beside)
-            .ok()?
-            .into_iter()
-            .filter(|entry| entry.what == EntryKind::Directory)
-            .filter_map(|entry| entry.name.into_string().ok())
-            .filter(|name| distance(name) <= 2)
-            .min_by_key(|name| distance(name))?;
+        let directories = read::list(beside).ok()?.into_iter().filter(|entry| entry.what == EntryKind::Directory);
+        let names: Vec<String> = directories.filter_map(|entry| entry.name.into_string().ok()).collect();
+        let moved = || {
+            let mut sealed = names.iter().filter(|name| beside.join(name).join(SEAL_FILE).is_file());
+            sealed.next().filter(|_| sealed.next().is_none())
+        };
+        let near = names.iter().filter(|name| distance(name) <= 2).min_by_key(|name| distance(name)).or_else(moved)?;
         match self.shown.rsplit_once('/') {
-            Some((parent, _)) => Some(join(parent, &near)),
-            None => Some(near),
+            Some((parent, _)) => Some(join(parent, near)),
+            None => Some(near.clone()),
         }
     }
 }

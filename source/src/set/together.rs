@@ -57,8 +57,24 @@ impl<'a> Together<'a> {
             }
         }
         for (version, named, twin) in &self.moves.fates.twins {
-            problems.push(self.one_of_two(self.duplicate(*version, named, twin), named, twin));
+            let problem = self.duplicate(*version, named, twin);
+            problems.push(match named.name == twin.name {
+                true => self.one_of_two(problem, named, twin),
+                false => self.copy(problem, named, twin),
+            });
         }
+    }
+
+    /// Two of one text: to give one of them another version would be to run it twice.
+    fn copy(&self, problem: Problem, named: &Named, other: &Named) -> Problem {
+        let path = self.place.path_of(&other.file);
+        if !self.is_sealed(other) {
+            return self.one_of_two(problem.note("one is a copy of the other: they have one text"), named, other);
+        }
+        let delete = self.place.git_rm(&named.file);
+        problem
+            .note(format!("it is a copy of {path}: they have one text"))
+            .help(format!("delete the copy: `{delete}` {UNKNOWN_TO_GIT_RM}"))
     }
 
     fn duplicate(&self, version: Version, named: &Named, first: &Named) -> Problem {

@@ -203,6 +203,11 @@ pub(crate) fn file_name(file: &str) {
     let suggested = match file_name::parse(file) {
         FileName::Refused(Refusal::NoKind { should_be: Suggestion::Name(name), .. }) => Some(name),
         FileName::Refused(Refusal::NoKind { should_be: Suggestion::NextVersion(rest), .. }) => Some(format!("7{rest}")),
+        FileName::Refused(Refusal::NoKind { should_be: Suggestion::InPlace { parts, rest }, .. }) => {
+            let is_number = |part: &String| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+            assert!(parts.len() > 1 && parts.iter().all(is_number), "{parts:?} of {file:?}");
+            Some(format!("7{rest}"))
+        }
         FileName::Migration(found) => {
             assert_eq!(found.version, found.spelling().parse::<Version>().ok(), "{file:?}");
             assert!(!found.name().is_empty(), "{file:?}");

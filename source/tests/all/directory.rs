@@ -198,9 +198,61 @@ fn a_directory_that_is_nearly_there_is_named() {
     let problems = package.load_at("migration").problems;
     assert_eq!(problems.len(), 1);
     assert_eq!(problems[0].rule.id, "directory-absent");
-    assert_eq!(problems[0].help, ["name `migrations`, which is there", "create it: `mkdir -p migration`"]);
+    assert_eq!(problems[0].help[0], "name `migrations`, which is there");
     let problems = package.load_at("migrations/seal.lock").problems;
     assert_eq!(problems[0].message, "`migrations/seal.lock` is not a directory");
+}
+
+/// One that is made in its place would be an empty set, of which nothing is said.
+#[test]
+fn a_directory_that_is_gone_or_was_moved_is_not_to_be_made_anew() {
+    let package = Package::new(&[("seal.lock", "")]);
+    fs::create_dir(package.root().join("src")).unwrap();
+    fs::rename(package.root().join("migrations"), package.root().join("db")).unwrap();
+    let ways = [
+        "name `db`, which is there",
+        "take it back, if git has it: `git checkout HEAD -- migrations`",
+        "name its new path, if it was moved: `embed_migrations!(\"PATH\")`",
+        "create it, if there was none: `mkdir -p migrations`",
+    ];
+    assert_eq!(package.load().problems[0].help, ways);
+    // Of two nobody can tell.
+    fs::write(package.root().join("src/seal.lock"), "").unwrap();
+    assert_eq!(package.load().problems[0].help, ways[1..]);
+}
+
+#[test]
+fn a_copy_of_a_migration_is_to_be_deleted_and_not_to_run_as_another_one() {
+    let text = "create table teams (id bigint);\n";
+    let lines = format!("0003 create_teams {}\n", Checksum::of_text(text));
+    let sealed = format!("head {}\n{lines}", Checksum::of_text(&lines));
+    for copy in ["0003_create_teams copy.sql", "0003_create_teams_LOCAL_1234.sql"] {
+        let package = Package::new(&[("0003_create_teams.sql", text), (copy, text), ("seal.lock", &sealed)]);
+        let loaded = package.load();
+        assert_eq!(loaded.problems.len(), 1, "{:#?}", loaded.problems);
+        let problem = &loaded.problems[0];
+        assert_eq!((problem.rule.id, &problem.path), ("duplicate-version", &format!("migrations/{copy}")));
+        assert!(
+            problem.notes.contains(&"it is a copy of migrations/0003_create_teams.sql: they have one text".to_owned())
+        );
+        assert!(
+            problem.help.len() == 1 && problem.help[0].starts_with("delete the copy: `git rm -f -- "),
+            "{problem:?}"
+        );
+        assert_eq!(loaded.set.renumberings, []);
+
+        // Without a seal, nobody can tell which of them is the copy.
+        let package = Package::new(&[("0003_create_teams.sql", text), (copy, text), ("seal.lock", "")]);
+        let problems = package.load().problems;
+        assert!(problems[0].notes.contains(&"one is a copy of the other: they have one text".to_owned()));
+        assert_eq!(problems[0].help.iter().filter(|help| help.contains("`git rm -f -- ")).count(), 2, "{problems:?}");
+
+        // With a text or a name of its own it is a migration of its own.
+        for (other, its) in [(copy, "select 1;\n"), ("0003_add_teams.sql", text)] {
+            let package = Package::new(&[("0003_create_teams.sql", text), (other, its), ("seal.lock", "")]);
+            assert_eq!(package.load().set.renumberings.len(), 1, "{copy}");
+        }
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod checks;
 mod directory;
 mod elsewhere;
 mod growth;
+mod imports;
 mod mending;
 mod messages;
 mod nasty;

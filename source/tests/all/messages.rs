@@ -68,7 +68,8 @@ fn a_seal_file_that_is_not_there_is_explained() {
   --> migrations/seal.lock
 
 note: it is how the compiler notices that a migration was added or deleted
-help: create it, an empty one serves (`touch migrations/seal.lock`), and commit it,
+help: take it back, if git has it: `git checkout HEAD -- migrations/seal.lock`,
+      or create it, an empty one serves (`touch migrations/seal.lock`), and commit it,
       or let `graven seal` write it, which seals the migrations that are there
 rule: seal-absent"]
     );
@@ -95,8 +96,8 @@ fn a_merge_conflict_in_the_seal_file_says_what_the_head_will_be() {
 1 | <<<<<<< HEAD
   | ^^^^^^^^^^^^
 
-note: two branches changed what is sealed, and `head` makes them conflict on purpose
-help: let `graven seal` keep the lines of both sides, and seal what is not sealed yet,
+note: two branches changed the seal file, and `head` makes them conflict on purpose
+help: let `graven seal` keep the lines of both sides; what is not sealed stays so,
       or keep them by hand, in order of version, below this one:
       {head}
 rule: seal-damaged"

@@ -192,7 +192,7 @@ async fn a_file_without_a_transaction_waits_for_the_disk_at_its_commit_where_it_
          CREATE CONSTRAINT TRIGGER note AFTER UPDATE ON graven_history DEFERRABLE INITIALLY DEFERRED
          FOR EACH ROW EXECUTE FUNCTION note();";
     let vacuum = "-- graven: transaction = off\nVACUUM notes;";
-    let select = "-- graven: transaction = off\nSELECT 1;";
+    let select = "-- graven: transaction = off\nDO $$ BEGIN END $$;";
     for (default, own) in [("off", ""), ("on", ""), ("off", "SET work_mem = '7MB'")] {
         database.execute("DROP TABLE IF EXISTS graven_history, notes; DROP FUNCTION IF EXISTS note").unwrap();
         database.execute(&format!("ALTER DATABASE {name} SET synchronous_commit = {default}")).unwrap();

@@ -212,7 +212,7 @@ async fn a_migration_that_another_instance_is_at_is_not_to_be_resolved() {
     database.execute("CREATE SCHEMA app; CREATE TABLE app.gate ()").unwrap();
     let gate = database.connect().await.unwrap();
     gate.batch_execute("BEGIN; LOCK TABLE app.gate").await.unwrap();
-    let text = "-- graven: transaction = off\nSELECT 1;\nSELECT FROM app.gate;\nSELECT 2;";
+    let text = "-- graven: transaction = off\nSELECT 1;\nDO $$ BEGIN PERFORM FROM app.gate; END $$;\nSELECT 2;";
     let migrations = set(&[("0001_a.sql", text)]);
     let mut other = database.connect().await.unwrap();
     let run = tokio::spawn(async move { migrations.run(&mut other).await });
@@ -234,7 +234,7 @@ async fn a_migration_that_another_instance_is_at_is_not_to_be_resolved() {
 #[tokio::test]
 async fn an_instance_that_stops_below_what_another_is_at_starts_at_once() {
     let (database, mut client) = fresh().await;
-    let sleep = "-- graven: transaction = off\nSELECT 1;\nSELECT pg_sleep(60);";
+    let sleep = "-- graven: transaction = off\nSELECT 1;\nDO $$ BEGIN PERFORM pg_sleep(60); END $$;";
     let migrations = set(&[A, ("0002_b.sql", sleep)]);
     migrations.migrator().to(1).run(&mut client).await.unwrap();
     let reader = database.role("reader").unwrap();

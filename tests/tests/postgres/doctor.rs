@@ -32,7 +32,8 @@ fn complaint<'d>(diagnosis: &'d Diagnosis, id: &str) -> &'d Finding {
 
 /// What is not in order, but for how busy the server of all tests is.
 fn complaints(diagnosis: &Diagnosis) -> Vec<(&'static str, Severity)> {
-    let own = diagnosis.complaints().filter(|finding| finding.id != "connections");
+    // PostgreSQL 14 lets everybody create in `public`: see the test of that.
+    let own = diagnosis.complaints().filter(|finding| !["connections", "trust"].contains(&finding.id));
     own.map(|finding| (finding.id, finding.severity)).collect()
 }
 
@@ -228,6 +229,31 @@ async fn an_index_that_a_build_left_behind_is_named_and_its_remedy_mends_it() {
     assert_eq!(complaints(&doctor(set(&[A]), database.url()).await), []);
 }
 
+/// Of a migration that was cut off, the run ends what it began: nobody is to do that by hand.
+#[tokio::test]
+async fn an_index_that_the_next_run_builds_again_is_left_to_it() {
+    let (database, mut client) = fresh().await;
+    let build = "CREATE UNIQUE INDEX CONCURRENTLY \"I\" ON a (v)";
+    let index = format!("-- graven: transaction = off\nCREATE TABLE b ();\n{build};");
+    let migrations = set(&[A, ("0002_index.sql", &index)]);
+    migrations.migrator().to(1).run(&mut client).await.unwrap();
+    database.execute("INSERT INTO a VALUES (1), (1)").unwrap();
+    migrations.run(&mut client).await.unwrap_err();
+    // As a run leaves it that was killed in the middle of its build.
+    client.batch_execute(build).await.unwrap_err();
+    database.execute("UPDATE graven_history SET in_doubt = true WHERE version = 2").unwrap();
+    assert_eq!(value(&database, "SELECT count(*) FROM graven_history WHERE in_doubt"), "1");
+    let diagnosis = doctor(migrations, database.url()).await;
+    let finding = complaint(&diagnosis, "invalid-index");
+    assert!(finding.what.contains("public.\"I\""), "{finding:?}");
+    let remedy = finding.remedy.as_deref().unwrap();
+    assert!(remedy.contains("`graven apply`") && remedy.contains("2 index"), "{finding:?}");
+    assert!(!remedy.contains("REINDEX") && !remedy.contains("DROP"), "{finding:?}");
+    database.execute("DELETE FROM a WHERE ctid = (SELECT min(ctid) FROM a)").unwrap();
+    migrations.run(&mut client).await.unwrap();
+    assert_eq!(complaints(&doctor(migrations, database.url()).await), []);
+}
+
 /// To build it again would keep a second copy.
 #[tokio::test]
 async fn an_index_that_a_reindex_left_behind_is_only_to_be_dropped() {
@@ -363,4 +389,41 @@ async fn it_leaves_nothing_behind_in_the_session_or_the_database() {
         ),
         "0"
     );
+}
+
+#[tokio::test]
+async fn who_may_make_a_history_that_runs_code_in_whoever_looks_is_told_with_what_takes_it_away() {
+    let (database, _client) = fresh().await;
+    let role = database.role("mallory").unwrap();
+    let mallory = role.name();
+    let trust = |diagnosis: &Diagnosis| {
+        let found = diagnosis.complaints().filter(|finding| finding.id == "trust");
+        found.map(|finding| (finding.what.clone(), finding.remedy.clone().unwrap())).collect::<Vec<_>>()
+    };
+    database.execute("GRANT CREATE ON SCHEMA public TO PUBLIC").unwrap();
+    let found = trust(&doctor(set(&[A]), database.url()).await);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(found[0].0.starts_with("everybody may create tables in schema public, "), "{found:?}");
+    let remedy = found[0].1.split('`').nth(1).unwrap();
+    assert_eq!(remedy, "REVOKE CREATE ON SCHEMA public FROM PUBLIC");
+
+    set(&[A]).run(&mut role.connect().await.unwrap()).await.unwrap();
+    database.execute(remedy).unwrap();
+    let found = trust(&doctor(set(&[A]), database.url()).await);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(
+        found[0].0.starts_with(&format!("the history public.graven_history belongs to role {mallory}, ")),
+        "{found:?}"
+    );
+    database.execute(found[0].1.split('`').nth(1).unwrap()).unwrap();
+    assert_eq!(trust(&doctor(set(&[A]), database.url()).await), []);
+
+    // Another role than the one that looks, which cannot take it.
+    let app = database.role("app").unwrap();
+    database.execute(&format!("GRANT CREATE ON SCHEMA public TO {mallory}, {}", app.name())).unwrap();
+    let found = trust(&doctor(set(&[A]), app.url()).await);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert_eq!(found[0].1.split('`').nth(1).unwrap(), format!("REVOKE CREATE ON SCHEMA public FROM {mallory}"));
+    database.execute(&format!("GRANT {mallory} TO {}", app.name())).unwrap();
+    assert_eq!(trust(&doctor(set(&[A]), app.url()).await), []);
 }

@@ -45,6 +45,18 @@ const FILES: [(&str, &str); 3] = [
     ("0003_c.sql", "CREATE TABLE c ()"),
 ];
 
+/// As `graven new` makes it: once it is recorded, what is written into it does not run.
+#[tokio::test]
+async fn a_migration_without_a_statement_is_told_with_its_file() {
+    let (_database, mut client) = fresh().await;
+    let (events, observer) = recorder();
+    let files = [("0001_a.sql", "-- a\n\n  -- and more\n"), ("0002_b.sql", "-- b\nSELECT 1;\n")];
+    set(&files).migrator().observe(observer).run(&mut client).await.unwrap();
+    let told: Vec<String> = events.lock().unwrap().iter().filter(|it| it.contains("OnlyComments")).cloned().collect();
+    let [told] = told.as_slice() else { panic!("{told:?}") };
+    assert!(told.contains("0001_a.sql"), "{told}");
+}
+
 #[tokio::test]
 async fn an_observer_hears_of_each_step_in_order() {
     let (_database, mut client) = fresh().await;
@@ -69,6 +81,63 @@ async fn an_observer_hears_of_each_step_in_order() {
             "done 3",
         ]
     );
+}
+
+/// Warns without a word in the file that says so.
+const QUIET: &str = "DO $$ BEGIN EXECUTE 'DO $q$ BEGIN RAISE W' || 'ARNING ''quiet''; END $q$'; END $$;";
+
+#[tokio::test]
+async fn what_postgresql_warns_of_is_told_with_whose_it_is() {
+    let warn = |what: &str| format!("DO $$ BEGIN RAISE WARNING '{what}' USING HINT = 'look'; END $$;");
+    let off = format!("-- graven: transaction = off\n{}", warn("off"));
+    let (two, every) = (format!("DROP TABLE IF EXISTS nowhere;\n{}", warn("two")), warn("each time"));
+    let files = [
+        ("1_a.sql", QUIET),
+        ("2_b.sql", &two),
+        ("3_c.sql", &off),
+        ("4_d.sql", "SELECT 1"),
+        ("e.repeatable.sql", &every),
+    ];
+    let database = Database::create().unwrap();
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&told);
+    let mut migrator = set(&files).migrator().observe(move |event| {
+        let line = match event {
+            Event::Warned { version, name, warning, .. } => {
+                let version = version.map(|version| version.value());
+                format!("{version:?} {name:?} {} {:?}", warning.message, warning.hint)
+            }
+            Event::Applied { name, .. } => format!("applied {name}"),
+            _ => return,
+        };
+        seen.lock().unwrap().push(line);
+    });
+    migrator.run_url(database.url()).await.unwrap();
+    assert_eq!(
+        *told.lock().unwrap(),
+        [
+            "Some(1) Some(\"a\") quiet None",
+            "applied a",
+            "Some(2) Some(\"b\") two Some(\"look\")",
+            "applied b",
+            "Some(3) Some(\"c\") off Some(\"look\")",
+            "applied c",
+            "applied d",
+            "None Some(\"e\") each time Some(\"look\")",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_warning_of_several_that_travel_together_is_nobodys_in_particular() {
+    let database = Database::create().unwrap();
+    let (events, observer) = recorder();
+    let migrations = set(&[("1_a.sql", "SELECT 1"), ("2_b.sql", QUIET)]);
+    migrations.migrator().observe(observer).run_url(database.url()).await.unwrap();
+    let events = events.lock().unwrap().clone();
+    let warned: Vec<&String> = events.iter().filter(|event| event.contains("Warned")).collect();
+    assert_eq!(warned.len(), 1, "{events:?}");
+    assert!(warned[0].contains("version: None, name: None") && warned[0].contains("quiet"), "{warned:?}");
 }
 
 #[tokio::test]

@@ -171,6 +171,7 @@ async fn a_commit_inside_a_procedure_call_cannot_smuggle_half_a_migration() {
     let failed = failed(set(&files).run(&mut client).await);
     let Cause::Server(error) = &failed.cause else { panic!("{failed:?}") };
     assert_eq!((error.sqlstate.as_str(), failed.line), ("2D000", Some(2)));
+    assert!(failed.hint().contains("-- graven: transaction = off"), "{}", failed.hint());
     assert_eq!(history(&database), ["1 a applied"]);
     assert!(!exists(&database, "b"));
 }

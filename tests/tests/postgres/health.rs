@@ -153,18 +153,23 @@ async fn who_is_migrating_is_named_and_not_waited_for() {
     let (gate, run) = at_the_gate(&database, client, None).await;
 
     let health = at_once(database.url(), gated()).await;
+    let json = serde_json::to_value(&health).unwrap();
     let holder = health.lock_holder.expect("somebody holds the lock");
     assert_eq!((holder.pid, holder.application_name.as_deref()), (pid, Some("the app")));
-    assert_eq!(holder.sent.as_deref(), Some("migration 2 wait at it"));
-    let since = holder.connected_since.expect("it is the same role");
-    assert!(since.len() == 27 && since.ends_with('Z') && since.contains('T'), "{since}");
+    assert_eq!(holder.statement.as_deref(), Some("migration 2 wait at it"));
+    assert!(holder.connected_for > holder.statement_for && holder.statement_for.is_some(), "{holder:?}");
+    // As `plan` and errors write it.
+    assert_eq!(json["lock_holder"]["statement"], "migration 2 wait at it");
+    assert!(json["lock_holder"]["connected_seconds"].is_f64(), "{json}");
+    // What anybody may read names no role and no address.
+    assert_eq!((holder.role, holder.client), (None, None));
     assert_eq!((health.applied, health.pending), (1, 1));
 
     // Another role sees that somebody is at it, and nothing that is not its business.
     let probe = database.role("probe").unwrap();
     database.execute(&format!("GRANT SELECT ON graven_history TO {}", probe.name())).unwrap();
     let holder = at_once(probe.url(), gated()).await.lock_holder.expect("somebody holds the lock");
-    assert_eq!((holder.pid, holder.connected_since, holder.sent), (pid, None, None));
+    assert_eq!((holder.pid, holder.connected_for, holder.statement), (pid, None, None));
 
     gate.batch_execute("COMMIT").await.unwrap();
     run.await.unwrap();

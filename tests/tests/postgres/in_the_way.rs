@@ -264,6 +264,31 @@ async fn applied() -> (Database, Migrations, Client) {
     (database, migrations, client)
 }
 
+/// A look waits for a second in the server, then looks again.
+#[tokio::test]
+async fn a_roles_own_statement_timeout_does_not_end_the_wait_for_a_locked_history() {
+    let (database, migrations, mut client) = applied().await;
+    client.batch_execute("SET statement_timeout = '100ms'").await.unwrap();
+    for verb in ["run", "more", "verify", "status"] {
+        let holder = at_work(&database, "the dba", "LOCK TABLE graven_history").await;
+        let ends = async {
+            tokio::time::sleep(Duration::from_millis(400)).await;
+            drop(holder);
+        };
+        let verb = async {
+            match verb {
+                "run" => migrations.run(&mut client).await.map(drop),
+                "more" => set(&[A, B]).run(&mut client).await.map(drop),
+                "verify" => migrations.migrator().verify(&mut client).await.map(drop),
+                _ => migrations.migrator().status(&mut client).await.map(drop),
+            }
+        };
+        let (outcome, ()) = tokio::join!(verb, ends);
+        outcome.unwrap();
+    }
+    assert_eq!(client.query_one("SHOW statement_timeout", &[]).await.unwrap().get::<_, String>(0), "100ms");
+}
+
 #[tokio::test]
 async fn a_lock_on_the_history_itself_ends_each_verb_in_time_and_its_holder_is_named() {
     let (database, migrations, mut client) = applied().await;

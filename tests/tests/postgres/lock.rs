@@ -207,7 +207,7 @@ async fn an_incomplete_migration_of_a_live_run_is_waited_for_and_no_conflict() {
         GATED[0],
         (
             "0002_b.sql",
-            "-- graven: transaction = off\nSELECT 1;\nBEGIN; LOCK TABLE app.gate; COMMIT;\nCREATE TABLE b ()",
+            "-- graven: transaction = off\nSELECT 1;\nDO $$ BEGIN LOCK TABLE app.gate; END $$;\nCREATE TABLE b ()",
         ),
     ]);
     let held = hold(&database, migrations).await;
@@ -253,7 +253,7 @@ async fn a_file_that_gives_up_every_lock_of_its_session_does_no_harm() {
 #[tokio::test]
 async fn a_file_that_gives_up_every_lock_has_the_others_wait_for_it_all_the_same() {
     let off = "-- graven: transaction = off\n";
-    let rest = "BEGIN; LOCK TABLE app.gate; COMMIT;\nCREATE TABLE b ()";
+    let rest = "DO $$ BEGIN LOCK TABLE app.gate; END $$;\nCREATE TABLE b ()";
     for (first, second) in [
         ("CREATE TABLE a ()", format!("{off}DISCARD ALL;\n{rest}")),
         ("CREATE TABLE a ()", format!("{off}SELECT pg_advisory_unlock_all();\n{rest}")),

@@ -105,7 +105,8 @@ async fn a_baseline_a_repeatable_and_a_redone_one_keep_their_rows_or_fail() {
 
 #[tokio::test]
 async fn without_a_transaction_it_is_said_what_is_left_and_that_nobody_else_has_it() {
-    for statements in ["TRUNCATE graven_history;", "TRUNCATE graven_history;\nINSERT INTO n VALUES (8);"] {
+    const TRUNCATE: &str = "DO $$ BEGIN TRUNCATE graven_history; END $$;";
+    for statements in [TRUNCATE.to_owned(), format!("{TRUNCATE}\nINSERT INTO n VALUES (8);")] {
         let (database, mut client) = fresh().await;
         let text = format!("-- graven: transaction = off\nINSERT INTO n VALUES (7);\n{statements}\n");
         let failed = run(set(&[FILES[0], ("2_off.sql", &text)]), &mut client).await;
@@ -115,4 +116,14 @@ async fn without_a_transaction_it_is_said_what_is_left_and_that_nobody_else_has_
         // Nothing more of it was sent.
         assert_eq!((n(&database).as_str(), history(&database).len()), ("7", 0), "{statements}");
     }
+}
+
+#[tokio::test]
+async fn a_statement_that_takes_the_row_away_is_rolled_back_with_its_record() {
+    let (database, mut client) = fresh().await;
+    let text = "-- graven: transaction = off\nINSERT INTO n VALUES (7);\nTRUNCATE graven_history;\nINSERT INTO n VALUES (8);\n";
+    let failed = run(set(&[FILES[0], ("2_off.sql", text)]), &mut client).await;
+    assert!(matches!(failed.cause, Cause::RowGone), "{failed:?}");
+    assert!(format!("{failed:?}").contains("Statements { done: 1, total: 3 }"), "{failed:?}");
+    assert_eq!((n(&database).as_str(), history(&database)[1].as_str()), ("7", "2 off started 1/3"));
 }

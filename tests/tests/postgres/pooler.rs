@@ -4,11 +4,12 @@
 //! for it; settings that stay behind with strangers; a migration that runs twice because no lock holds.
 
 use std::process::Child;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use graven::{Error, Migrations, Outcome};
+use graven::{Error, Event, Migrations, Outcome};
 use graven_testkit::Database;
-use tokio_postgres::NoTls;
+use tokio_postgres::{Client, NoTls};
 
 use crate::common::{Ended, Instance, Pooler, exists, history, lines, named, set, until, value, versions};
 
@@ -190,7 +191,7 @@ async fn that_another_instance_is_waited_for_is_told_once() {
     database.execute("CREATE TABLE gate ()").unwrap();
     let gate = database.connect().await.unwrap();
     gate.batch_execute("BEGIN; LOCK TABLE gate").await.unwrap();
-    let b = "-- graven: transaction = off\nCREATE TABLE b ();\nSELECT count(*) FROM gate;";
+    let b = "-- graven: transaction = off\nCREATE TABLE b ();\nDO $$ BEGIN PERFORM FROM gate; END $$;";
     let migrations = set(&[("1_a.sql", "CREATE TABLE a ()"), ("2_b.sql", b)]);
     let mut client = database.connect().await.unwrap();
     let first = tokio::spawn(async move { migrations.migrator().into_existing().run(&mut client).await });
@@ -248,4 +249,74 @@ async fn temporary_tables_of_others_in_the_pool_stay() {
     let off = "-- graven: transaction = off\nCREATE TABLE b ();\nCREATE TABLE c ();";
     set(&[("1_a.sql", "CREATE TABLE a ()"), ("2_b.sql", off)]).run(&mut client).await.unwrap();
     assert_eq!(value(&database, "SELECT count(*) FROM pg_class WHERE relname = 'mine'"), POOL.to_string());
+}
+
+/// Connections through the pooler, each in a session of its own while its transaction is open.
+async fn all_of_the_pool(pooler: &Pooler, database: &Database) -> Vec<Client> {
+    let mut all = Vec::new();
+    for _ in 0..POOL {
+        let (client, connection) = tokio_postgres::connect(&pooler.url(database), NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client.batch_execute("BEGIN").await.unwrap();
+        all.push(client);
+    }
+    all
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_somebody_has_left_in_a_session_of_the_pool_is_not_carried_into_another() {
+    let Some((database, pooler)) = pooled("transaction") else { return };
+    let stranger = database.role("stranger").unwrap();
+    database.execute(&format!("GRANT ALL ON SCHEMA public TO \"{}\"", stranger.name())).unwrap();
+    let pool = all_of_the_pool(&pooler, &database).await;
+    let leave = format!("SET work_mem = '77MB'; SET ROLE \"{}\"; COMMIT", stranger.name());
+    pool[0].batch_execute(&leave).await.unwrap();
+    // The run looks in the session that was left so, and its migrations reach another.
+    let others = Arc::new(pool);
+    let switch = Arc::clone(&others);
+    let observer = move |event: &Event<'_>| {
+        if matches!(event, Event::Applying { number: 1, .. }) {
+            let switching = async {
+                switch[0].batch_execute("BEGIN").await.unwrap();
+                switch[1].batch_execute("COMMIT").await.unwrap();
+            };
+            tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(switching));
+        }
+    };
+    let migrations = set(&[("1_a.sql", "CREATE TABLE a ()"), ("2_b.sql", "CREATE TABLE b ()")]);
+    let report = migrations.migrator().observe(observer).run_url(&pooler.url(&database)).await.unwrap();
+    assert_eq!(versions(&report), [1, 2]);
+    others[0].batch_execute("COMMIT").await.unwrap();
+    others[2].batch_execute("COMMIT").await.unwrap();
+
+    let mut left = Vec::new();
+    for client in &all_of_the_pool(&pooler, &database).await {
+        let row = client.query_one("SELECT current_setting('work_mem'), current_user::text", &[]).await.unwrap();
+        left.push((row.get::<_, String>(0), row.get::<_, String>(1)));
+    }
+    assert_eq!(left.iter().filter(|(memory, _)| memory == "77MB").count(), 1, "{left:?}");
+    assert_eq!(left.iter().filter(|(_, role)| role == stranger.name()).count(), 1, "{left:?}");
+}
+
+/// What the pooler makes for each client stays the caller's in either mode; all that the caller has set, where its session is its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_caller_has_set_is_as_it_was_after_a_run() {
+    for mode in ["transaction", "session"] {
+        let Some((database, pooler)) = pooled(mode) else { return };
+        database.execute("CREATE SCHEMA tenant").unwrap();
+        let (mut client, connection) = tokio_postgres::connect(&pooler.url(&database), NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client.batch_execute("SET timezone = 'Asia/Tokyo'; SET standard_conforming_strings = off").await.unwrap();
+        if mode == "session" {
+            client.batch_execute("SET search_path = tenant").await.unwrap();
+        }
+        let files = [("1_a.sql", "SET timezone = 'UTC'; CREATE TABLE a ()"), ("2_b.sql", "CREATE TABLE b ()")];
+        assert_eq!(versions(&set(&files).run(&mut client).await.unwrap()), [1, 2]);
+        let ask = "SELECT current_setting('timezone'), current_setting('standard_conforming_strings'), \
+                   current_setting('search_path')";
+        let row = client.query_one(ask, &[]).await.unwrap();
+        let [zone, strings, path] = [0, 1, 2].map(|at| row.get::<_, String>(at));
+        assert_eq!((zone.as_str(), strings.as_str()), ("Asia/Tokyo", "off"), "{mode}");
+        assert_eq!((path == "tenant", exists(&database, "tenant.b")), (mode == "session", mode == "session"));
+    }
 }

@@ -79,6 +79,76 @@ async fn a_history_further_along_the_search_path_is_pointed_out() {
     assert_eq!((status.elsewhere, status.migrations[0].state), (None, State::Applied));
 }
 
+/// The first schema of the search path is empty, and what another tool has made lies in the next.
+#[tokio::test]
+async fn another_tools_history_further_along_the_search_path_is_pointed_out() {
+    let (database, mut client) = fresh().await;
+    database.execute("CREATE SCHEMA app; CREATE TABLE _sqlx_migrations (version bigint, success boolean)").unwrap();
+    client.batch_execute("SET search_path = app, public").await.unwrap();
+    let migrations = set(&[A]);
+    let error = migrations.run(&mut client).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "there is no history table app.graven_history, but there is public._sqlx_migrations, the history of sqlx"
+    );
+    let Error::HistoryElsewhere { foreign: Some(foreign), .. } = &error else { panic!("{error:?}") };
+    assert_eq!(foreign.query, "SELECT version FROM public._sqlx_migrations WHERE success ORDER BY version");
+    let hint = error.hint().unwrap();
+    assert!(hint.contains("SET search_path = public, …") && hint.contains("Migrator::into_existing"), "{hint}");
+    assert!(matches!(
+        migrations.migrator().plan(&mut client).await.unwrap().refusal,
+        Some(Error::HistoryElsewhere { .. })
+    ));
+    let error = migrations.verify(&mut client).await.unwrap_err();
+    assert!(
+        matches!(&error, Error::NotApplied { refusal: Some(refusal), .. } if refusal.kind() == "history-elsewhere")
+    );
+    assert!(!exists(&database, "app.graven_history") && !exists(&database, "app.a"));
+
+    // A temporary table is nobody's history, and the operator has the last word.
+    let mut beside = database.connect().await.unwrap();
+    beside.batch_execute("SET search_path = other, app; CREATE TEMP TABLE flyway_schema_history ()").await.unwrap();
+    database.execute("CREATE SCHEMA other").unwrap();
+    assert_eq!(versions(&migrations.run(&mut beside).await.unwrap()), [1]);
+    assert_eq!(versions(&migrations.migrator().into_existing().run(&mut client).await.unwrap()), [1]);
+    assert!(exists(&database, "other.a") && exists(&database, "app.a"));
+}
+
+#[tokio::test]
+async fn verify_and_status_say_what_a_first_run_would_refuse() {
+    let (database, mut client) = fresh().await;
+    database.execute("CREATE TABLE theirs ()").unwrap();
+    let migrations = set(&[A]);
+    let error = migrations.verify(&mut client).await.unwrap_err();
+    assert!(matches!(error, Error::NotApplied { .. }), "{error:?}");
+    let hint = error.hint().unwrap();
+    assert!(hint.starts_with("a run would refuse to apply them: schema public has no migration history"), "{hint}");
+    assert!(hint.contains("Migrator::stamp") && !hint.contains("GRAVEN_MODE"), "{hint}");
+    let status = migrations.status(&mut client).await.unwrap();
+    assert!(matches!(status.refusal.as_deref(), Some(Error::NotEmpty { .. })), "{status:?}");
+    assert!(set(&[]).status(&mut client).await.unwrap().refusal.is_none());
+    let mut allowed = migrations.migrator().into_existing();
+    assert!(allowed.status(&mut client).await.unwrap().refusal.is_none());
+    allowed.run(&mut client).await.unwrap();
+    assert!(migrations.status(&mut client).await.unwrap().refusal.is_none());
+}
+
+#[tokio::test]
+async fn a_first_migration_whose_table_is_there_already_leads_to_a_stamp() {
+    let (database, mut client) = fresh().await;
+    database.execute("CREATE TABLE a ()").unwrap();
+    let migrations = set(&[A, B]);
+    // The second run finds a history without a row.
+    for mut migrator in [migrations.migrator().into_existing(), migrations.migrator()] {
+        let error = migrator.run(&mut client).await.unwrap_err();
+        assert!(error.hint().unwrap().contains("`graven stamp --to VERSION`"), "{error:?}");
+    }
+    migrations.migrator().stamp(&mut client, StampTo::Version(1)).await.unwrap();
+    database.execute("CREATE TABLE b ()").unwrap();
+    let error = migrations.run(&mut client).await.unwrap_err();
+    assert_eq!(error.hint().unwrap(), "correct the file and start again");
+}
+
 #[tokio::test]
 async fn without_a_schema_to_keep_the_history_in_nothing_is_created() {
     let (database, mut client) = fresh().await;

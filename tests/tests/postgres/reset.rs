@@ -221,6 +221,22 @@ async fn a_role_without_the_rights_is_told_both_and_the_role_that_has_them_serve
     assert!(is_new(&database));
 }
 
+/// The right to create in a tablespace is one that only superusers have where nobody has granted it.
+#[tokio::test]
+async fn a_role_that_owns_the_database_and_may_create_others_needs_no_more() {
+    let database = used().await;
+    let role = database.role("app").unwrap();
+    let (name, role_name) = (database.name(), role.name());
+    let rights = format!(
+        "ALTER ROLE {role_name} CREATEDB; ALTER DATABASE {name} OWNER TO {role_name}; \
+         GRANT SELECT ON graven_history TO {role_name}"
+    );
+    database.execute(&rights).unwrap();
+    let said = reset(role.url(), &[]).unwrap();
+    assert_eq!(said, format!("{name} there=true applied=2 not_restored=[] gone=[]"));
+    assert!(is_new(&database));
+}
+
 #[tokio::test]
 async fn where_there_is_none_it_is_made() {
     let database = used().await;

@@ -104,49 +104,113 @@ async fn a_version_that_the_set_does_not_have_is_refused_with_the_nearest() {
 
 #[tokio::test]
 async fn a_first_run_into_another_tools_schema_says_whose_it_is_and_how_to_ask_it() {
-    for (table, tool, query) in [
+    for (table, rows, tool, query, listed) in [
         (
             "_sqlx_migrations (version bigint, success boolean)",
+            "(3, true), (2, false), (1, true)",
             "sqlx",
-            "SELECT max(version) FROM public._sqlx_migrations WHERE success",
+            "SELECT version FROM public._sqlx_migrations WHERE success ORDER BY version",
+            "1 3",
         ),
         (
             "refinery_schema_history (version int)",
+            "(1), (2)",
             "refinery",
-            "SELECT max(version) FROM public.refinery_schema_history",
+            "SELECT version FROM public.refinery_schema_history ORDER BY version",
+            "1 2",
         ),
+        // What came late may never have run: the highest alone would hide that.
         (
             "__diesel_schema_migrations (version text)",
+            "('3'), ('1')",
             "diesel",
-            "SELECT max(version) FROM public.__diesel_schema_migrations",
+            "SELECT version FROM public.__diesel_schema_migrations ORDER BY version",
+            "1 3",
         ),
         (
             "flyway_schema_history (version text, installed_rank int, success boolean)",
+            "('1', 1, true), ('2', 2, true), (NULL, 3, true)",
             "Flyway",
-            "SELECT version FROM public.flyway_schema_history WHERE success ORDER BY installed_rank DESC LIMIT 1",
+            "SELECT version FROM public.flyway_schema_history WHERE success AND version IS NOT NULL ORDER BY installed_rank",
+            "1 2",
         ),
-        ("schema_migrations (version bigint)", "golang-migrate", "SELECT max(version) FROM public.schema_migrations"),
+        (
+            "schema_migrations (version bigint, \"dirty\" boolean)",
+            "(4, true)",
+            "golang-migrate",
+            "SELECT version, \"dirty\" FROM public.schema_migrations",
+            "4",
+        ),
+        (
+            "schema_migrations (version text)",
+            "('2'), ('1')",
+            "dbmate or Rails",
+            "SELECT version FROM public.schema_migrations ORDER BY version",
+            "1 2",
+        ),
         (
             "goose_db_version (version_id bigint, is_applied boolean)",
+            "(0, true), (1, true)",
             "goose",
-            "SELECT max(version_id) FROM public.goose_db_version WHERE is_applied",
+            "SELECT version_id FROM public.goose_db_version WHERE is_applied AND version_id > 0 ORDER BY version_id",
+            "1",
         ),
-        ("seaql_migrations (version text)", "SeaORM", "SELECT max(version) FROM public.seaql_migrations"),
+        (
+            "seaql_migrations (version text)",
+            "('m1_a')",
+            "SeaORM",
+            "SELECT version FROM public.seaql_migrations ORDER BY version",
+            "m1_a",
+        ),
+        (
+            "atlas_schema_revisions.atlas_schema_revisions (version text, applied int, total int)",
+            "('.atlas_cloud_identifier', 0, 0), ('1', 2, 2), ('2', 1, 2)",
+            "Atlas",
+            "SELECT version FROM atlas_schema_revisions.atlas_schema_revisions WHERE applied = total \
+             AND version NOT LIKE '.%' ORDER BY version",
+            "1",
+        ),
+        (
+            "atlas_schema_revisions (version text, applied int, total int)",
+            "('1', 2, 2)",
+            "Atlas",
+            "SELECT version FROM public.atlas_schema_revisions WHERE applied = total AND version NOT LIKE '.%' \
+             ORDER BY version",
+            "1",
+        ),
+        (
+            "databasechangelog (id text, author text, filename text, orderexecuted int, exectype text)",
+            "('b', 'me', 'f', 2, 'EXECUTED'), ('a', 'me', 'f', 1, 'MARK_RAN')",
+            "Liquibase",
+            "SELECT id, author, filename FROM public.databasechangelog WHERE exectype <> 'FAILED' ORDER BY orderexecuted",
+            "a b",
+        ),
+        (
+            "_prisma_migrations (migration_name text, finished_at timestamptz, rolled_back_at timestamptz)",
+            "('1_a', now(), NULL), ('2_b', NULL, now())",
+            "Prisma",
+            "SELECT migration_name FROM public._prisma_migrations WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL \
+             ORDER BY migration_name",
+            "1_a",
+        ),
     ] {
         let (database, mut client) = fresh().await;
+        let name = table.split(' ').next().unwrap();
         database
             .execute(&format!(
-                "CREATE TABLE {table}; CREATE TABLE a1 (); CREATE TABLE a2 (); CREATE TABLE a3 (); \
-                                   CREATE TABLE a4 (); CREATE TABLE a5 ()"
+                "CREATE SCHEMA atlas_schema_revisions; CREATE TABLE {table}; INSERT INTO {name} VALUES {rows}; \
+                 CREATE TABLE a1 (); CREATE TABLE a2 (); CREATE TABLE a3 (); CREATE TABLE a4 (); CREATE TABLE a5 ()"
             ))
             .unwrap();
         let error = set(&[A]).run(&mut client).await.unwrap_err();
         let Error::NotEmpty { foreign: Some(foreign), .. } = &error else { panic!("{error:?}") };
-        assert_eq!(foreign.query, query);
-        assert!(foreign.tool.starts_with(tool), "{foreign:?}");
-        database.rows(&foreign.query).unwrap();
+        assert_eq!((foreign.query.as_str(), foreign.tool), (query, tool));
+        assert_eq!(lines(&database, &foreign.query).join(" "), listed, "{tool}");
         let hint = error.hint().unwrap();
         assert!(hint.contains(&format!("is the history of {tool}")) && hint.contains("Migrator::stamp"), "{hint}");
+        let warned =
+            if tool == "golang-migrate" { "where \"dirty\" is true" } else { "where the list lacks one of them" };
+        assert!(hint.contains(warned), "{hint}");
     }
 }
 

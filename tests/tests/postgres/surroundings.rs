@@ -298,3 +298,35 @@ async fn text_is_stored_as_it_is_written_though_the_caller_says_that_it_speaks_a
     failed(failing.run(&mut client).await);
     assert_eq!(client.query_one(after, &[]).await.unwrap().get::<_, &str>(0), "LATIN1 14");
 }
+
+#[tokio::test]
+async fn a_limit_to_idle_sessions_does_not_end_a_run_that_waits_for_its_next_try() {
+    let (database, _) = fresh().await;
+    let name = database.name();
+    database.execute(&format!("CREATE TABLE t (); ALTER DATABASE {name} SET idle_session_timeout = '250ms'")).unwrap();
+    for own in ["RESET idle_session_timeout", "SET idle_session_timeout = '240ms'"] {
+        let gate = database.connect().await.unwrap();
+        gate.batch_execute("SET idle_session_timeout = 0; BEGIN; LOCK TABLE t").await.unwrap();
+        let mut client = database.connect().await.unwrap();
+        client.batch_execute(own).await.unwrap();
+        let limit: String = client.query_one("SHOW idle_session_timeout", &[]).await.unwrap().get(0);
+        let head = "-- graven: lock_timeout = 1ms\n-- graven: retries = 50\n";
+        let files = [
+            ("1_a.sql", "CREATE TABLE a ()"),
+            ("2_b.sql", &format!("{head}ALTER TABLE t ADD COLUMN x int")),
+            ("3_c.sql", &format!("{head}-- graven: transaction = off\nRESET ALL;\nALTER TABLE t DROP COLUMN x;")),
+        ];
+        let set = set(&files);
+        let mut migrator = set.migrator().into_existing();
+        let opens = async {
+            tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
+            drop(gate);
+        };
+        let (report, ()) = tokio::join!(migrator.run(&mut client), opens);
+        assert_eq!(versions(&report.unwrap()), [1, 2, 3]);
+        let row = client.query_one("SELECT setting, unit FROM pg_settings WHERE name = 'idle_session_timeout'", &[]);
+        let row = row.await.unwrap();
+        assert_eq!(format!("{}{}", row.get::<_, String>(0), row.get::<_, String>(1)), limit);
+        database.execute("DROP TABLE a, graven_history").unwrap();
+    }
+}

@@ -246,13 +246,18 @@ impl App {
             cargo
         });
         let mut program = Command::new(self.binary());
-        program.env("CARGO_MANIFEST_DIR", worktree).env("CARGO_PKG_NAME", "app");
+        program.env("CARGO_MANIFEST_DIR", worktree).env("CARGO_PKG_NAME", "app").current_dir(worktree);
         (AppBuilt(built), Self::output(program))
     }
 
-    /// Runs the program, and hands back what it prints.
+    /// Runs the program in the package's folder, and hands back what it prints.
     pub(crate) fn run(&self) -> String {
+        self.run_in(&self.path())
+    }
+
+    pub(crate) fn run_in(&self, folder: &Path) -> String {
         let mut program = Command::new(self.binary());
+        program.current_dir(folder);
         program.env_remove("CARGO_MANIFEST_DIR").env_remove("CARGO_PKG_NAME");
         Self::output(program)
     }

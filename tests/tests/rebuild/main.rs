@@ -264,8 +264,19 @@ fn a_migration_made_by_graven_new_is_built(app: &App) {
 }
 
 fn a_migration_dropped_in_by_hand_is_refused_when_the_program_runs(app: &App) {
+    // A name that the next build refuses is seen as well.
+    for file in ["0005-by-hand.sql", "by_hand.sql", "V5__by_hand.sql"] {
+        app.write(file, "select 5;\n");
+        app.build().is_fresh();
+        let listed = app.run();
+        assert!(listed.contains(&format!("was built before migrations/{file} was added")), "{listed}");
+        app.remove(file);
+    }
     app.write("0005_by_hand.sql", "select 5;\n");
     app.build().is_fresh();
+    // What is to be typed holds where the program runs, as at a workspace's root.
+    let listed = app.run_in(app.scratch.path());
+    assert!(listed.contains("touch app/migrations/seal.lock"), "{listed}");
     let listed = app.run();
     assert!(listed.contains("this binary was built before migrations/0005_by_hand.sql was added"), "{listed}");
     assert!(listed.contains("touch migrations/seal.lock"), "{listed}");

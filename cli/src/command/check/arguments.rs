@@ -13,6 +13,7 @@ const ON_A_SERVER: &str = "On a server";
 Examples:
   graven check                        in a pre-commit hook: the files alone, in no time
   graven check --sealed               in CI, before a release
+  graven check --since                in CI, on a branch: what was sealed before it is sealed still
   graven check --database             in CI: PostgreSQL's own word on syntax and order
   graven check --reverse              that what was reverted is as it was before
   graven check --baseline             that a fresh database becomes what all migrations make
@@ -45,6 +46,11 @@ pub(crate) struct Check {
     /// Demand that all migrations be sealed, as a release build does
     #[arg(long)]
     pub(crate) sealed: bool,
+
+    /// Demand that what this commit, branch or tag had sealed be sealed still: a build cannot know what was deleted together with
+    /// its line in the seal file [default: where the branch began]
+    #[arg(long, value_name = "GIT_REF", num_args = 0..=1, default_missing_value = "")]
+    pub(crate) since: Option<String>,
 
     /// How to print what was found; `json` is the same as --json [default: human]
     #[arg(long, value_enum, conflicts_with = "json")]

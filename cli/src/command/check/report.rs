@@ -214,7 +214,7 @@ fn database(replayed: &Replayed, place: Place<'_>, words: &Words) -> Value {
             Place::Server(_) => "server",
         },
         "server_version": replayed.server,
-        "applied": replayed.applied,
+        "applied_count": replayed.applied,
         "seconds": replayed.duration.as_secs_f64(),
         "error": replayed.error.as_ref().map(|error| error.json(words)["error"].take()),
         "reverses": replayed.reverses.as_ref().map(|tally| json!({

@@ -1,10 +1,13 @@
-//! What only a real server finds, as rules beside those of the directory. The compiler cannot know them.
+//! What only a real server finds, or git, as rules beside those of the directory. The compiler cannot know them.
 
 use graven_source::rule::{Example, RULES, Rule};
 
 use crate::lint::own::OWN;
 
-/// All of them, in the order in which they are explained.
+/// What git alone knows.
+static IN_GIT: &[&Rule] = &[&SEAL_CHANGED];
+
+/// Those of a server, in the order in which they are explained.
 pub(crate) static ON_A_SERVER: &[&Rule] = &[
     &MIGRATION_FAILS,
     &REVERSE_FAILS,
@@ -17,7 +20,7 @@ pub(crate) static ON_A_SERVER: &[&Rule] = &[
 
 /// The rules of the directory and these.
 pub(crate) fn all() -> impl Iterator<Item = &'static Rule> {
-    RULES.iter().chain(ON_A_SERVER).chain(OWN).copied()
+    RULES.iter().chain(IN_GIT).chain(ON_A_SERVER).chain(OWN).copied()
 }
 
 const fn example(files: &'static [(&'static str, &'static [u8])]) -> Example {
@@ -30,6 +33,24 @@ const GOOD: Example = example(&[
     ("0001_users.down.sql", b"drop table users;\n"),
     ("seal.lock", b""),
 ]);
+
+/// What was sealed before, and is not what it was.
+pub(crate) static SEAL_CHANGED: Rule = Rule {
+    id: "seal-changed",
+    finds: "what an earlier commit had sealed is gone from the seal file, or has another checksum without the old one behind `was` \
+            (`graven check --since`)",
+    why: "The build compares the files with the seal file that lies beside them, and knows no other commit. Where a migration and its \
+          line went together, as with `git revert`, or the seal file was begun anew, nothing is left for it to find; a database \
+          that ran the migration refuses the next release.",
+    remedy: "Take the file and its line back from git. What a migration did is undone by a new one; a harmless edit is accepted with \
+             `graven seal --accept-edit VERSION`, which keeps the old checksum.",
+    good: example(&[
+        ("0001_users.sql", b"create table users (id bigint primary key);\n"),
+        ("0002_no_users.sql", b"drop table users;\n"),
+        ("seal.lock", b""),
+    ]),
+    bad: example(&[("seal.lock", b"# Began anew, after 0001_users.sql was sealed and deleted.\n")]),
+};
 
 /// A migration that cannot be applied.
 pub(crate) static MIGRATION_FAILS: Rule = Rule {
@@ -144,7 +165,7 @@ pub(crate) static NO_STATEMENT: Rule = Rule {
 
 #[cfg(test)]
 mod tests {
-    use super::{ON_A_SERVER, all};
+    use super::{IN_GIT, ON_A_SERVER, all};
     use std::collections::HashSet;
 
     #[test]
@@ -156,7 +177,7 @@ mod tests {
     #[test]
     fn every_rule_says_what_it_finds_and_what_to_do() {
         assert_eq!(ON_A_SERVER.len(), 7);
-        for rule in ON_A_SERVER {
+        for rule in ON_A_SERVER.iter().chain(IN_GIT) {
             assert!(rule.why.ends_with('.') && rule.remedy.ends_with('.'), "{}", rule.id);
             assert!(!rule.finds.ends_with('.') && !rule.bad.files.is_empty(), "{}", rule.id);
         }

@@ -61,6 +61,18 @@ impl Base {
         })
     }
 
+    /// The commit at which the branch left this one. `None` where git knows of none, as in a shallow clone.
+    pub(crate) fn left(self, directory: &Path) -> Option<Self> {
+        let commit = git(directory, ["merge-base", "HEAD", &self.commit])?.trim().to_owned();
+        Some(Self { commit, ..self })
+    }
+
+    /// The names of the files that the directory held then.
+    pub(crate) fn files(&self, directory: &Path) -> Vec<String> {
+        let listed = git(directory, ["ls-tree", "--name-only", "-z", &self.commit]).unwrap_or_default();
+        listed.split('\0').filter(|file| !file.is_empty()).map(str::to_owned).collect()
+    }
+
     /// The files of the directory that are not what they were then. Names without the directory.
     pub(crate) fn changed_files(&self, directory: &Path) -> Result<BTreeMap<String, Fate>, Failure> {
         let failed = || {
@@ -87,6 +99,15 @@ impl Base {
         let text = git(directory, ["show", &format!("{}:./{SEAL_FILE}", self.commit)])?;
         Seal::parse(&graven_source::normalise(text)).ok()
     }
+}
+
+/// Whether the last commit has a file, be it there by now or not. `false` where there is no git.
+pub(crate) fn head_has(file: &Path) -> bool {
+    // Of a folder that is gone, too, git is asked from where there is one.
+    let Some(folder) = file.ancestors().skip(1).find(|folder| folder.is_dir()) else { return false };
+    let Some(within) = file.strip_prefix(folder).ok().and_then(Path::to_str) else { return false };
+    let within = within.replace(std::path::MAIN_SEPARATOR, "/");
+    git(folder, ["cat-file", "-e", &format!("HEAD:./{within}")]).is_some()
 }
 
 /// What `git diff --name-status -z` says: a letter and a name by turns.

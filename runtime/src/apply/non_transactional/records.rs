@@ -14,7 +14,7 @@ use crate::session::Reach;
 use crate::session::settings::{PutsBack, WRITABLE};
 use crate::verb::run::Run;
 
-const RECORDING: &str = "recording progress in the history";
+pub(super) const RECORDING: &str = "recording progress in the history";
 /// Has a commit return before it is on disk.
 const LAZILY: &str = "SET LOCAL synchronous_commit = off";
 
@@ -39,7 +39,7 @@ impl Applying<'_> {
         // The unit itself may have called something before it failed.
         let mut message = self.as_itself(migration, at, at + 1);
         if is_disturbed {
-            message.push(self.state.restore().to_owned());
+            message.push(self.state.restore());
         }
         message.extend(self.before_a_record(durability(migration, at)));
         message.push(change);
@@ -66,7 +66,7 @@ impl Applying<'_> {
         let lazily = self.completes_lazily(migration);
         let mut message = self.as_itself(migration, units.len(), units.len());
         if is_disturbed {
-            message.push(self.state.restore().to_owned());
+            message.push(self.state.restore());
         }
         message.extend(self.patience());
         let before = message.len();
@@ -76,7 +76,7 @@ impl Applying<'_> {
         let answer = if goes_along {
             message.push(complete);
             if run.session.reach() == Reach::Own {
-                message.push(self.state.restore().to_owned());
+                message.push(self.state.restore());
             }
             // Behind the RESET ALL, which would undo it.
             message.push(at_commit);
@@ -96,7 +96,7 @@ impl Applying<'_> {
 
     /// What lets a message write to the history whatever units have made of the session. Where the `first` ones disturb records
     /// the session is put back in any case; `ran` have run, and may have called something.
-    fn as_itself(self, migration: &'static Migration, first: usize, ran: usize) -> Vec<String> {
+    pub(super) fn as_itself(self, migration: &'static Migration, first: usize, ran: usize) -> Vec<String> {
         if disturbs_records(migration, first) {
             return vec![WRITABLE.to_owned()];
         }
@@ -114,7 +114,11 @@ impl Applying<'_> {
     }
 
     /// Why a row could not be changed: another run has it, or nobody.
-    async fn not_ours<C: Connection>(self, run: &mut Run<'_, '_, C>, migration: &'static Migration) -> Error {
+    pub(super) async fn not_ours<C: Connection>(
+        self,
+        run: &mut Run<'_, '_, C>,
+        migration: &'static Migration,
+    ) -> Error {
         let ask = history::is_there(self.table, migration.version);
         match run.session.expect(RECORDING, &ask).await {
             Ok(results) => {
@@ -133,17 +137,32 @@ impl Applying<'_> {
         migration: &'static Migration,
         number: usize,
     ) -> Result<Option<String>, Error> {
-        let (version, doubt) = (migration.version, doubt_about(migration, number));
+        let (progress, noting) = self.progress(migration, number);
+        let said = self.record(run, migration, number, progress).await?;
+        Ok(said.filter(|_| noting == Noting::Next))
+    }
+
+    /// The change of the history that says so, and whether what there is before the next is noted with it.
+    pub(super) fn progress(self, migration: &'static Migration, number: usize) -> (String, Noting) {
+        let (table, version, doubt) = (self.table, migration.version, doubt_about(migration, number));
         let done = u32::try_from(number).unwrap_or(u32::MAX);
         // What the file has set decides which relation a name means: then it is asked for later, under that.
         let before = if disturbs_records(migration, number) { None } else { before_unit(migration, number) };
-        let Some(before) = before else {
-            let progress = history::progress(self.table, version, self.claimant, done, doubt);
-            return self.record(run, migration, number, progress).await.map(|_| None);
-        };
-        let progress = history::progress_and_note(self.table, version, self.claimant, done, doubt, &before);
-        self.record(run, migration, number, progress).await
+        match before {
+            None => (history::progress(table, version, self.claimant, done, doubt), Noting::Nothing),
+            Some(before) => {
+                (history::progress_and_note(table, version, self.claimant, done, doubt, &before), Noting::Next)
+            }
+        }
     }
+}
+
+/// What a record of progress notes beside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Noting {
+    Nothing,
+    /// What there is before the next unit, and the server says it.
+    Next,
 }
 
 /// Whether the session is as it was before the migration.
@@ -165,8 +184,7 @@ pub(super) enum Durability {
 
 /// How soon a record after the first `done` units must be on disk.
 pub(super) fn durability(migration: &'static Migration, done: usize) -> Durability {
-    let around = migration.details().units.iter().take(done + 1).skip(done.saturating_sub(1));
-    let mut traces = around.map(|unit| Trace::of(migration, *unit));
+    let mut traces = (done.saturating_sub(1)..=done).filter_map(|at| Trace::at(migration, at));
     match traces.any(|trace| trace == Trace::Nothing) {
         true => Durability::AtOnce,
         false => Durability::WithTheNext,

@@ -60,7 +60,7 @@ impl Going {
             migration,
             unit,
             at,
-            trace: Trace::of(migration, unit),
+            trace: Trace::at(migration, at).unwrap_or(Trace::Nothing),
             doubt: None,
             noted: None,
             before: None,
@@ -80,6 +80,7 @@ impl Going {
     fn left(&self) -> Left {
         match self.trace {
             Trace::Nothing => Left::InDoubt { done: self.done(), total: self.total() },
+            Trace::Recorded(_) => Left::Recorded { done: self.done(), total: self.total() },
             // The next run needs nobody's word.
             _ => Left::Statements { done: self.done(), total: self.total() },
         }
@@ -183,7 +184,7 @@ impl Applying<'_> {
     /// Drops what a unit that failed has left (PostgreSQL manual, CREATE INDEX and REINDEX).
     async fn clean_up<C: Connection>(self, run: &mut Run<'_, '_, C>, going: &Going) -> Result<CleanedUp, Error> {
         match going.trace {
-            Trace::Repeatable => return Ok(CleanedUp::Wholly),
+            Trace::Repeatable | Trace::Recorded(_) => return Ok(CleanedUp::Wholly),
             Trace::Nothing => {
                 return Ok(match going.unit.effect {
                     Effect::CommitsMidway | Effect::ConcurrentIndex { .. } => CleanedUp::Untold,

@@ -2,7 +2,13 @@
 //!
 //! It asks no server. What it does not recognise leaves no trace, and waits for a person's word after a crash.
 
+use std::ops::Range;
+
+use graven_source::statement::{Statement, StatementKind, split};
+
+use super::records::disturbs_records;
 use super::words::{Words, is};
+use crate::apply::sent::changes_strings;
 use crate::history::Doubt;
 use crate::migrations::{Effect, Migration, Unit};
 
@@ -11,6 +17,8 @@ use crate::migrations::{Effect, Migration, Unit};
 pub(crate) enum Trace {
     /// By nothing: only a person can find out.
     Nothing,
+    /// By the record of it, which goes with it in one transaction: both are there or neither.
+    Recorded(Record),
     /// It need not be told: running it a second time leaves what running it once does.
     Repeatable,
     /// By an index of that name on that table.
@@ -23,6 +31,15 @@ pub(crate) enum Trace {
     Rebuilt { relation: String },
     /// By a partition that was there before and is none any more, or is about to be none.
     Detached { table: String, partition: String },
+}
+
+/// Where in a unit its record stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Record {
+    /// Behind it: it is one statement.
+    Behind,
+    /// Before its COMMIT, which begins at that byte and has so many statements before it.
+    BeforeCommit { at: usize, statements: usize },
 }
 
 /// Whether the statement passes over an index that is there.
@@ -45,6 +62,16 @@ pub(crate) struct NewIndex {
 }
 
 impl Trace {
+    /// That of the unit after the first `at`. What those have made of the session must not reach a record within its
+    /// transaction, where the session cannot be put back.
+    pub(crate) fn at(migration: &'static Migration, at: usize) -> Option<Self> {
+        let unit = *migration.details().units.get(at)?;
+        let trace = Self::of(migration, unit);
+        let stands_alone =
+            matches!(trace, Self::Recorded(_)) && (disturbs_records(migration, at) || changes_strings(migration.sql()));
+        Some(if stands_alone { Self::Nothing } else { trace })
+    }
+
     /// That of a unit.
     pub(crate) fn of(migration: &'static Migration, unit: Unit) -> Self {
         let mut words = Words::new(unit.sql(migration));
@@ -57,6 +84,7 @@ impl Trace {
                 let on = if words.eat("if") { IfNotExists::Said } else { IfNotExists::NotSaid };
                 Self::NamedIndex { on }
             }
+            Effect::Ordinary => words.trace().or_else(|| recorded(unit.sql(migration))).unwrap_or(Self::Nothing),
             _ => words.trace().unwrap_or(Self::Nothing),
         }
     }
@@ -67,6 +95,30 @@ impl Trace {
             Self::Nothing | Self::NamedIndex { .. } => Doubt::InDoubt,
             _ => Doubt::Settled,
         }
+    }
+}
+
+/// What can take its own record along in its transaction: a `BEGIN … COMMIT` of the file's own, and what PostgreSQL does not
+/// refuse in one.
+fn recorded(sql: &'static str) -> Option<Trace> {
+    const NEVER_REFUSED: [&str; 7] = ["select", "insert", "update", "delete", "merge", "with", "truncate"];
+    const MAY_BE: [&str; 5] = ["create", "alter", "drop", "begin", "start"];
+    let words = Words::new(sql);
+    let begins = |all: &[&str]| all.iter().any(|word| words.clone().eat(word));
+    if begins(&NEVER_REFUSED) {
+        return Some(Trace::Recorded(Record::Behind));
+    }
+    let statements = if begins(&MAY_BE) { split(sql).ok()? } else { return None };
+    match statements.as_slice() {
+        [Statement { kind: StatementKind::Ordinary, .. }] => Some(Trace::Recorded(Record::Behind)),
+        [Statement { kind: StatementKind::Begin { .. }, .. }, within @ .., commit] => {
+            let is_whole =
+                within.iter().all(|it| it.kind == StatementKind::Ordinary || it.kind == StatementKind::Session);
+            let Range { start: at, .. } = commit.span;
+            let record = Record::BeforeCommit { at, statements: within.len() + 1 };
+            (is_whole && commit.kind == StatementKind::Commit { plain: true }).then_some(Trace::Recorded(record))
+        }
+        _ => None,
     }
 }
 

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use super::hint::{hint, remedy};
 use super::message;
 use crate::cli::words::Words;
-use crate::{Cause, Conflict, Error, Obstacle, Version};
+use crate::json::Who;
+use crate::{Cause, Conflict, Error, ForeignHistory, Obstacle, Refusal, Version};
 
 /// A conflict for machines.
 pub(crate) fn conflict(conflict: &Conflict, words: &Words) -> Value {
@@ -34,6 +35,11 @@ fn obstacle(obstacle: &Obstacle, words: &Words) -> Value {
     })
 }
 
+/// Why a database is not reset, for machines.
+fn refusal(refusal: &Refusal, words: &Words) -> Value {
+    json!({ "rule": refusal.rule, "what": refusal.what, "remedy": words.typed(&refusal.remedy) })
+}
+
 /// An error of the engine for machines.
 pub(super) fn run(error: &Error, words: &Words) -> Value {
     if let Error::Stopped { applied, reverted, source, .. } = error {
@@ -44,7 +50,8 @@ pub(super) fn run(error: &Error, words: &Words) -> Value {
         return json;
     }
     let hint = hint(error).map(|hint| words.typed(&hint));
-    let mut json = json!({ "kind": error.kind(), "message": message(error, words), "hint": hint });
+    let (message, causes) = (message(error, words), causes(error));
+    let mut json = json!({ "kind": error.kind(), "message": message, "hint": hint, "causes": causes });
     let more = details(error, words);
     if let (Some(json), Value::Object(more)) = (json.as_object_mut(), more) {
         json.extend(more);
@@ -74,6 +81,7 @@ fn details(error: &Error, words: &Words) -> Value {
                 }),
                 _ => Value::Null,
             },
+            "in_the_way": failed.in_the_way.iter().map(Who::of).collect::<Vec<_>>(),
             "applied": failed.applied,
             "reverted": failed.reverted,
         }),
@@ -85,7 +93,10 @@ fn details(error: &Error, words: &Words) -> Value {
             "history": history,
             "obstacles": obstacles.iter().map(|it| obstacle(it, words)).collect::<Vec<_>>(),
         }),
-        Error::ResetRefused { database, refusals, .. } => json!({ "database": database, "refusals": refusals }),
+        Error::ResetRefused { database, refusals, .. } => json!({
+            "database": database,
+            "refusals": refusals.iter().map(|it| refusal(it, words)).collect::<Vec<_>>(),
+        }),
         Error::ResetUnfinished { database, .. } => json!({ "database": database }),
         Error::NotHighest { version, above, .. } => json!({ "version": version.value(), "above": values(above) }),
         Error::NothingToRedo { version, .. } => json!({ "version": version.value() }),
@@ -94,25 +105,40 @@ fn details(error: &Error, words: &Words) -> Value {
         Error::NotEmpty { schema, tables, foreign, .. } => json!({
             "schema": schema,
             "tables": tables,
-            "foreign": foreign.as_ref().map(|foreign| {
-                json!({ "table": foreign.table, "tool": foreign.tool, "query": foreign.query })
-            }),
+            "foreign": foreign.as_deref().map(another),
         }),
-        Error::NotApplied { pending, .. } | Error::Standby { pending, .. } => json!({ "pending": pending }),
+        Error::HistoryElsewhere { history, found, foreign, .. } => json!({
+            "history": history,
+            "found": found,
+            "foreign": foreign.as_deref().map(another),
+        }),
+        Error::NotApplied { pending, refusal, .. } => json!({
+            "pending": pending,
+            "refusal": refusal.as_deref().map(|refusal| run(refusal, words)),
+        }),
+        Error::Standby { pending, .. } => json!({ "pending": pending }),
         Error::LockTimeout { waited, holder, .. } | Error::HistoryLocked { waited, holder, .. } => json!({
             "waited_seconds": waited.as_secs_f64(),
-            "holder": holder.as_ref().map(ToString::to_string),
+            "holder": holder.as_deref().map(Who::of),
         }),
-        other => {
-            let mut causes = Vec::new();
-            let mut source = std::error::Error::source(other);
-            while let Some(cause) = source {
-                causes.push(cause.to_string());
-                source = cause.source();
-            }
-            json!({ "causes": causes })
-        }
+        _ => Value::Null,
     }
+}
+
+/// Another tool's history.
+fn another(foreign: &ForeignHistory) -> Value {
+    json!({ "table": foreign.table, "tool": foreign.tool, "query": foreign.query })
+}
+
+/// What is behind an error, from the outermost in.
+fn causes(error: &Error) -> Vec<String> {
+    let mut causes = Vec::new();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        causes.push(cause.to_string());
+        source = cause.source();
+    }
+    causes
 }
 
 fn values(versions: &[Version]) -> Vec<i64> {

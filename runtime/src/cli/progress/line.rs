@@ -57,6 +57,16 @@ impl Line {
                      {error}{waited_for}"
                 )
             }
+            Event::Warned { version, name, warning, .. } => {
+                let whose = [version.map(|version| version.to_string()), name.map(shown)];
+                let whose = whose.into_iter().flatten().collect::<Vec<_>>().join(" ");
+                let whose = if whose.is_empty() { whose } else { format!("{whose}: ") };
+                let more = [("detail", &warning.detail), ("hint", &warning.hint)];
+                let more =
+                    more.iter().filter_map(|(what, text)| Some(format!("\n  {what}: {}", shown((*text).as_ref()?))));
+                let message = shown(&warning.message);
+                return Some(Self::Warning(format!("{whose}{message}{}", more.collect::<String>())));
+            }
             Event::OrphanedRepeatables { names, .. } => {
                 return Some(Self::Warning(format!(
                     "the database has {} that {} does not: {} (what was made stays)",
@@ -73,6 +83,15 @@ impl Line {
                 format!("{GOOD}reverted{GOOD:#} {version} {} {DIM}({duration:.1?}){DIM:#}", shown(name))
             }
             Event::Stamped { version, name, .. } => format!("{GOOD}stamped{GOOD:#} {version} {name}"),
+            Event::OnlyComments { version, file, .. } => {
+                let reset = words.typed("`graven reset`");
+                return Some(Self::Warning(format!(
+                    "{} has no statement yet: once {version} is applied, what you write into the file does not run here until \
+                     {} makes this database anew",
+                    shown(file),
+                    shown(reset)
+                )));
+            }
             Event::Future { versions, .. } => {
                 return Some(Self::Warning(format!(
                     "the database has {} that {} does not: {}",

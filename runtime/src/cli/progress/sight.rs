@@ -47,7 +47,7 @@ struct Holder {
 }
 
 impl Sight {
-    /// Reads the answers to [`question`](super::watch::question).
+    /// Reads the answers to [`question`](super::watch::question), but the first.
     pub(crate) fn parse(index: &[Row], holders: &[Row]) -> Self {
         Self {
             index: index.first().and_then(|row| {

@@ -16,6 +16,7 @@ use crate::cli::progress::Shown;
 use crate::cli::progress::course::{Key, LookDue};
 use crate::cli::progress::sight::{Row, Sight};
 use crate::migrations::Migrations;
+use crate::sql::EQ;
 use crate::{Checksum, Kind};
 
 /// How often the server is asked, and how often it is seen whether it should be.
@@ -76,7 +77,7 @@ async fn connect(url: &str) -> Option<Client> {
 async fn look(client: &Client, pid: i32, rows_of: (&Migrations, &str), due: &LookDue) -> Option<Sight> {
     let answers = rows(client.simple_query_raw(&question(pid)).await.ok()?).await?;
     let answer = |at: usize| answers.get(at).map(Vec::as_slice).unwrap_or_default();
-    let mut sight = Sight::parse(answer(0), answer(1));
+    let mut sight = Sight::parse(answer(1), answer(2));
     if !due.together.is_empty() {
         sight.committed = committed(client, rows_of, due).await;
     }
@@ -85,7 +86,7 @@ async fn look(client: &Client, pid: i32, rows_of: (&Migrations, &str), due: &Loo
 
 /// Which of the migrations that travel together have committed: each commits with its row in the history.
 async fn committed(client: &Client, (set, namespace): (&Migrations, &str), due: &LookDue) -> Option<HashSet<Key>> {
-    let sql = format!("SELECT id, checksum FROM {} WHERE namespace = $1 AND id = ANY ($2)", due.history);
+    let sql = format!("SELECT id, checksum FROM {} WHERE namespace {EQ} $1 AND id {EQ} ANY ($2)", due.history);
     let ids: Vec<String> = due.together.iter().map(id).collect();
     // Without a prepared statement, which would not outlive the transaction behind some poolers.
     let rows = client.query_typed(&sql, &[(&namespace, Type::TEXT), (&ids, Type::TEXT_ARRAY)]).await.ok()?;
@@ -123,8 +124,9 @@ pub(crate) fn question(pid: i32) -> String {
         "pg_catalog.pg_stat_activity a WHERE a.pid = {pid} AND a.state = 'active' \
          AND a.application_name = pg_catalog.current_setting('application_name')"
     );
+    // One message is one transaction: whatever the role's search path begins with, no operator of it is called.
     format!(
-        "/* graven: looking whom pid {pid} waits for */ \
+        "/* graven: looking whom pid {pid} waits for */ SET LOCAL search_path = pg_catalog, pg_temp; \
          SELECT p.phase, CASE WHEN p.blocks_total > 0 THEN 100 * p.blocks_done / p.blocks_total \
          WHEN p.tuples_total > 0 THEN 100 * p.tuples_done / p.tuples_total END \
          FROM pg_catalog.pg_stat_progress_create_index p WHERE p.pid IN (SELECT a.pid FROM {run}); \

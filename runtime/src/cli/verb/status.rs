@@ -1,5 +1,7 @@
 //! `status`: what state each migration is in.
 
+use std::sync::Arc;
+
 use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
@@ -40,22 +42,28 @@ impl Status {
         let url = self.database.url(scene)?;
         let mut migrator = self.database.migrator(scene);
         let mut client = crate::connect(url).await?;
-        let status = migrator.status(&mut client).await?;
-        let conflicts = status.conflicts.iter().map(|it| failure::conflict(it, scene.words)).collect();
-        scene.output.result(&Json { status: &status, conflicts }, || table(&status, scene.words))?;
+        let mut status = migrator.status(&mut client).await?;
+        let refusal = status.refusal.take().and_then(Arc::into_inner).map(Failure::from);
+        let json = Json {
+            status: &status,
+            refusal: refusal.as_ref().map(|refusal| refusal.json(scene.words)["error"].clone()),
+            conflicts: status.conflicts.iter().map(|it| failure::conflict(it, scene.words)).collect(),
+        };
+        scene.output.result(&json, || table(&status, refusal.as_ref(), scene.words))?;
         Ok(exit::DONE)
     }
 }
 
-/// The status with its conflicts in the form that they have in errors, too.
+/// The status with its conflicts and what a run would refuse in the form that they have in errors, too.
 #[derive(Serialize)]
 struct Json<'a> {
     #[serde(flatten)]
     status: &'a crate::Status,
+    refusal: Option<Value>,
     conflicts: Vec<Value>,
 }
 
-fn table(status: &crate::Status, words: &Words) -> String {
+fn table(status: &crate::Status, refusal: Option<&Failure>, words: &Words) -> String {
     let mut text = match &status.history {
         Some(history) => format!("history {BOLD}{}{BOLD:#}", shown(history)),
         None => "no schema in the search path exists".to_owned(),
@@ -91,6 +99,9 @@ fn table(status: &crate::Status, words: &Words) -> String {
             "\n  {version:>version_width$}  {name:name_width$}  {style}{:state_width$}{style:#}{DIM}{origin}{DIM:#}",
             migration.state,
         ));
+    }
+    if let Some(refusal) = refusal {
+        text.push_str(&format!("\n\n{WARNING}a run would refuse{WARNING:#}: {}", refusal.page(words)));
     }
     for conflict in &status.conflicts {
         let (conflict, remedy) = (shown(conflict), shown(words.typed(&conflict.remedy())));

@@ -10,6 +10,9 @@ use crate::error::server_error::DISK_FULL;
 use crate::migrations::Migration;
 
 const CORRECT: &str = "correct the file and start again";
+const RECORD_IT: &str = "if the schema has what the migrations would make, made by other means, `graven stamp --to VERSION` records \
+                         that up to VERSION, and nothing runs (in code, `Migrator::stamp`); if not, correct the file and start \
+                         again";
 const SPARE_THE_HISTORY: &str = "the file deletes, changes or hides rows of graven's own table, as what empties all tables \
                                  does, or a policy keeps this role from changing them: have it leave that table out";
 
@@ -73,6 +76,11 @@ impl MigrationFailed {
             Cause::Server(error) if error.sqlstate == "25001" => {
                 "give the statement a file of its own with `-- graven: transaction = off` as its first line"
             }
+            // invalid_transaction_termination
+            Cause::Server(error) if error.sqlstate == "2D000" => {
+                "a DO or CALL that commits cannot run within a transaction: give it a file of its own with `-- graven: \
+                 transaction = off` as its first line"
+            }
             Cause::Server(error) if error.sqlstate == "53100" => DISK_FULL,
             // pgbouncer's words: a pooler translates nothing.
             Cause::Server(error) if error.sqlstate == "08P01" && error.message.contains("statement pooling") => {
@@ -95,6 +103,12 @@ impl MigrationFailed {
             // integrity_constraint_violation
             Cause::Server(error) if error.sqlstate.starts_with("23") => {
                 "rows that are there are in the way: correct them, or the file, and start again"
+            }
+            // duplicate_table, duplicate_object, duplicate_schema and duplicate_function
+            Cause::Server(error)
+                if self.is_first && matches!(error.sqlstate.as_str(), "42P07" | "42710" | "42P06" | "42723") =>
+            {
+                RECORD_IT
             }
             Cause::Server(_) => CORRECT,
         };
@@ -146,7 +160,7 @@ impl MigrationFailed {
                 self.flags
             ),
             // The file is recorded under its checksum, and must stay as it is.
-            Left::Statements { .. } => match &self.cause {
+            Left::Statements { .. } | Left::Recorded { .. } => match &self.cause {
                 Cause::ConnectionLost(_) | Cause::Copy | Cause::TakenOver | Cause::RowGone => correct.to_owned(),
                 Cause::Server(error) if error.sqlstate.starts_with("53") => correct.to_owned(),
                 Cause::Server(error) if error.sqlstate == "42501" => format!("{correct}, and start again"),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::connection::{Failure, Row};
 use crate::sql::literal;
 use crate::verb::doctor::Finding;
+use crate::verb::doctor::history::RebuiltByRun;
 
 /// What goes on.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -108,7 +109,7 @@ impl Activity {
     }
 
     /// What a migration would wait for or trip over.
-    pub(super) fn findings(&self) -> Vec<Finding> {
+    pub(super) fn findings(&self, rebuilt: &[RebuiltByRun]) -> Vec<Finding> {
         let mut findings: Vec<Finding> = self.timeouts.iter().filter_map(Timeout::finding).collect();
         findings.extend(self.transactions.iter().map(Transaction::finding));
         let unnamed = self.all_transactions.saturating_sub(self.transactions.len());
@@ -117,7 +118,10 @@ impl Activity {
             findings.push(Finding::warning("long-transaction", what, "`SELECT * FROM pg_stat_activity` lists them"));
         }
         findings.extend(self.prepared.iter().map(Prepared::finding));
-        findings.extend(self.indexes.iter().map(InvalidIndex::finding));
+        findings.extend(self.indexes.iter().map(|index| {
+            let by_run = rebuilt.iter().find(|rebuilt| rebuilt.index == index.name);
+            index.finding(by_run)
+        }));
         if findings.is_empty() && self.gap.is_none() {
             findings
                 .push(Finding::ok("long-transaction", "nothing that table locks or concurrent builds would wait for"));
@@ -239,11 +243,14 @@ impl InvalidIndex {
         name.ends_with("_ccnew") || name.ends_with("_ccold")
     }
 
-    fn finding(&self) -> Finding {
+    fn finding(&self, by_run: Option<&RebuiltByRun>) -> Finding {
         let drop = format!("`DROP INDEX CONCURRENTLY {}`", self.name);
-        let remedy = match self.is_of_a_reindex() {
-            true => drop,
-            false => format!("`REINDEX INDEX CONCURRENTLY {}`, or {drop}", self.name),
+        let remedy = match by_run {
+            Some(RebuiltByRun { migration, .. }) => format!(
+                "leave it to `graven apply`, which drops it and builds it again: migration {migration} was cut off as it built it"
+            ),
+            None if self.is_of_a_reindex() => drop,
+            None => format!("`REINDEX INDEX CONCURRENTLY {}`, or {drop}", self.name),
         };
         match self.may_be_under_way {
             true => Finding::warning(

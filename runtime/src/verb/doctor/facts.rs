@@ -4,7 +4,9 @@ use crate::connection::{Connection, Failure, Row};
 use crate::error::Error;
 use crate::look::{Question, send_as};
 use crate::session::Session;
+use crate::sql::CONFINE;
 use crate::verb::doctor::activity::Activity;
+use crate::verb::doctor::trust::{self, Stranger};
 
 /// What the server says of itself and of this session.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -33,6 +35,8 @@ pub(super) struct Facts {
     /// How many this database may have, or -1, and has.
     pub(super) most_of_database: i64,
     pub(super) of_database: i64,
+    /// Whose code whoever looks at the history may run.
+    pub(super) strangers: Vec<Stranger>,
 }
 
 /// The columns of [`Facts`], one row.
@@ -40,19 +44,21 @@ pub(super) struct Facts {
 /// How many sessions there are is told to everybody by the counters of the databases; what each is at is not.
 const FACTS: &str = "SELECT pg_catalog.current_setting('server_version'), \
     pg_catalog.current_setting('server_version_num'), pg_catalog.version(), pg_catalog.pg_is_in_recovery(), \
-    pg_catalog.current_setting('transaction_read_only') = 'on', pg_catalog.current_setting('server_encoding'), \
-    EXTRACT(epoch FROM pg_catalog.clock_timestamp())::float8::text, pg_catalog.current_database(), current_user, \
+    pg_catalog.texteq(pg_catalog.current_setting('transaction_read_only'), 'on'), \
+    pg_catalog.current_setting('server_encoding'), \
+    pg_catalog.date_part('epoch', pg_catalog.clock_timestamp())::pg_catalog.text, \
+    pg_catalog.current_database(), current_user, \
     pg_catalog.host(pg_catalog.inet_client_addr()), \
-    (SELECT s.ssl FROM pg_catalog.pg_stat_ssl s WHERE s.pid = pg_catalog.pg_backend_pid()), \
+    (SELECT s.ssl FROM pg_catalog.pg_stat_ssl s WHERE s.pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid()), \
     pg_catalog.current_schema(), \
-    COALESCE(pg_catalog.has_schema_privilege(pg_catalog.current_schema()::text, 'CREATE'), false), \
+    COALESCE(pg_catalog.has_schema_privilege(pg_catalog.current_schema()::pg_catalog.text, 'CREATE'), false), \
     pg_catalog.pg_backend_pid(), \
-    pg_catalog.current_setting('max_connections')::int8 \
-    - pg_catalog.current_setting('superuser_reserved_connections')::int8 \
-    - COALESCE(pg_catalog.current_setting('reserved_connections', true), '0')::int8, \
-    (SELECT pg_catalog.sum(n.numbackends)::int8 FROM pg_catalog.pg_stat_database n), \
+    pg_catalog.int8mi(pg_catalog.int8mi(pg_catalog.current_setting('max_connections')::pg_catalog.int8, \
+    pg_catalog.current_setting('superuser_reserved_connections')::pg_catalog.int8), \
+    COALESCE(pg_catalog.current_setting('reserved_connections', true), '0')::pg_catalog.int8), \
+    (SELECT pg_catalog.sum(n.numbackends)::pg_catalog.int8 FROM pg_catalog.pg_stat_database n), \
     d.datconnlimit, pg_catalog.pg_stat_get_db_numbackends(d.oid) \
-    FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()";
+    FROM pg_catalog.pg_database d WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()";
 
 impl Facts {
     fn parse(row: &Row) -> Self {
@@ -76,6 +82,7 @@ impl Facts {
             connections: row.number(15).unwrap_or_default(),
             most_of_database: row.number(16).unwrap_or(-1),
             of_database: row.number(17).unwrap_or_default(),
+            strangers: Vec::new(),
         }
     }
 }
@@ -87,12 +94,16 @@ pub(super) async fn ask<C: Connection>(
     question: Question<'_>,
 ) -> Result<(Facts, Activity), Error> {
     const DOING: &str = "asking the server about itself";
-    let (reply, _) = send_as(session, question, &format!("{FACTS};\n{}", Activity::QUERIES.join(";\n"))).await?;
+    let sql = format!("{FACTS};\n{};\n{CONFINE};\n{}", trust::query(question.wanted), Activity::QUERIES.join(";\n"));
+    let (reply, _) = send_as(session, question, &sql).await?;
     let mut answers = reply.completed.into_iter();
     let facts = answers.next().and_then(|rows| rows.first().map(Facts::parse));
+    let strangers = answers.next().map(|rows| trust::parse(&rows, question.wanted)).unwrap_or_default();
+    let _confined = answers.next();
     match (facts, reply.failure) {
         (Some(facts), failure) => {
             session.reached(facts.process);
+            let facts = Facts { strangers, ..facts };
             Ok((facts, Activity::parse(&answers.collect::<Vec<_>>(), failure)))
         }
         // in_failed_sql_transaction: until it is ended, nothing can be asked.

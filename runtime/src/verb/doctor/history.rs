@@ -2,26 +2,37 @@
 
 use std::time::SystemTime;
 
+use crate::apply::index::{Index, index};
 use crate::connection::Connection;
 use crate::error::Conflict;
 use crate::guard;
-use crate::history::{self, Detail, Schema, Server, Table};
+use crate::history::{self, Detail, Doubt, Schema, Server, Table};
 use crate::lock::Holder;
-use crate::look::foreign;
 use crate::look::{Look, admit, may_write, send_as, table_or_refuse};
 use crate::options::Mode;
-use crate::plan::Plan;
+use crate::plan::{Plan, Start, Step};
 use crate::session::Reach;
-use crate::verb::doctor::activity::Activity;
 use crate::verb::doctor::facts::{self, Facts};
+use crate::verb::doctor::trust::Stranger;
 use crate::verb::doctor::{Finding, judge};
-use crate::verb::run::Run;
+use crate::verb::run::{Run, pending};
 
 /// What was found about the history.
 struct History {
     findings: Vec<Finding>,
     /// Whether there is anything to write, where that could be told.
     pending: Option<bool>,
+    /// The indexes that the next run builds again.
+    rebuilt: Vec<RebuiltByRun>,
+}
+
+/// An invalid index that the next run drops and builds again, since the migration that was building it was cut off.
+#[derive(Debug)]
+pub(super) struct RebuiltByRun {
+    /// Qualified and quoted where it must be.
+    pub(super) index: String,
+    /// The migration, by version and name.
+    pub(super) migration: String,
 }
 
 impl<C: Connection> Run<'_, '_, C> {
@@ -46,9 +57,10 @@ impl<C: Connection> Run<'_, '_, C> {
         findings.push(self.pooler());
         findings.extend(history.findings);
         findings.extend(judge::may_create(&facts).filter(|_| history.pending == Some(true)));
+        findings.extend(facts.strangers.iter().map(Stranger::finding));
         findings.push(judge::encoding(&facts));
         findings.push(judge::clock(&facts, before, after));
-        findings.extend(Activity::findings(&activity));
+        findings.extend(activity.findings(&history.rebuilt));
         findings.push(judge::connections(&facts));
         findings
     }
@@ -88,7 +100,7 @@ impl<C: Connection> Run<'_, '_, C> {
     }
 
     async fn examine_history(&mut self, facts: &Facts) -> History {
-        let alone = |finding| History { findings: vec![finding], pending: None };
+        let alone = |finding| History { findings: vec![finding], pending: None, rebuilt: Vec::new() };
         let seen = match self.look().await {
             Ok(seen) => seen,
             Err(error) => return alone(Finding::refused(&error)),
@@ -120,11 +132,12 @@ impl<C: Connection> Run<'_, '_, C> {
                     };
                     Finding::error("conflict", conflict.to_string(), conflict.remedy())
                 };
-                return History { findings: conflicts.into_iter().map(finding).collect(), pending: Some(true) };
+                let findings = conflicts.into_iter().map(finding).collect();
+                return History { findings, pending: Some(true), rebuilt: Vec::new() };
             }
         };
+        let mut findings = vec![summary(table, &plan, pending(&self.set, &plan).len())];
         let pending = !plan.steps.is_empty();
-        let mut findings = vec![summary(table, &plan)];
         findings.extend(future(&plan));
         findings.extend(orphaned(&plan));
         let refused = match pending {
@@ -136,7 +149,24 @@ impl<C: Connection> Run<'_, '_, C> {
             refused => refused,
         };
         findings.extend(refused.err().as_ref().map(Finding::refused));
-        History { findings, pending: Some(pending) }
+        let rebuilt = self.rebuilt_by_run(&plan).await;
+        History { findings, pending: Some(pending), rebuilt }
+    }
+
+    /// The indexes that the next run builds again. What cannot be asked is passed over: it only serves a remedy.
+    async fn rebuilt_by_run(&mut self, plan: &Plan) -> Vec<RebuiltByRun> {
+        let mut rebuilt = Vec::new();
+        for Step { migration, start } in &plan.steps {
+            // Of what was not cut off, an index of that name may be somebody else's.
+            let Start::Resume { done, doubt: Doubt::InDoubt, .. } = start else { continue };
+            let unit = usize::try_from(*done).ok().and_then(|done| migration.details().units.get(done));
+            let Some(unit) = unit else { continue };
+            if let Ok(Index::Invalid(_, index)) = index(&mut self.session, unit.effect, None).await {
+                let migration = format!("{} {}", migration.version(), migration.name());
+                rebuilt.push(RebuiltByRun { index, migration });
+            }
+        }
+        rebuilt
     }
 
     /// Where there is none: the first run makes it, if it may.
@@ -146,7 +176,10 @@ impl<C: Connection> Run<'_, '_, C> {
         let asked = send_as(&mut self.session, question, &history::state(question.wanted, Schema::Known)).await;
         let server = match asked {
             Ok((reply, _)) => reply.completed.first().and_then(|rows| rows.first().map(Server::parse)),
-            Err(error) => return History { findings: vec![Finding::refused(&error)], pending: Some(pending) },
+            Err(error) => {
+                let findings = vec![Finding::refused(&error)];
+                return History { findings, pending: Some(pending), rebuilt: Vec::new() };
+            }
         };
         // A standby cannot make it, which is said by itself.
         let admitted = match &server {
@@ -160,14 +193,14 @@ impl<C: Connection> Run<'_, '_, C> {
                 let what = format!("there is no history yet: {} is made by the first run", table.shown());
                 Finding::ok("history", what)
             }
-            Err(error) => Finding::refused(&foreign::named(&mut self.session, error).await),
+            Err(error) => Finding::refused(&error),
         };
-        History { findings: vec![finding], pending: Some(pending) }
+        History { findings: vec![finding], pending: Some(pending), rebuilt: Vec::new() }
     }
 }
 
-fn summary(table: &Table, plan: &Plan) -> Finding {
-    let (applied, pending) = (plan.applied, plan.steps.len());
+fn summary(table: &Table, plan: &Plan, pending: usize) -> Finding {
+    let applied = plan.applied;
     Finding::ok("history", format!("{}: {applied} applied, {pending} pending", table.shown()))
 }
 

@@ -2,11 +2,11 @@
 
 use graven_source::Version;
 
-use super::{Health, LastApplied, LockHolder};
+use super::{Health, LastApplied};
 use crate::connection::{Connection, Reply, Row};
 use crate::error::Error;
 use crate::history::{self, Asking, Detail, Server, Table};
-use crate::lock;
+use crate::lock::{self, Holder};
 use crate::look::glance::{Glance, read};
 use crate::look::{Question, look, send_as, table};
 use crate::migrations::Migrations;
@@ -120,16 +120,19 @@ fn more(set: &Migrations, namespace: &str, place: &Place) -> String {
     };
     // Two passes over the rows, the second of which compares times alone for nearly all: a sort would cost more.
     format!(
-        "SELECT z.version, z.name, z.at, x.pid, x.application_name, x.since, x.sent FROM (\
+        "SELECT z.version, z.name, z.at, x.pid, x.application_name, x.connected, x.since, x.statement FROM (\
          SELECT pg_catalog.count(*) AS applied, pg_catalog.max(h.version) AS head, pg_catalog.max(h.applied_at) AS latest \
          FROM {table} h WHERE {of_namespace} AND pg_catalog.texteq(h.state, 'applied') AND {of_set}) c \
          LEFT JOIN LATERAL (SELECT h.version, h.name, \
          pg_catalog.to_char(h.applied_at AT TIME ZONE 'UTC', {FORMAT}) AS at FROM {table} h \
-         WHERE pg_catalog.timestamptz_eq(h.applied_at, c.latest) AND pg_catalog.texteq(h.state, 'applied') AND {of_namespace} \
+         WHERE pg_catalog.timestamptz_eq(h.applied_at, c.latest) AND pg_catalog.texteq(h.state, 'applied') \
+         AND {of_namespace} \
          ORDER BY h.version DESC LIMIT 1) z ON true \
          LEFT JOIN LATERAL (SELECT l.pid, a.application_name, \
-         pg_catalog.to_char(a.backend_start AT TIME ZONE 'UTC', {FORMAT}) AS since, \
-         pg_catalog.left(a.query, 300) AS sent {held} \
+         pg_catalog.date_part('epoch', pg_catalog.timestamptz_mi(pg_catalog.clock_timestamp(), \
+         a.backend_start)) AS connected, \
+         pg_catalog.date_part('epoch', pg_catalog.timestamptz_mi(pg_catalog.clock_timestamp(), a.query_start)) AS since, \
+         pg_catalog.left(a.query, 300) AS statement {held} \
          WHERE (pg_catalog.int8eq(c.applied, '{total}') {at_head}) IS NOT TRUE OFFSET 0 LIMIT 1) x ON true",
         of_set = of_set(set),
         held = lock::held(key),
@@ -152,11 +155,17 @@ impl Health {
             name: row.text(1).to_owned(),
             at: at.to_owned(),
         });
-        let lock_holder = row.number(3).map(|pid| LockHolder {
+        let statement = row.optional(7).and_then(lock::migration_named_in);
+        let lock_holder = row.number(3).map(|pid| Holder {
             pid,
+            role: None,
             application_name: row.optional(4).filter(|name| !name.is_empty()).map(str::to_owned),
-            connected_since: row.optional(5).map(str::to_owned),
-            sent: row.optional(6).and_then(lock::migration_named_in).map(str::to_owned),
+            client: None,
+            connected_for: lock::seconds(row, 5),
+            statement_for: statement.and_then(|_| lock::seconds(row, 6)),
+            statement: statement.map(str::to_owned),
+            holds: None,
+            prepared: None,
         });
         Self { last_applied, lock_holder, ..self }
     }

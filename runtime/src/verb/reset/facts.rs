@@ -58,7 +58,8 @@ pub(super) struct Found {
     pub(super) locale: Locale,
     /// Whether `template1` has the same encoding and locale.
     pub(super) is_like_template1: bool,
-    pub(super) tablespace: String,
+    /// Where it is not the one of the templates, which a new database is in unless another is named.
+    pub(super) tablespace: Option<String>,
     pub(super) connection_limit: i64,
     pub(super) comment: Option<String>,
     /// Whether transactions in it are read-only unless they say otherwise: nothing could be applied to the new one.
@@ -116,7 +117,9 @@ pub(super) async fn look(maintenance: &mut Client, place: &Place, leftover: &str
          pg_catalog.pg_backend_pid(), session_user, pg_catalog.host(pg_catalog.inet_client_addr());\n\
          SELECT pg_catalog.pg_get_userbyid(d.datdba), pg_catalog.pg_has_role(d.datdba, 'USAGE'), d.datistemplate, \
          CASE WHEN pg_catalog.has_database_privilege(d.oid, 'CONNECT') THEN pg_catalog.pg_database_size(d.oid) END, \
-         (SELECT ts.spcname FROM pg_catalog.pg_tablespace ts WHERE ts.oid = d.dattablespace), d.datconnlimit, \
+         (SELECT ts.spcname FROM pg_catalog.pg_tablespace ts WHERE ts.oid = d.dattablespace AND EXISTS (\
+         SELECT FROM pg_catalog.pg_database td WHERE td.datname IN ('template0', 'template1') \
+         AND td.dattablespace <> d.dattablespace)), d.datconnlimit, \
          pg_catalog.shobj_description(d.oid, 'pg_database'), {theirs} \
          FROM pg_catalog.pg_database d WHERE d.datname = {name}::name;\n\
          SELECT {ours} FROM pg_catalog.pg_database t WHERE t.datname = 'template1';\n\
@@ -200,7 +203,8 @@ fn is_of(status: &Status, set: &Migrations) -> bool {
 async fn tables(client: &mut Client, history: Option<&str>) -> Result<Vec<String>, Error> {
     let history = history.map_or_else(|| "NULL".to_owned(), literal);
     let ask = format!(
-        "SELECT pg_catalog.quote_ident(n.nspname::text) || '.' || pg_catalog.quote_ident(c.relname::text) \
+        "SET LOCAL search_path = pg_catalog, pg_temp;\n\
+         SELECT pg_catalog.quote_ident(n.nspname::text) || '.' || pg_catalog.quote_ident(c.relname::text) \
          FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
          WHERE c.relkind IN ('r', 'p', 'f', 'm') AND n.nspname::text !~ '^pg_' AND n.nspname <> 'information_schema' \
          AND c.oid IS DISTINCT FROM pg_catalog.to_regclass({history}) \
@@ -232,7 +236,7 @@ impl Found {
             may_drop: row.is_true(1),
             is_template: row.is_true(2),
             size: row.number(3).unwrap_or_default(),
-            tablespace: row.text(4).to_owned(),
+            tablespace: row.optional(4).map(str::to_owned),
             is_invalid: limit == INVALID,
             connection_limit: limit.max(-1),
             comment: row.optional(6).map(str::to_owned),

@@ -22,8 +22,10 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 const DROPPING: &str = "dropping the database";
 
-/// A timeout of the role or the server would cut off what cannot be undone. Not every release has all of them.
-const NO_TIMEOUTS: &str = "SELECT pg_catalog.set_config(s.name, '0', false) FROM pg_catalog.pg_settings s WHERE s.name IN \
+/// A timeout of the role or the server would cut off what cannot be undone. Not every release has all of them. Nothing that is
+/// asked then is named by the search path, nor must an operator in it be called.
+const NO_TIMEOUTS: &str = "SET search_path = pg_catalog, pg_temp;\n\
+    SELECT pg_catalog.set_config(s.name, '0', false) FROM pg_catalog.pg_settings s WHERE s.name IN \
     ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout', \
     'transaction_timeout')";
 
@@ -184,8 +186,10 @@ impl Exchange<'_> {
                 let refusal = Refusal {
                     rule: "sessions",
                     what: format!("it is in use{detail}"),
-                    remedy: "end what uses it, or say that sessions may be ended: `Sessions::End` (`--force`)"
-                        .to_owned(),
+                    remedy:
+                        "end what uses it, or say that sessions may be ended: `graven reset --yes --force` (in code, \
+                             `Sessions::End`)"
+                            .to_owned(),
                 };
                 Error::ResetRefused { database: self.place.database.clone(), refusals: vec![refusal] }
             }
@@ -228,7 +232,7 @@ async fn connect_beside(place: &Place, options: &Options) -> Result<Client, Erro
 
 /// Whether there is no such database, or this role may not connect to it.
 fn is_closed_database(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
-    let error = error.downcast_ref::<crate::error::server_error::ServerError>();
+    let error = crate::error::server_error::ServerError::among(error);
     error.is_some_and(|error| matches!(error.sqlstate.as_str(), "3D000" | "42501" | "28000" | "55000"))
 }
 
@@ -286,12 +290,15 @@ enum Template {
 
 fn create_database(name: &str, found: &Found, template: Template, version: u32) -> String {
     let mut sql = format!(
-        "CREATE DATABASE {} OWNER {} TABLESPACE {} CONNECTION LIMIT {}",
+        "CREATE DATABASE {} OWNER {} CONNECTION LIMIT {}",
         identifier(name),
         identifier(&found.owner),
-        identifier(&found.tablespace),
         found.connection_limit
     );
+    // Whoever names one needs the right CREATE on it, which a role has on none by default.
+    if let Some(tablespace) = &found.tablespace {
+        sql.push_str(&format!(" TABLESPACE {}", identifier(tablespace)));
+    }
     if template == Template::One {
         return sql + " TEMPLATE template1";
     }

@@ -123,7 +123,11 @@ pub(super) fn on_seeing(place: &Place, facts: &Facts, sessions: Sessions) -> Vec
     }
     if !found.sessions.is_empty() && sessions == Sessions::Refuse {
         let what = format!("others are connected to it: {}", found.sessions.join("; "));
-        refuse("sessions", what, "end them, or say that they may be ended: `Sessions::End` (`--force`)");
+        refuse(
+            "sessions",
+            what,
+            "end them, or say that they may be ended: `graven reset --yes --force` (in code, `Sessions::End`)",
+        );
     }
     refusals
 }

@@ -10,14 +10,14 @@ use crate::error::{Error, Pending};
 use crate::event::Event;
 use crate::history::Server;
 use crate::look::Look;
-use crate::migrations::{Migration, Transaction};
+use crate::migrations::{Migration, Migrations, Sealing, Transaction};
 use crate::plan::{Plan, Step};
 use crate::report::{Applied, Outcome, Report, Reverted};
 use crate::verb::run::Run;
 
 impl<C: Connection> Run<'_, '_, C> {
     pub(super) fn all_applied(&self) -> Plan {
-        Plan { applied: self.set.len(), ..Plan::default() }
+        Plan { applied: self.set.rows(), ..Plan::default() }
     }
 
     /// What a run reports that had nothing to do.
@@ -36,6 +36,10 @@ impl<C: Connection> Run<'_, '_, C> {
     /// Tells that a migration is about to be sent.
     pub(super) fn applying(&mut self, step: &Step, number: usize, of: usize) {
         let (version, name) = (step.migration.version, step.migration.name());
+        if step.migration.kind() == Kind::Versioned && is_unwritten(step.migration) {
+            let file = format!("{}/{}", self.set.directory, step.migration.file());
+            self.observers.tell(&Event::OnlyComments { version, file: &file });
+        }
         match step.migration.kind() {
             Kind::Repeatable => self.observers.tell(&Event::ApplyingRepeatable { name, number, of }),
             kind => {
@@ -112,12 +116,22 @@ impl<C: Connection> Run<'_, '_, C> {
         let duration = self.started.elapsed();
         self.observers.tell(&Event::Done { applied: applied.len(), duration });
         let (future, orphaned) = (plan.future, plan.orphaned);
-        Report { outcome, applied, total: self.set.len(), future, orphaned, waited: self.waited, duration }
+        Report { outcome, applied, total: self.set.rows(), future, orphaned, waited: self.waited, duration }
     }
 }
 
-/// What is to be done, by version and name.
-pub(super) fn pending(plan: &Plan) -> Vec<Pending> {
-    let pending = |step: &Step| Pending { version: step.migration.number(), name: step.migration.name().to_owned() };
-    plan.steps.iter().map(pending).collect()
+/// Whether a migration is still as `graven new` makes it. The first other line ends the look, however long the file is.
+fn is_unwritten(migration: &Migration) -> bool {
+    let is_comment = |line: &str| line.is_empty() || line.starts_with("--");
+    migration.sealing == Sealing::Unsealed && migration.sql().lines().all(|line| is_comment(line.trim_start()))
+}
+
+/// What is not applied, by version and name: of a baseline, each that it would take the place of.
+pub(crate) fn pending(set: &Migrations, plan: &Plan) -> Vec<Pending> {
+    let of = |it: &Migration| Pending { version: it.number(), name: it.name().to_owned() };
+    let migrations = plan.steps.iter().flat_map(|step| match step.migration.kind() {
+        Kind::Baseline => covered(set.migrations, step.migration.version),
+        _ => std::slice::from_ref(step.migration),
+    });
+    migrations.map(of).collect()
 }

@@ -11,7 +11,7 @@ use crate::error::conflict::{Conflict, Rows};
 use crate::history::{Detail, Server, Table};
 use crate::lock::{self, Waiting};
 use crate::look::glance::{Glance, glance};
-use crate::look::{Locked, Look, look, look_for_history, not_elsewhere, table, try_lock_and_look};
+use crate::look::{Locked, Look, look, look_for_history, not_elsewhere, not_into_existing, table, try_lock_and_look};
 use crate::plan::{Begun, Plan, Policy, plan_all};
 use crate::verb::run::{Run, is_incomplete};
 
@@ -40,23 +40,17 @@ impl<C: Connection> Run<'_, '_, C> {
         Ok(seen)
     }
 
-    /// Refuses where a history without a row is no proof that nothing is applied: its rows are hidden, or there is another one.
-    pub(super) async fn doubt(&mut self, seen: &Look) -> Result<(), Error> {
+    /// What a first run would stop at, where no row was seen: another history that the search path leads to, or what others
+    /// have made. Refuses where the rows are hidden.
+    pub(super) async fn doubt(&mut self, seen: &Look) -> Result<Option<Error>, Error> {
         if !seen.records.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         let question = self.question(Detail::Plan);
         let now = look_for_history(&mut self.session, question).await?;
-        table(question, &now.server).map_or(Ok(()), |table| not_elsewhere(&table, &now.server))
-    }
-
-    /// Another history that the search path leads to, for who has seen no row. Refuses where the rows are hidden.
-    pub(super) async fn elsewhere(&mut self, seen: &Look) -> Result<Option<String>, Error> {
-        match self.doubt(seen).await {
-            Ok(()) => Ok(None),
-            Err(Error::HistoryElsewhere { found, .. }) => Ok(Some(found)),
-            Err(error) => Err(error),
-        }
+        let Some(table) = table(question, &now.server) else { return Ok(None) };
+        let beginning = not_elsewhere(&table, &now.server);
+        Ok(beginning.and_then(|()| not_into_existing(&table, &now.server, self.options.into_existing)).err())
     }
 
     /// A look at what a plan needs to know.

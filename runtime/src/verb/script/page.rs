@@ -11,7 +11,7 @@ use crate::look::IntoExisting;
 use crate::migrations::{Effect, Migration, Migrations, Sealing};
 use crate::options::Options;
 use crate::plan::{Future, OutOfOrder};
-use crate::sql::{identifier, literal};
+use crate::sql::{EQ, identifier, literal};
 use crate::verb::run::set_role;
 
 /// What stands before the migrations, with names in `{{ }}` for what is filled in.
@@ -23,8 +23,9 @@ pub(super) const STOP: &str = include_str!("stop.sql");
 /// only its transactions had.
 const SETTINGS: &str = "COALESCE((SELECT pg_catalog.string_agg(pg_catalog.format(\
      'pg_catalog.set_config(%L, %L, false)', s.name, s.setting), ', ' ORDER BY s.name) \
-     FROM pg_catalog.pg_settings s WHERE s.source = 'session' \
-     AND s.name NOT IN ('transaction_isolation', 'transaction_read_only', 'transaction_deferrable')), '')";
+     FROM pg_catalog.pg_settings s WHERE s.source OPERATOR(pg_catalog.=) 'session' \
+     AND s.name OPERATOR(pg_catalog.<>) ALL (ARRAY['transaction_isolation', 'transaction_read_only', \
+     'transaction_deferrable'])), '')";
 
 /// Stand-ins in the SQL that the history is written with, for what only psql will know. No name holds such characters by
 /// accident: they are for private use.
@@ -145,7 +146,7 @@ fn begin(context: &Context<'_>, content: &Content) -> String {
 /// where they are in doubt.
 fn known(set: &Migrations) -> String {
     if set.is_empty() {
-        return "SELECT 0::int8, '', '', 0, '' WHERE false".to_owned();
+        return "SELECT 0::pg_catalog.int8, '', '', 0, '' WHERE false".to_owned();
     }
     let rows: Vec<String> = set.iter().map(row).collect();
     format!("VALUES\n{}\n", rows.join(",\n"))
@@ -159,7 +160,7 @@ fn row(migration: &'static Migration) -> String {
     let units = details.units.iter().enumerate().filter(|(_, unit)| is_certain(unit.effect));
     let certain: String = units.map(|(at, _)| format!("{at},")).collect();
     format!(
-        "({}::int8, {}::text, '{}', {}, ',{certain}')",
+        "({}::pg_catalog.int8, {}::pg_catalog.text, '{}', {}, ',{certain}')",
         migration.version,
         literal(migration.name()),
         checksums.join(","),
@@ -167,17 +168,18 @@ fn row(migration: &'static Migration) -> String {
     )
 }
 
-const NOT_RECORDED: &str = "NOT EXISTS (SELECT FROM recorded h WHERE h.version = k.version";
+const NOT_RECORDED: &str = "NOT EXISTS (SELECT FROM recorded h WHERE h.version OPERATOR(pg_catalog.=) k.version";
 
 fn out_of_order(options: &Options) -> String {
     match options.policy.out_of_order {
         OutOfOrder::Allow => String::new(),
         OutOfOrder::Refuse => format!(
-            "UNION ALL\nSELECT k.version, pg_catalog.format('%s %s is out of order: it is pending, and %s is applied already; \
+            "UNION ALL\nSELECT k.version, pg_catalog.format('%s %s is out of order: it is pending, \
+             and %s is applied already; \
              if no later migration depends on it, make the script with --out-of-order', \
              k.version, k.name, t.highest)\n  \
              FROM known k, (SELECT pg_catalog.max(h.version) AS highest FROM recorded h) t \
-             WHERE k.version < t.highest AND {NOT_RECORDED})\n"
+             WHERE k.version OPERATOR(pg_catalog.<) t.highest AND {NOT_RECORDED})\n"
         ),
     }
 }
@@ -187,7 +189,7 @@ fn future(options: &Options, head: i64) -> String {
         Future::Allow => String::new(),
         Future::Refuse => format!(
             "UNION ALL\nSELECT h.version, pg_catalog.format('%s %s is of the future: a newer version has applied it', \
-             h.version, h.name)\n  FROM recorded h WHERE h.version > {head}\n"
+             h.version, h.name)\n  FROM recorded h WHERE h.version OPERATOR(pg_catalog.>) {head}\n"
         ),
     }
 }
@@ -195,8 +197,9 @@ fn future(options: &Options, head: i64) -> String {
 fn before(content: &Content) -> String {
     let Some(from) = content.from else { return String::new() };
     format!(
-        "UNION ALL\nSELECT k.version, pg_catalog.format('%s %s is not applied, and this script begins after it', k.version, \
-         k.name)\n  FROM known k WHERE k.version < {from} AND {NOT_RECORDED} AND h.state = 'applied')\n"
+        "UNION ALL\nSELECT k.version, pg_catalog.format('%s %s is not applied, \
+         and this script begins after it', k.version, \
+         k.name)\n  FROM known k WHERE k.version OPERATOR(pg_catalog.<) {from} AND {NOT_RECORDED} AND h.state {EQ} 'applied')\n"
     )
 }
 
@@ -207,9 +210,9 @@ fn namespaces(context: &Context<'_>) -> String {
         return String::new();
     }
     format!(
-        "SELECT COALESCE((SELECT E'graven: these migrations are recorded under another namespace\\nmake the script with the namespace '\n  \
-         || o.namespace FROM (\n{}\n) o\n  \
-         WHERE NOT EXISTS (SELECT FROM {} h WHERE h.namespace = '')), '') AS graven_stop \\gset\n{STOP}",
+        "SELECT COALESCE((SELECT pg_catalog.concat(E'graven: these migrations are recorded under another namespace\\nmake the script with the namespace '\n  \
+         , o.namespace) FROM (\n{}\n) o\n  \
+         WHERE NOT EXISTS (SELECT FROM {} h WHERE h.namespace {EQ} '')), '') AS graven_stop \\gset\n{STOP}",
         history::same_elsewhere(table, set.migrations),
         table.qualified(),
     )
@@ -224,7 +227,7 @@ fn end(content: &Content) -> String {
         "\n-- The end: the lock is given back, and the session is what it was.\n\
          SELECT pg_catalog.pg_advisory_unlock(:graven_lock) AS graven_ignored \\gset\n\
          {DISCARD}SET SESSION AUTHORIZATION :'graven_user';\nRESET ALL;\n\
-         SELECT ARRAY[:graven_settings_before]::text[] AS graven_ignored, \
+         SELECT ARRAY[:graven_settings_before]::pg_catalog.text[] AS graven_ignored, \
          pg_catalog.set_config('role', :'graven_role_before', false) AS graven_ignored_too \\gset\n\
          \\echo {}\n",
         argument(&last),

@@ -14,7 +14,7 @@ use crate::apply::sent::{Pieces, changes_strings};
 use crate::history::{self, Claimant, Doubt, Table};
 use crate::migrations::{Effect, Migration, Migrations, Transaction, Unit};
 use crate::options::Options;
-use crate::sql::{bytes, identifier, literal, milliseconds};
+use crate::sql::{EQ, NE, bytes, identifier, literal, milliseconds};
 
 /// What all migrations of a file have in common.
 #[derive(Clone, Copy)]
@@ -27,7 +27,7 @@ pub(super) struct Context<'a> {
 
 /// The statements that make the session what it was before a migration.
 const RESTORE: &str = "SET SESSION AUTHORIZATION :'graven_user';\nRESET ALL;\n\
-     SELECT ARRAY[:graven_settings]::text[] AS graven_ignored, \
+     SELECT ARRAY[:graven_settings]::pg_catalog.text[] AS graven_ignored, \
      pg_catalog.set_config('role', :'graven_role', false) AS graven_ignored_too \\gset\n";
 
 /// Drops what the migration before has left in the temporary schema, where there was nothing in it at the beginning.
@@ -53,7 +53,7 @@ impl Context<'_> {
     /// Which rows are this migration's.
     fn is_recorded(&self, migration: &Migration) -> String {
         let (namespace, id) = (literal(&self.table.namespace), literal(&history::id(migration)));
-        fill_in(&format!("FROM {} h WHERE h.namespace = {namespace} AND h.id = {id}", self.table.qualified()))
+        fill_in(&format!("FROM {} h WHERE h.namespace {EQ} {namespace} AND h.id {EQ} {id}", self.table.qualified()))
     }
 
     fn in_transaction(&self, migration: &'static Migration) -> String {
@@ -114,7 +114,7 @@ impl Context<'_> {
         format!(
             "SELECT COALESCE(pg_catalog.encode((SELECT h.checksum {from}), 'hex'), '') AS graven_recorded,\n  \
              NOT EXISTS (SELECT {from}) AS graven_new,\n  \
-             NOT EXISTS (SELECT {from} AND h.checksum IN ({})) AS graven_pending \\gset\n",
+             NOT EXISTS (SELECT {from} AND h.checksum {EQ} ANY (ARRAY[{}])) AS graven_pending \\gset\n",
             accepted.join(", ")
         )
     }
@@ -137,16 +137,19 @@ impl Context<'_> {
         let claim = returning(&history::claim_started(self.table, migration, claimant, doubt(0)));
         let from = self.is_recorded(migration);
         let take_over = format!(
-            "UPDATE {} SET run = :'graven_run', applied_as = :'graven_as' WHERE namespace = {} AND id = '{version}' \
-             AND state = 'started' AND statements_done = :graven_done AND run::text = :'graven_started_by' \
+            "UPDATE {} SET run = :'graven_run', applied_as = :'graven_as' WHERE namespace {EQ} {} AND id {EQ} '{version}' \
+             AND state {EQ} 'started' AND statements_done {EQ} :graven_done \
+             AND run::pg_catalog.text {EQ} :'graven_started_by' \
              RETURNING 1 AS graven_ignored \\gset\n",
             fill_in(&self.table.qualified()),
             literal(&self.table.namespace),
         );
         let mut text = format!(
-            "SELECT COALESCE(pg_catalog.max(h.state), '') <> 'applied' AS graven_pending, pg_catalog.count(*) = 0 AS graven_new,\n  \
-             COALESCE(pg_catalog.max(h.statements_done), 0) AS graven_done, COALESCE(pg_catalog.bool_or(h.in_doubt), false) AS \
-             graven_in_doubt,\n  COALESCE(pg_catalog.max(h.run::text), '') AS graven_started_by {from} \\gset\n\
+            "SELECT COALESCE(pg_catalog.max(h.state), '') {NE} 'applied' AS graven_pending, \
+             pg_catalog.count(*) {EQ} 0 AS graven_new,\n  \
+             COALESCE(pg_catalog.max(h.statements_done), 0) AS graven_done, \
+             COALESCE(pg_catalog.bool_or(h.in_doubt), false) AS \
+             graven_in_doubt,\n  COALESCE(pg_catalog.max(h.run::pg_catalog.text), '') AS graven_started_by {from} \\gset\n\
              \\if :graven_pending\n{echo}{DISCARD}\\if :graven_new\nBEGIN;\nSET LOCAL lock_timeout = {patience};\n{claim}COMMIT;\n\
              \\else\n{take_over}\\endif\n{timeouts}",
             echo = echo(migration),
@@ -170,8 +173,8 @@ impl Context<'_> {
             let run = self.run_unit(migration, *unit, at, if sets.is_empty() { Sets::Nothing } else { Sets::Some });
             let record = self.unset(migration, &sets, &returning(&record));
             text.push_str(&format!(
-                "SELECT :graven_done <= {at} AS graven_now \\gset\n\\if :graven_now\n\
-                 SELECT NOT :'graven_new'::bool AND :graven_done = {at} AS graven_again \\gset\n\
+                "SELECT :graven_done OPERATOR(pg_catalog.<=) {at} AS graven_now \\gset\n\\if :graven_now\n\
+                 SELECT NOT :'graven_new'::pg_catalog.bool AND :graven_done {EQ} {at} AS graven_again \\gset\n\
                  \\if :graven_again\n{again}\\endif\n{run}{record}"
             ));
             if unit.effect == Effect::Session {
@@ -196,7 +199,9 @@ impl Context<'_> {
     fn all_recorded(&self, migration: &Migration) -> String {
         let complete = returning(&history::complete(self.table, migration.version, self.claimant));
         let total = migration.details().units.len();
-        format!("SELECT :graven_done >= {total} AS graven_now \\gset\n\\if :graven_now\n{RESTORE}{complete}\\endif\n")
+        format!(
+            "SELECT :graven_done OPERATOR(pg_catalog.>=) {total} AS graven_now \\gset\n\\if :graven_now\n{RESTORE}{complete}\\endif\n"
+        )
     }
 
     /// A unit as psql is to send it.
@@ -243,7 +248,7 @@ impl Context<'_> {
         let settled = stop(&record, "what was done before it is recorded: remove the cause, and run this again");
         let leaves_nothing = match Trace::of(migration, unit) {
             Trace::Repeatable => true,
-            Trace::Nothing => unit.effect == Effect::Ordinary,
+            Trace::Nothing | Trace::Recorded(_) => unit.effect == Effect::Ordinary,
             _ => false,
         };
         match NamedIndex::of(unit) {
@@ -275,9 +280,9 @@ impl NamedIndex {
             None => identifier(table),
         };
         Some(Self(format!(
-            "FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid \
-             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-             WHERE c.relname = {}::name AND c.relkind = 'i' AND i.indrelid = pg_catalog.to_regclass({})::oid",
+            "FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid {EQ} i.indexrelid \
+             JOIN pg_catalog.pg_namespace n ON n.oid {EQ} c.relnamespace \
+             WHERE c.relname {EQ} {}::pg_catalog.name AND c.relkind {EQ} 'i' AND i.indrelid {EQ} pg_catalog.to_regclass({})::pg_catalog.oid",
             literal(name),
             literal(&table)
         )))
@@ -287,10 +292,11 @@ impl NamedIndex {
     /// Notes what is there otherwise, which is not the unit's own.
     fn left_behind(&self) -> String {
         let Self(index) = self;
-        let drop = self.drop("AND :'graven_again'::bool AND :'graven_in_doubt'::bool");
+        let drop = self.drop("AND :'graven_again'::pg_catalog.bool AND :'graven_in_doubt'::pg_catalog.bool");
         format!(
             "{drop}SELECT NOT EXISTS (SELECT {index}\n  \
-             AND i.indisvalid AND :'graven_again'::bool AND :'graven_in_doubt'::bool) AS graven_build,\n  \
+             AND i.indisvalid AND :'graven_again'::pg_catalog.bool \
+             AND :'graven_in_doubt'::pg_catalog.bool) AS graven_build,\n  \
              (SELECT COALESCE(pg_catalog.max(c.oid), 0) {index}) AS graven_there \\gset\n\\if :graven_build\n"
         )
     }
@@ -298,7 +304,7 @@ impl NamedIndex {
     /// Drops what a failed build has left, and says whether that could not be done. One that failed has made no valid index,
     /// and after duplicate_table (42P07) whatever there is was there before: it is none of this migration's business.
     fn tidy(&self) -> String {
-        const OWN: &str = "AND c.oid <> :graven_there::oid AND :'graven_sqlstate' <> '42P07'";
+        const OWN: &str = "AND c.oid OPERATOR(pg_catalog.<>) :graven_there::pg_catalog.oid AND :'graven_sqlstate' OPERATOR(pg_catalog.<>) '42P07'";
         let Self(index) = self;
         // `:SQLSTATE` may be that of the query whose result `\gexec` ran. What cut the build short must not cut this short.
         format!(

@@ -1,0 +1,84 @@
+//! Units of a file without a transaction that take their record along, in one transaction.
+//!
+//! The failures guarded against: an operator who is asked what the history could have said, work of a run that was overtaken,
+//! and a failure that is blamed on the record.
+
+use graven::Cause;
+
+use crate::common::{exists, failed, fresh, history, set, until, value};
+use crate::recovery::{TABLES, around, cut_off};
+
+/// What takes its record along leaves nobody in doubt: it has run, or it has not.
+#[tokio::test]
+async fn a_unit_that_was_cut_off_before_its_commit_runs_again_and_takes_effect_once() {
+    for unit in [
+        "INSERT INTO a SELECT count(*) FROM t;",
+        "WITH one AS (SELECT count(*) AS n FROM t) INSERT INTO a SELECT n FROM one",
+        "BEGIN;\nINSERT INTO a VALUES (1);\nSET LOCAL search_path = pg_catalog;\nSELECT count(*) FROM public.t;\nCOMMIT;",
+        "start transaction isolation level serializable;\nINSERT INTO a SELECT count(*) FROM t;\nend",
+        "CREATE TABLE b AS SELECT count(*) AS n FROM t; INSERT INTO a SELECT n FROM b;",
+    ] {
+        let (database, _) = fresh().await;
+        let migrations = around(&format!("CREATE TABLE a (n int);\n{unit}"));
+        let waits =
+            "EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')";
+        cut_off(&database, migrations, "LOCK TABLE t", waits).await;
+        let recorded = history(&database)[1].clone();
+        assert!(recorded.starts_with("2 off started 1/") && !recorded.contains("doubt"), "{unit}: {recorded}");
+        migrations.run(&mut database.connect().await.unwrap()).await.unwrap();
+        assert_eq!(history(&database)[1], "2 off applied", "{unit}");
+        assert_eq!(value(&database, "SELECT count(*) FROM a"), "1", "{unit}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_run_that_was_overtaken_has_under_way_is_rolled_back() {
+    for unit in ["INSERT INTO a SELECT count(*) FROM t;", "BEGIN; INSERT INTO a SELECT count(*) FROM t; COMMIT;"] {
+        let (database, mut client) = fresh().await;
+        set(&[TABLES]).run(&mut client).await.unwrap();
+        let somebody = database.connect().await.unwrap();
+        somebody.batch_execute("BEGIN; LOCK TABLE t").await.unwrap();
+        let migrations = around(&format!("CREATE TABLE a (n int);\n{unit}"));
+        let take_over = async {
+            let waits =
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+            until("the statement waits", || value(&database, waits) == "1").await;
+            database.execute("UPDATE graven_history SET run = gen_random_uuid() WHERE version = 2").unwrap();
+            somebody.batch_execute("COMMIT").await.unwrap();
+        };
+        let (result, ()) = tokio::join!(migrations.run(&mut client), take_over);
+        assert!(matches!(failed(result).cause, Cause::TakenOver), "{unit}");
+        assert_eq!(value(&database, "SELECT count(*) FROM a"), "0", "{unit}");
+        // Who has taken it over runs it.
+        migrations.run(&mut client).await.unwrap();
+        assert_eq!(value(&database, "SELECT count(*) FROM a"), "1", "{unit}");
+    }
+}
+
+/// A transaction that may only read writes no record.
+#[tokio::test]
+async fn a_unit_that_takes_no_record_along_stands_alone() {
+    for unit in ["BEGIN READ ONLY; SELECT 1; COMMIT;", "BEGIN; SET TRANSACTION READ ONLY; SELECT 1; COMMIT;"] {
+        let (database, mut client) = fresh().await;
+        around(&format!("CREATE TABLE a ();\n{unit}\nCREATE TABLE b ();")).run(&mut client).await.unwrap();
+        assert_eq!(history(&database)[1], "2 off applied", "{unit}");
+        assert!(exists(&database, "a") && exists(&database, "b"), "{unit}");
+    }
+}
+
+#[tokio::test]
+async fn what_fails_only_at_its_commit_is_the_units_own_failure() {
+    let deferred = "CREATE TABLE c (id int REFERENCES k DEFERRABLE INITIALLY DEFERRED);";
+    for (unit, line) in [("INSERT INTO c VALUES (7);", 4), ("BEGIN;\nINSERT INTO c VALUES (7);\nCOMMIT;", 6)] {
+        let (database, mut client) = fresh().await;
+        let failed = failed(
+            around(&format!("CREATE TABLE k (id int PRIMARY KEY);\n{deferred}\n{unit}\nCREATE TABLE b ();"))
+                .run(&mut client)
+                .await,
+        );
+        let Cause::Server(error) = &failed.cause else { panic!("{failed:?}") };
+        assert_eq!((error.sqlstate.as_str(), failed.line), ("23503", Some(line)), "{failed}");
+        assert_eq!(history(&database)[1], "2 off started 2/4", "{unit}");
+        assert_eq!(value(&database, "SELECT count(*) FROM c"), "0");
+    }
+}
