@@ -21,7 +21,7 @@ pub use crate::error::server_error::ServerError;
 pub use crate::report::Pending;
 
 #[cfg(feature = "tokio-postgres")]
-pub(crate) use self::connecting::{chain, plainly};
+pub(crate) use self::connecting::{chain, plainly, unwanted_server};
 #[cfg(feature = "tokio-postgres")]
 pub(crate) use self::hint::URL_SETTINGS;
 #[cfg(feature = "cli")]

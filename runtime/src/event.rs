@@ -128,8 +128,8 @@ pub enum Event<'a> {
     /// PostgreSQL has warned of something while what people have written ran: a WARNING, such as `RAISE WARNING` sends it. What
     /// it only notes (NOTICE and below) goes to `tracing`, at the level DEBUG.
     ///
-    /// This comes on a connection that graven has made, by `run_url` or `reset`. What comes on a connection of the caller's own, the
-    /// task hears that drives it.
+    /// It is told when its message is answered, on a connection that graven has made, by `run_url` or `reset`. What comes on
+    /// a connection of the caller's own, the task hears that drives it.
     #[non_exhaustive]
     Warned {
         /// Of which migration, where that is known: several that travel in one message are not told apart. A repeatable has none.

@@ -29,7 +29,7 @@ use self::recovery::{EarlierTry, Going, Settled};
 pub(crate) use self::trace::{IfNotExists, NewIndex, Trace};
 use self::undoes::makes_temporary;
 pub(crate) use self::undoes::{Undoes, sets};
-use self::within::FailedWithin;
+use self::within::{FailedWithin, Then};
 
 const NOTING: &str = "noting what there is before a statement";
 const PUTTING_BACK: &str = "putting the session's settings back";
@@ -216,9 +216,8 @@ impl Applying<'_> {
                 run.keep_the_lock(self.table).await;
             }
             now = match recorded {
-                Recorded::Within(noted) => noted,
                 Recorded::NotYet if number < of => self.record_progress(run, migration, number).await?,
-                Recorded::NotYet => None,
+                Recorded::Within | Recorded::NotYet => None,
             };
         }
         self.complete(run, migration).await
@@ -248,8 +247,10 @@ impl Applying<'_> {
             };
             let completed = reply.completed.len();
             let Some(mut failure) = reply.failure else {
-                if let Some(within) = &within {
-                    return Ok(Recorded::Within(within.noted(&reply.completed)));
+                match within.as_ref().map(|within| within.then) {
+                    Some(Then::GoOn) => return Ok(Recorded::Within),
+                    Some(Then::Note) => return Ok(Recorded::NotYet),
+                    None => {}
                 }
                 if !self.passed_over_invalid(run, &going).await? {
                     return Ok(Recorded::NotYet);
@@ -308,10 +309,10 @@ fn is_at_its_end(error: &Error) -> bool {
     matches!(error, Error::MigrationFailed(failed) if matches!(failed.cause, Cause::Server(_)))
 }
 
-/// Whether a unit that has run is recorded.
+/// Whether all is recorded that there is to record of a unit that has run.
 enum Recorded {
-    /// In its own transaction, with what was noted for the next.
-    Within(Option<String>),
+    /// In its own transaction.
+    Within,
     NotYet,
 }
 

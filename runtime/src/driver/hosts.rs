@@ -15,7 +15,7 @@ use tokio_postgres::{Client, Config, Connection, Socket};
 
 use crate::driver::tokio_postgres::server_error;
 use crate::driver::url::Target;
-use crate::error::chain;
+use crate::error::{chain, unwanted_server};
 
 /// How long an address may take where the URL does not say: as long as PostgreSQL waits for a log-in (authentication_timeout)
 /// and PgBouncer does (client_login_timeout), unless they are told otherwise. libpq would wait for ever.
@@ -51,8 +51,15 @@ where
         match to_host(target, at, connector).await {
             Ok(connected) => return Ok(connected),
             Err(cause) => {
-                if hosts > 1 {
-                    tracing::warn!(target: "graven", host = name, error = chain(cause.as_ref()), "this host cannot be connected to");
+                match unwanted_server(cause.as_ref()) {
+                    // A standby, say, of which the URL names one beside the primary.
+                    Some(_) => {
+                        tracing::debug!(target: "graven", host = name, error = chain(cause.as_ref()), "passed over")
+                    }
+                    None if hosts > 1 => {
+                        tracing::warn!(target: "graven", host = name, error = chain(cause.as_ref()), "this host cannot be connected to");
+                    }
+                    None => {}
                 }
                 let before = last.replace((name, cause));
                 earlier.extend(before.map(|(host, cause)| format!("{host}: {}", chain(cause.as_ref()))));
@@ -182,8 +189,9 @@ mod tests {
     use tokio_postgres::Config;
     use tokio_postgres::config::Host;
 
-    use super::{LATER, fits_together, only};
+    use super::{Cause, LATER, NoHost, fits_together, only};
     use crate::driver::url::Target;
+    use crate::error::plainly;
 
     #[test]
     fn one_host_alone_keeps_every_other_setting() {
@@ -226,5 +234,15 @@ mod tests {
             let target = Target::parse(&format!("postgres://u@h/d{query}")).expect("valid");
             assert_eq!(target.limit, limit.map(Duration::from_secs), "{query}");
         }
+    }
+
+    /// The reasons of the earlier hosts are told with it, and are not what a hint is about.
+    #[test]
+    fn of_several_hosts_the_last_is_the_one_that_a_hint_is_about() {
+        let last: Cause = "invalid configuration: password missing".into();
+        let alone = plainly(last.as_ref()).expect("it is known");
+        let earlier = vec!["a: server does not support TLS".to_owned()];
+        let all = NoHost { earlier, host: "b".to_owned(), last };
+        assert_eq!(plainly(&all), Some(alone));
     }
 }

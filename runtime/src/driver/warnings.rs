@@ -30,7 +30,7 @@ impl Warnings {
     pub(crate) fn hear(&self, warning: ServerError) {
         let mut heard = self.lock();
         if !heard.listening {
-            tracing::warn!(target: "graven", "PostgreSQL: {}", warning.message);
+            log(&warning);
         } else if heard.kept.len() < MOST {
             heard.kept.push(warning);
         } else {
@@ -59,9 +59,15 @@ impl Listening<'_> {
 }
 
 impl Drop for Listening<'_> {
+    /// What nobody has asked for, since whoever listened was dropped, goes to the log.
     fn drop(&mut self) {
-        self.0.lock().listening = false;
+        let Heard { kept, .. } = std::mem::take(&mut *self.0.lock());
+        kept.iter().for_each(log);
     }
+}
+
+fn log(warning: &ServerError) {
+    tracing::warn!(target: "graven", "PostgreSQL: {}", warning.message);
 }
 
 #[cfg(test)]

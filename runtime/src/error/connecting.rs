@@ -3,6 +3,8 @@
 use std::error::Error as StdError;
 use std::io;
 
+#[cfg(feature = "tokio-postgres")]
+use crate::driver::before_the_last;
 use crate::error::ServerError;
 
 const NO_POSTGRESQL: (&str, &str) =
@@ -21,6 +23,12 @@ pub(crate) fn plainly(error: &(dyn StdError + 'static)) -> Option<(String, Strin
     if let Some((why, remedy)) = unwanted_server(error) {
         return Some((why.to_owned(), remedy.to_owned()));
     }
+    // Of several hosts, the words of the earlier ones come before those of the last.
+    #[cfg(feature = "tokio-postgres")]
+    let error = match error.source() {
+        Some(last) if before_the_last(error).is_some() => last,
+        _ => error,
+    };
     let mut cause = Some(error);
     while let Some(error) = cause {
         if let Some(error) = error.downcast_ref::<ServerError>() {
@@ -186,7 +194,7 @@ pub(crate) fn chain(error: &(dyn StdError + 'static)) -> String {
 
 /// Why none of the servers that a URL names is one that its `target_session_attrs` asks for, and what to do. Of several,
 /// tokio-postgres tells of the last one, in an [`io::Error`] of a kind that the system has for other things, too.
-fn unwanted_server(error: &(dyn StdError + 'static)) -> Option<(&'static str, &'static str)> {
+pub(crate) fn unwanted_server(error: &(dyn StdError + 'static)) -> Option<(&'static str, &'static str)> {
     let mut cause = Some(error);
     while let Some(error) = cause {
         match error.downcast_ref::<io::Error>().map(ToString::to_string).as_deref() {

@@ -162,7 +162,7 @@ impl Migrator {
     ///
     /// How much room the disk has, PostgreSQL tells nobody.
     ///
-    /// It takes three round trips, and one or two more where there is no history yet.
+    /// It takes three round trips, one or two more where there is no history yet, and one for each concurrent build that was cut off.
     ///
     /// # Cancellation
     ///

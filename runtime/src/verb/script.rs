@@ -119,7 +119,8 @@ impl Migrator {
     /// # Errors
     ///
     /// [`Error::NoSuchVersion`] for a version that the set does not have, [`Error::EmptyRange`] where the last is lower than
-    /// the first.
+    /// the first, [`Error::Environment`] where a variable of graven's holds nonsense: the `GRAVEN_LOCK_TIMEOUT` of now is the
+    /// file's ever after.
     ///
     /// # Transactions
     ///

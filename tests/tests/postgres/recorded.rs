@@ -82,3 +82,31 @@ async fn what_fails_only_at_its_commit_is_the_units_own_failure() {
         assert_eq!(value(&database, "SELECT count(*) FROM c"), "0");
     }
 }
+
+/// What a block has set for itself says nothing of the unit behind it.
+#[tokio::test]
+async fn what_is_noted_before_the_next_unit_is_noted_after_the_transaction() {
+    for block in [
+        "BEGIN; SET LOCAL search_path = other; INSERT INTO t VALUES (1); COMMIT;",
+        "BEGIN; CREATE TEMP TABLE t (id int, v int) ON COMMIT DROP; COMMIT;",
+    ] {
+        let (database, mut client) = fresh().await;
+        let head = "CREATE SCHEMA other; CREATE TABLE other.t (v int);";
+        let migrations = around(&format!("{head}\n{block}\nCREATE INDEX CONCURRENTLY t_v ON t (v, id);\nSELECT 1;"));
+        let failed = failed(migrations.run(&mut client).await);
+        let Cause::Server(error) = &failed.cause else { panic!("{failed:?}") };
+        assert_eq!(error.sqlstate, "42P07", "{block}: {failed}");
+        assert_eq!(history(&database)[1], "2 off started 3/5", "{block}");
+    }
+}
+
+#[tokio::test]
+async fn a_unit_of_somebody_elses_transaction_stands_alone() {
+    let (database, mut client) = fresh().await;
+    let role = database.role("app").unwrap();
+    let block = format!("BEGIN; SET LOCAL SESSION AUTHORIZATION {}; INSERT INTO a VALUES (1); COMMIT;", role.name());
+    let head = format!("CREATE TABLE a (n int); GRANT INSERT ON a TO {};", role.name());
+    around(&format!("{head}\n{block}\nCREATE TABLE b ();")).run(&mut client).await.unwrap();
+    assert_eq!(history(&database)[1], "2 off applied");
+    assert_eq!(value(&database, "SELECT count(*) FROM a"), "1");
+}

@@ -137,32 +137,17 @@ impl Applying<'_> {
         migration: &'static Migration,
         number: usize,
     ) -> Result<Option<String>, Error> {
-        let (progress, noting) = self.progress(migration, number);
-        let said = self.record(run, migration, number, progress).await?;
-        Ok(said.filter(|_| noting == Noting::Next))
-    }
-
-    /// The change of the history that says so, and whether what there is before the next is noted with it.
-    pub(super) fn progress(self, migration: &'static Migration, number: usize) -> (String, Noting) {
-        let (table, version, doubt) = (self.table, migration.version, doubt_about(migration, number));
+        let (version, doubt) = (migration.version, doubt_about(migration, number));
         let done = u32::try_from(number).unwrap_or(u32::MAX);
         // What the file has set decides which relation a name means: then it is asked for later, under that.
         let before = if disturbs_records(migration, number) { None } else { before_unit(migration, number) };
-        match before {
-            None => (history::progress(table, version, self.claimant, done, doubt), Noting::Nothing),
-            Some(before) => {
-                (history::progress_and_note(table, version, self.claimant, done, doubt, &before), Noting::Next)
-            }
-        }
+        let Some(before) = before else {
+            let progress = history::progress(self.table, version, self.claimant, done, doubt);
+            return self.record(run, migration, number, progress).await.map(|_| None);
+        };
+        let progress = history::progress_and_note(self.table, version, self.claimant, done, doubt, &before);
+        self.record(run, migration, number, progress).await
     }
-}
-
-/// What a record of progress notes beside it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Noting {
-    Nothing,
-    /// What there is before the next unit, and the server says it.
-    Next,
 }
 
 /// Whether the session is as it was before the migration.
@@ -185,7 +170,8 @@ pub(super) enum Durability {
 /// How soon a record after the first `done` units must be on disk.
 pub(super) fn durability(migration: &'static Migration, done: usize) -> Durability {
     let mut traces = (done.saturating_sub(1)..=done).filter_map(|at| Trace::at(migration, at));
-    match traces.any(|trace| trace == Trace::Nothing) {
+    // What takes its record along may yet have to stand alone.
+    match traces.any(|trace| matches!(trace, Trace::Nothing | Trace::Recorded(_))) {
         true => Durability::AtOnce,
         false => Durability::WithTheNext,
     }

@@ -17,7 +17,8 @@ use crate::migrations::{Effect, Migration, Unit};
 pub(crate) enum Trace {
     /// By nothing: only a person can find out.
     Nothing,
-    /// By the record of it, which goes with it in one transaction: both are there or neither.
+    /// By the record of it, which goes with it in one transaction: both are there or neither. What it does outside of its
+    /// transaction, on another server, is its own business, as it is in a file with one.
     Recorded(Record),
     /// It need not be told: running it a second time leaves what running it once does.
     Repeatable,
@@ -67,8 +68,9 @@ impl Trace {
     pub(crate) fn at(migration: &'static Migration, at: usize) -> Option<Self> {
         let unit = *migration.details().units.get(at)?;
         let trace = Self::of(migration, unit);
-        let stands_alone =
-            matches!(trace, Self::Recorded(_)) && (disturbs_records(migration, at) || changes_strings(migration.sql()));
+        // Only this unit is read: a file may have thousands.
+        let stands_alone = matches!(trace, Self::Recorded(_))
+            && (disturbs_records(migration, at) || changes_strings(unit.sql(migration)));
         Some(if stands_alone { Self::Nothing } else { trace })
     }
 

@@ -129,7 +129,7 @@ impl Verified {
     }
 
     /// A server's certificate that is trusted itself needs nobody to vouch for it, and may be an authority's: so are those
-    /// of `openssl req -x509`, and OpenSSL takes them.
+    /// of `openssl req -x509`, and OpenSSL takes those that have signed themselves.
     fn check_trusted(
         &self,
         certificate: &CertificateDer<'_>,
