@@ -2,8 +2,9 @@
 
 mod find;
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::path::{Component, Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use graven::cli::__private::Words;
 use graven_source::file_name::SEAL_FILE;
@@ -30,6 +31,10 @@ impl From<bool> for Demand {
         if sealed { Self::Sealed } else { Self::Any }
     }
 }
+
+/// How long another process may hold the directory's lock: what is done under it takes far less.
+const LOCK_PATIENCE: Duration = Duration::from_secs(10);
+const LOCK_POLL: Duration = Duration::from_millis(50);
 
 /// The directory that was named, or the one that was found.
 #[derive(Debug)]
@@ -87,11 +92,34 @@ impl Directory {
     }
 
     /// Keeps others from changing it as long as what is given back lives: what they would write goes by what they have read
-    /// before. Where the system cannot lock a directory, nobody is kept from anything.
-    pub(crate) fn lock(&self) -> Option<File> {
+    /// before. Where the system cannot lock a directory, nobody is kept from anything. Another one is waited for, but not for
+    /// ever: it may have been stopped.
+    pub(crate) fn lock(&self, output: &Output) -> Result<Option<File>, Failure> {
         // A pipe would be waited for.
-        let directory = self.path.is_dir().then(|| File::open(&self.path).ok())??;
-        directory.lock().ok().map(|()| directory)
+        if !self.path.is_dir() {
+            return Ok(None);
+        }
+        let Ok(directory) = File::open(&self.path) else { return Ok(None) };
+        let started = Instant::now();
+        let mut is_told = false;
+        loop {
+            match directory.try_lock() {
+                Ok(()) => return Ok(Some(directory)),
+                Err(TryLockError::Error(_)) => return Ok(None),
+                Err(TryLockError::WouldBlock) if started.elapsed() >= LOCK_PATIENCE => break,
+                Err(TryLockError::WouldBlock) => {}
+            }
+            if !is_told {
+                let shown = shown(&self.here, &self.path);
+                output.progress(format!("waiting for another graven that is writing to {shown}"));
+                is_told = true;
+            }
+            std::thread::sleep(LOCK_POLL);
+        }
+        Err(Failure::Failed(
+            format!("another process has had {} locked for {LOCK_PATIENCE:?}", shown(&self.here, &self.path)),
+            "see whether another `graven new`, `seal` or `renumber` is stopped there, end it, and try again".to_owned(),
+        ))
     }
 
     /// Loads it for a verb that writes the seal file. What a merge left damaged is mended where that needs no decision;

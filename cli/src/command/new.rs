@@ -24,7 +24,7 @@ const TIMESTAMP_WIDTH: usize = 14;
 
 pub(crate) fn run(common: &Common, new: &New, output: &Output) -> Result<Exit, Failure> {
     let name = name(&new.name)?;
-    let (set, made, _locked) = directory(common)?;
+    let (set, made, _locked) = directory(common, output)?;
     let spelling = next(&set, new.timestamp)?;
     let files = files(&set, &spelling, &name, new.reverse.into())?;
     let seal = set
@@ -91,10 +91,10 @@ fn name(words: &[String]) -> Result<String, Failure> {
 
 /// The directory, made where it is not there yet, and locked. Only what leaves the next version unknown is in the way of a new
 /// migration.
-fn directory(common: &Common) -> Result<(Set, Made, Option<File>), Failure> {
+fn directory(common: &Common, output: &Output) -> Result<(Set, Made, Option<File>), Failure> {
     let directory = Directory::of(common)?;
     let was_there = directory.path.exists();
-    let mut locked = directory.lock();
+    let mut locked = directory.lock(output)?;
     let mut loaded = directory.load();
     let mut made = Made::Before;
     let is_absent = |problem: &Problem| problem.rule.id == "directory-absent";
@@ -103,7 +103,7 @@ fn directory(common: &Common) -> Result<(Set, Made, Option<File>), Failure> {
     // Another one may have made it by now, and may be writing to it.
     if may_be_made() && (loaded.problems.iter().any(is_absent) || directory.path.is_dir()) {
         std::fs::create_dir_all(&directory.path).map_err(|error| Failure::io("make", &directory.path, &error))?;
-        locked = directory.lock();
+        locked = directory.lock(output)?;
         loaded = directory.load();
         made = Made::Now;
     }

@@ -19,7 +19,7 @@ use crate::output::{GOOD, Output};
 
 pub(crate) fn run(common: &Common, renumber: &Renumber, output: &Output) -> Result<Exit, Failure> {
     let directory = Directory::of(common)?;
-    let _locked = directory.lock();
+    let _locked = directory.lock(output)?;
     let (Loaded { set, problems, .. }, mended) = directory.load_to_write();
     let (in_the_way, others): (Vec<_>, Vec<_>) = problems.into_iter().partition(|problem| is_in_the_way(problem, &set));
     if !in_the_way.is_empty() {

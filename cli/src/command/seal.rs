@@ -18,7 +18,7 @@ use crate::output::{GOOD, Output};
 
 pub(crate) fn run(common: &Common, seal: &arguments::Seal, output: &Output) -> Result<Exit, Failure> {
     let directory = Directory::of(common)?;
-    let _locked = directory.lock();
+    let _locked = directory.lock(output)?;
     let (Loaded { set, problems, .. }, mended) = directory.load_to_write();
     let is_accepted = |problem: &Problem| is_accepted(problem, &set, &seal.accept_edit);
     // Each edit is accepted by itself: another one stays, and is a problem still.
@@ -204,7 +204,8 @@ impl<'a> Changes<'a> {
 fn copies(set: &Set, is_sealed_now: impl Fn(Version) -> bool) -> Vec<(&Migration, &Migration)> {
     let mut of_text: HashMap<Checksum, Vec<&Migration>> = HashMap::new();
     let mut copies = Vec::new();
-    for found in &set.migrations {
+    // Those that hold no statement are all alike, and do nothing twice.
+    for found in set.migrations.iter().filter(|found| !found.holds_no_statement()) {
         let is_one_of = |first: &&Migration| first.name.starts_with(&found.name) || found.name.starts_with(&first.name);
         let firsts = of_text.entry(found.checksum).or_default();
         match firsts.iter().copied().find(is_one_of) {

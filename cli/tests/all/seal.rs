@@ -111,13 +111,18 @@ fn a_migration_that_a_merge_left_behind_under_its_old_version_is_warned_of() {
     // What is sealed is as it was meant to be.
     world.write("8_d.sql", "select 4;\n");
     assert_eq!(world.done(&["seal"]).stderr, "");
-    // A copy that a merge tool or a file manager made, and that was given a version of its own.
+    // A copy that a merge tool or a desktop made, and that was given a version of its own.
     world.write("9_d_LOCAL_1234.sql", "select 4;\n");
     let warning =
         "warning: migrations/8_d.sql and migrations/9_d_LOCAL_1234.sql have nearly one name and one text, and ";
     assert!(world.done(&["seal"]).stderr.starts_with(warning));
     world.write("10_e.sql", "select 4;\n");
     assert_eq!(world.done(&["seal"]).stderr, "");
+    // What holds no statement does nothing twice.
+    world.write("11_f.sql", "-- Later.\n");
+    world.write("12_f.sql", "-- Later.\n");
+    let ran = world.done(&["seal"]);
+    assert!(!ran.stderr.contains("one text") && ran.stderr.contains("11_f.sql holds no statement"), "{}", ran.page());
 }
 
 #[test]
@@ -166,4 +171,17 @@ fn nothing_is_sealed_while_a_file_breaks_a_rule() {
     let world = World::new().with(&[("1_a.sql", "select 1;\n"), ("2_b.sql", "select 'open\n")]);
     assert_eq!(world.run(&["seal"]).code, Some(6));
     assert_eq!(world.read("seal.lock"), "");
+}
+
+#[test]
+fn a_directory_that_another_process_has_locked_is_not_waited_for_without_end() {
+    let world = World::new().with(&[("1_a.sql", "select 1;\n")]);
+    let locked = std::fs::File::open(world.folder().join("migrations")).expect("the directory");
+    locked.lock().expect("locked");
+    let ran = world.run(&["seal"]);
+    assert_eq!(ran.code, Some(1), "{}", ran.page());
+    let told = "waiting for another graven that is writing to migrations\nerror: another process has had migrations locked for 10s";
+    assert!(ran.stderr.starts_with(told), "{}", ran.page());
+    drop(locked);
+    world.done(&["seal"]);
 }

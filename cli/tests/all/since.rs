@@ -92,3 +92,62 @@ fn what_the_other_branch_has_sealed_since_is_no_business_of_this_one() {
     let ran = world.run(&["check", "--since"]);
     assert_eq!(ran.code, Some(2), "{}", ran.page());
 }
+
+#[test]
+fn what_cannot_be_compared_is_not_passed_over() {
+    let team = Team::new();
+    let lock = team.world.read("seal.lock");
+    team.git(&["rm", "--quiet", "migrations/seal.lock"]);
+    team.commit("no seal");
+    team.world.write("seal.lock", &lock);
+    // The first pull request with migrations is right.
+    let ran = team.world.done(&["check", "--since", "HEAD"]);
+    let warning = "warning: migrations/seal.lock: HEAD has no seal file there: nothing was compared\n";
+    assert_eq!(ran.stderr, warning, "{}", ran.page());
+    team.world.write("seal.lock", "no line of one\n");
+    team.commit("a damaged seal");
+    team.world.write("seal.lock", &lock);
+    let ran = team.world.run(&["check", "--since", "HEAD"]);
+    assert_eq!(ran.code, Some(1), "{}", ran.page());
+    assert!(ran.stderr.lines().next().is_some_and(|line| line.ends_with(" at HEAD is damaged")), "{}", ran.page());
+}
+
+#[test]
+fn several_edits_are_taken_back_and_accepted_in_one_go() {
+    let team = team();
+    team.world.write("0001_create_users.sql", "create table users (id int);\n");
+    team.world.write("0002_b.sql", "select 22;\n");
+    team.world.write("seal.lock", "");
+    team.world.done(&["seal"]);
+    let ran = team.world.run(&["check", "--since", "HEAD"]);
+    let commit = team.try_git(&["rev-parse", "HEAD"]).stdout[..12].to_owned();
+    let way = [
+        &format!("git checkout {commit} -- migrations/seal.lock"),
+        "graven seal --accept-edit 1 --accept-edit 2",
+        "graven seal\n",
+    ];
+    assert_eq!(ran.stderr.matches(&way.join("\n      ")).count(), 2, "{}", ran.page());
+    // As the message says.
+    team.git(&["checkout", &commit, "--", "migrations/seal.lock"]);
+    team.world.done(&["seal", "--accept-edit", "1", "--accept-edit", "2"]);
+    team.world.done(&["seal"]);
+    team.world.done(&["check", "--sealed", "--since", "HEAD"]);
+}
+
+/// Git gives the hooks of a linked worktree GIT_DIR, and no GIT_WORK_TREE.
+#[test]
+fn a_hook_in_a_linked_worktree_is_told_what_was_sealed() {
+    let team = team();
+    let git_dir = team.world.folder().join(".git");
+    let graven = |arguments: &[&str]| {
+        let mut command = team.command(env!("CARGO_BIN_EXE_graven"));
+        team.world.ran(command.args(arguments).env("GIT_DIR", &git_dir).env("GIT_PREFIX", "").output().expect("starts"))
+    };
+    team.git(&["rm", "--quiet", "migrations/0002_b.sql"]);
+    team.git(&["checkout", "begin", "--", "migrations/seal.lock"]);
+    let ran = graven(&["check", "--since", "HEAD"]);
+    assert!(ran.stderr.starts_with("error: migration 2 is gone, which HEAD has sealed\n"), "{}", ran.page());
+    team.world.delete("seal.lock");
+    let ran = graven(&["seal"]);
+    assert!(ran.code != Some(0) && ran.stderr.contains("git checkout HEAD -- migrations/seal.lock"), "{}", ran.page());
+}

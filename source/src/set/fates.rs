@@ -20,12 +20,14 @@ pub(super) struct Found<'a> {
 }
 
 impl Found<'_> {
-    /// Whether another one has the same text, and a name that only adds to the other's, as file managers and merge tools
-    /// name a copy: `create_teams copy`, `create_teams_LOCAL_1234`.
+    /// Whether another one has the same text, and a name that only adds to the other's, as desktops and merge tools name
+    /// a copy: `create_teams copy`, `create_teams_LOCAL_1234`.
     fn is_copy_of(&self, other: &Self) -> bool {
         let (name, others) = (&self.named.name, &other.named.name);
         let are_alike = name.starts_with(others) || others.starts_with(name);
-        are_alike && self.checksum.is_some() && self.checksum == other.checksum
+        // Empty files are all alike.
+        let holds_text = self.checksum.is_some_and(|checksum| checksum != Checksum::of_text(""));
+        are_alike && holds_text && self.checksum == other.checksum
     }
 }
 

@@ -12,7 +12,7 @@ use crate::file_name::{self, FileName, Kind};
 use crate::version::Version;
 
 /// A version of several numbers, compared as Flyway does it: part by part, and none stands for zero.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Dotted(Vec<(usize, String)>);
 
 impl Dotted {
@@ -24,12 +24,12 @@ impl Dotted {
         Self(parts)
     }
 
-    fn of(version: Version) -> Self {
+    pub(super) fn of(version: Version) -> Self {
         Self::new(std::iter::once(version.to_string()))
     }
 
     /// What a file's version was meant to be, if it has one.
-    fn meant_by(misnamed: &Misnamed) -> Option<Self> {
+    pub(super) fn meant_by(misnamed: &Misnamed) -> Option<Self> {
         match &misnamed.wanted {
             Wanted::InPlace(parts, _) => Some(Self::new(parts.iter())),
             Wanted::NextVersion(_) => None,

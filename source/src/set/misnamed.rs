@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::fates::Fates;
 use super::free::Free;
-use super::in_place::InPlace;
+use super::in_place::{Dotted, InPlace};
 use super::moves::{Basis, Moves, Names};
 use super::names::{Listing, Misnamed, Wanted};
 use super::place::{Place, UNKNOWN_TO_GIT};
@@ -80,8 +80,8 @@ pub(super) fn claim<'a>(listing: &'a Listing, basis: Basis<'_>, fates: &Fates<'_
     claims
 }
 
-/// A name as it was meant: the version, where it had one that was understood, and the name.
-type Meant = (Option<Version>, String);
+/// A name as it was meant: the version, where it had one that was understood, with dots or without, and the name.
+type Meant = (Option<Dotted>, String);
 
 /// Gives names to the files that wait for a version, and to reverses, baselines and repeatables, which go by what the
 /// migrations are called.
@@ -96,7 +96,7 @@ pub(super) fn name_the_rest<'a>(listing: &'a Listing, claims: &Claims, free: &mu
         let given = names.of.get(named.file.as_str()).and_then(|name| name.strip_suffix(named.ending()));
         let in_the_end = given.unwrap_or(stem).to_owned();
         forwards.insert((None, named.name.clone()), in_the_end.clone());
-        forwards.insert((named.version, named.name.clone()), in_the_end);
+        forwards.insert((named.version.map(Dotted::of), named.name.clone()), in_the_end);
     }
     for misnamed in &listing.misnamed {
         if let (Some((Kind::Versioned, meant)), Some(name)) = (misnamed.meant(), names.of.get(misnamed.file.as_str())) {
@@ -234,12 +234,12 @@ impl Misnamed {
 
     /// What it was meant to be.
     fn meant(&self) -> Option<(Kind, Meant)> {
-        let (name, has_version) = match &self.wanted {
-            Wanted::Name(name) => (name.clone(), true),
-            Wanted::NextVersion(rest) | Wanted::InPlace(_, rest) => (format!("0{rest}"), false),
+        let name = match &self.wanted {
+            Wanted::Name(name) => name.clone(),
+            Wanted::NextVersion(rest) | Wanted::InPlace(_, rest) => format!("0{rest}"),
         };
         let FileName::Migration(found) = file_name::parse(&name) else { return None };
-        Some((found.kind, (found.version.filter(|_| has_version), found.name().to_owned())))
+        Some((found.kind, (Dotted::meant_by(self), found.name().to_owned())))
     }
 
     /// What a versioned migration's name ends in: `.sql` or `.up.sql`.

@@ -83,6 +83,30 @@ fn a_version_with_dots_gets_no_other_one_where_something_that_stays_would_come_b
     assert!(package.load().problems.iter().all(|problem| moves(problem).is_empty()));
 }
 
+/// Under the name of another one, it would take back what nobody meant.
+#[test]
+fn a_reverse_with_dots_goes_with_the_migration_of_its_version() {
+    let package = Package::new(&[
+        ("V1.1__fix.sql", ""),
+        ("V1.2__fix.sql", "select 2;\n"),
+        ("U1.1__fix.sql", "select 11;\n"),
+        ("U1.2__fix.sql", "select 12;\n"),
+        ("seal.lock", ""),
+    ]);
+    let mut moved: Vec<(String, String)> = package.load().problems.iter().flat_map(moves).collect();
+    moved.sort();
+    let expected = [
+        ("U1.1__fix.sql", "0001_fix.down.sql"),
+        ("U1.2__fix.sql", "0002_fix.down.sql"),
+        ("V1.1__fix.sql", "0001_fix.sql"),
+        ("V1.2__fix.sql", "0002_fix.sql"),
+    ];
+    assert_eq!(moved, expected.map(|(from, to)| (from.to_owned(), to.to_owned())));
+
+    let package = Package::new(&[("0001_x.sql", ""), ("U2.1__x.sql", ""), ("seal.lock", "")]);
+    assert!(package.load().problems.iter().all(|problem| moves(problem).is_empty()));
+}
+
 /// Flyway takes a migration back with `U2__name.sql`, and refinery applies it.
 #[test]
 fn what_has_two_meanings_is_told_both() {

@@ -17,10 +17,15 @@ pub(super) fn compare(set: &Set, since: &str) -> Result<Vec<Finding>, Failure> {
     // A seal file that is not there, or damaged, is a problem anyhow.
     let Some(now) = &set.seal else { return Ok(Vec::new()) };
     let base = base(set, since)?;
-    let Some(then) = base.seal(&set.location) else { return Ok(Vec::new()) };
+    let Some(then) = base.seal(&set.location)? else {
+        // The first pull request with migrations is right, and a directory that was moved is not compared.
+        let message = format!("{} has no seal file there: nothing was compared", base.named);
+        return Ok(vec![Finding::warning(Problem::new(&rules::SEAL_CHANGED, set.path_of(SEAL_FILE), message))]);
+    };
     let lost: Vec<_> = then.lines().filter_map(|line| Some((line, lost(line, now)?))).collect();
     let files = if lost.is_empty() { Vec::new() } else { base.files(&set.location) };
-    Ok(lost.iter().map(|(line, lost)| Finding::error(problem(set, &base, &files, line, lost))).collect())
+    let way_back = way_back(set, &base, &files, &then, &lost);
+    Ok(lost.iter().map(|(line, lost)| Finding::error(problem(set, &base, line, lost, &way_back))).collect())
 }
 
 /// The commit at which the branch left the one that is named: what that one has sealed since is not here yet.
@@ -78,7 +83,41 @@ fn lost<'a>(then: &SealLine, now: &'a Seal) -> Option<Lost<'a>> {
     }
 }
 
-fn problem(set: &Set, base: &Base, files: &[String], then: &SealLine, lost: &Lost<'_>) -> Problem {
+/// The commands that take back all that is lost. They are the same for each problem: another checkout of the seal file would
+/// undo what was accepted after the first.
+fn way_back(set: &Set, base: &Base, files: &[String], then: &Seal, lost: &[(&SealLine, Lost<'_>)]) -> String {
+    let file_of = |line: &SealLine| {
+        files.iter().find(|file| match parse(file) {
+            FileName::Migration(found) => {
+                (found.version, found.kind, found.name()) == (Some(line.version), line.kind, line.name.as_str())
+            }
+            _ => false,
+        })
+    };
+    let have_to_come_back = lost.iter().filter(|(_, lost)| matches!(lost, Lost::Line | Lost::Name(_)));
+    let come_back = have_to_come_back.filter_map(|(line, _)| file_of(line)).map(|file| quote(&set.path_of(file)));
+    let paths = come_back.chain([quote(&set.path_of(SEAL_FILE))]).collect::<Vec<_>>().join(" ");
+    let mut commands = vec![format!("git checkout {} -- {paths}", base.commit.get(..12).unwrap_or(&base.commit))];
+    // The checkout drops what was rightly accepted since, too.
+    let is_edited = |line: &&SealLine| {
+        let now = set.seal.as_ref().and_then(|seal| seal.line(line.version, line.kind));
+        let now = now.filter(|now| now.name == line.name).and_then(SealLine::checksum);
+        line.checksum().is_some() && now.is_some() && now != line.checksum()
+    };
+    let accepted: Vec<String> = then.lines().filter(is_edited).map(accepting).collect();
+    if !accepted.is_empty() {
+        commands.push(set.graven(&format!("seal {}", accepted.join(" "))));
+    }
+    commands.push(set.graven("seal"));
+    commands.join("\n")
+}
+
+fn accepting(line: &SealLine) -> String {
+    let suffix = if line.kind == Kind::Baseline { Kind::Baseline.suffix() } else { "" };
+    format!("--accept-edit {}{suffix}", line.version)
+}
+
+fn problem(set: &Set, base: &Base, then: &SealLine, lost: &Lost<'_>, way_back: &str) -> Problem {
     let what = if then.kind == Kind::Baseline { "baseline" } else { "migration" };
     let (version, named, seal_file) = (then.version, &base.named, set.path_of(SEAL_FILE));
     let message = match lost {
@@ -104,25 +143,10 @@ fn problem(set: &Set, base: &Base, files: &[String], then: &SealLine, lost: &Los
             (here(problem, now, shown(now)), "databases that ran the text before would be refused as modified")
         }
     };
-    let is_of_it = |file: &&String| match parse(file) {
-        FileName::Migration(found) => {
-            (found.version, found.kind, found.name()) == (Some(version), then.kind, then.name.as_str())
-        }
-        _ => false,
-    };
-    let has_to_come_back = matches!(lost, Lost::Line | Lost::Name(_));
-    let file = files.iter().find(is_of_it).filter(|_| has_to_come_back).map(|file| quote(&set.path_of(file)));
-    let paths = file.into_iter().chain([quote(&seal_file)]).collect::<Vec<_>>().join(" ");
-    let mut commands = vec![format!("git checkout {} -- {paths}", base.commit.get(..12).unwrap_or(&base.commit))];
-    if matches!(lost, Lost::Checksum(_)) {
-        let suffix = if then.kind == Kind::Baseline { Kind::Baseline.suffix() } else { "" };
-        commands.push(set.graven(&format!("seal --accept-edit {version}{suffix}")));
-    }
-    commands.push(set.graven("seal"));
     let how = if matches!(lost, Lost::Checksum(_)) { ", and accept the edit if it is harmless" } else { "" };
     problem
         .note(note)
-        .help(format!("take back what was sealed{how}:\n{}", commands.join("\n")))
+        .help(format!("take back what was sealed{how}:\n{way_back}"))
         .help("if no database has run it, check this once without `--since`")
 }
 

@@ -58,7 +58,8 @@ pub(crate) fn changed<'a>(set: &'a Set, base: Option<&Base>) -> Result<Vec<Chang
         let unsealed = set.migrations.iter().filter(|found| found.sealing != Sealing::Sealed);
         return Ok(unsealed.map(|found| of(found, Change::New)).collect());
     };
-    let seal = base.seal(&set.location).unwrap_or_default();
+    // Nothing is refused here: with a damaged one, all that is sealed now is new.
+    let seal = base.seal(&set.location).ok().flatten().unwrap_or_default();
     Ok(compared(set, &base.changed_files(&set.location)?, &seal))
 }
 

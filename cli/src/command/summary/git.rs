@@ -94,10 +94,18 @@ impl Base {
         Ok(files)
     }
 
-    /// The seal file as it was then, as far as it makes sense.
-    pub(crate) fn seal(&self, directory: &Path) -> Option<Seal> {
-        let text = git(directory, ["show", &format!("{}:./{SEAL_FILE}", self.commit)])?;
-        Seal::parse(&graven_source::normalise(text)).ok()
+    /// The seal file as it was then. `None` where there was none.
+    pub(crate) fn seal(&self, directory: &Path) -> Result<Option<Seal>, Failure> {
+        let instead = "name a commit whose seal file is whole, or leave the comparison away";
+        let shown = format!("{SEAL_FILE} of {} at {}", directory.display(), self.named);
+        let failed = |message: String| Failure::Failed(message, instead.to_owned());
+        let listed = git(directory, ["ls-tree", "--name-only", &self.commit, "--", SEAL_FILE]);
+        if listed.ok_or_else(|| failed(format!("git cannot look for {shown}")))?.is_empty() {
+            return Ok(None);
+        }
+        let text = git(directory, ["show", &format!("{}:./{SEAL_FILE}", self.commit)]);
+        let text = text.ok_or_else(|| failed(format!("git cannot read {shown}")))?;
+        Seal::parse(&graven_source::normalise(text)).map(Some).map_err(|_| failed(format!("{shown} is damaged")))
     }
 }
 
@@ -135,6 +143,11 @@ fn commit_of(directory: &Path, named: &str) -> Option<String> {
 fn git<A: AsRef<OsStr>>(directory: &Path, arguments: impl IntoIterator<Item = A>) -> Option<String> {
     let mut command = Command::new("git");
     command.arg("-C").arg(directory).args(arguments).stdin(Stdio::null());
+    // A hook in a linked worktree is given GIT_DIR alone, and then git takes the folder that it starts in for the top. Which
+    // repository it is, git finds out by itself. GIT_INDEX_FILE stays: the hook of a partial commit has an index of its own.
+    if std::env::var_os("GIT_WORK_TREE").is_none() {
+        command.env_remove("GIT_DIR").env_remove("GIT_PREFIX");
+    }
     let output = command.env("GIT_OPTIONAL_LOCKS", "0").env("LC_ALL", "C").output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
