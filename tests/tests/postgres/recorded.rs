@@ -5,8 +5,8 @@
 
 use graven::Cause;
 
-use crate::common::{exists, failed, fresh, history, set, until, value};
-use crate::recovery::{TABLES, around, cut_off};
+use crate::common::{exists, failed, fresh, history, value};
+use crate::recovery::{around, cut_off, overtaken};
 
 /// What takes its record along leaves nobody in doubt: it has run, or it has not.
 #[tokio::test]
@@ -35,19 +35,9 @@ async fn a_unit_that_was_cut_off_before_its_commit_runs_again_and_takes_effect_o
 async fn what_a_run_that_was_overtaken_has_under_way_is_rolled_back() {
     for unit in ["INSERT INTO a SELECT count(*) FROM t;", "BEGIN; INSERT INTO a SELECT count(*) FROM t; COMMIT;"] {
         let (database, mut client) = fresh().await;
-        set(&[TABLES]).run(&mut client).await.unwrap();
-        let somebody = database.connect().await.unwrap();
-        somebody.batch_execute("BEGIN; LOCK TABLE t").await.unwrap();
         let migrations = around(&format!("CREATE TABLE a (n int);\n{unit}"));
-        let take_over = async {
-            let waits =
-                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-            until("the statement waits", || value(&database, waits) == "1").await;
-            database.execute("UPDATE graven_history SET run = gen_random_uuid() WHERE version = 2").unwrap();
-            somebody.batch_execute("COMMIT").await.unwrap();
-        };
-        let (result, ()) = tokio::join!(migrations.run(&mut client), take_over);
-        assert!(matches!(failed(result).cause, Cause::TakenOver), "{unit}");
+        let failed = overtaken(&database, &mut client, migrations).await;
+        assert!(matches!(failed.cause, Cause::TakenOver), "{unit}");
         assert_eq!(value(&database, "SELECT count(*) FROM a"), "0", "{unit}");
         // Who has taken it over runs it.
         migrations.run(&mut client).await.unwrap();

@@ -4,12 +4,13 @@
 //! The failures guarded against: an operator who is asked what the catalog knows, an invalid index that stays behind, and
 //! two runs that both believe a migration to be theirs.
 
-use graven::{Cause, Conflict, Error, IncompleteReason, Migrations, Outcome, Resolution};
+use graven::{Cause, Conflict, Error, IncompleteReason, MigrationFailed, Migrations, Outcome, Resolution};
 use graven_testkit::Database;
+use tokio_postgres::Client;
 
 use crate::common::{Directory, exists, failed, fresh, history, lines, set, until, value, versions};
 
-pub(crate) const TABLES: (&str, &str) = (
+const TABLES: (&str, &str) = (
     "1_t.sql",
     "CREATE TABLE t (id int, v int);\nINSERT INTO t SELECT n, n FROM generate_series(1, 100) n;\n\
      CREATE INDEX t_v ON t (v);\nCREATE TABLE p (id int) PARTITION BY RANGE (id);\n\
@@ -40,6 +41,26 @@ pub(crate) async fn cut_off(database: &Database, migrations: Migrations, work: &
     somebody.batch_execute("COMMIT").await.unwrap();
     let gone = format!("SELECT count(*) FROM pg_stat_activity WHERE pid = {pid}");
     until("the session has ended", || value(database, &gone) == "0").await;
+}
+
+/// The failure of a run whose migration another one takes over while a statement of it waits for `t`.
+pub(crate) async fn overtaken(
+    database: &Database,
+    client: &mut Client,
+    migrations: Migrations,
+) -> Box<MigrationFailed> {
+    set(&[TABLES]).run(client).await.unwrap();
+    let somebody = database.connect().await.unwrap();
+    somebody.batch_execute("BEGIN; LOCK TABLE t").await.unwrap();
+    let take_over = async {
+        let waits =
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        until("the statement waits", || value(database, waits) == "1").await;
+        database.execute("UPDATE graven_history SET run = gen_random_uuid() WHERE version = 2").unwrap();
+        somebody.batch_execute("COMMIT").await.unwrap();
+    };
+    let (result, ()) = tokio::join!(migrations.run(client), take_over);
+    failed(result)
 }
 
 /// The next run finishes it alone.
@@ -307,21 +328,11 @@ async fn a_run_whose_migration_another_has_taken_over_records_nothing_and_sends_
         // One that is noted, and one that fails.
         ("SELECT count(*) FROM t;\nDROP INDEX CONCURRENTLY t_v;\nCREATE TABLE after ();", "2 off started 0/3"),
         ("CREATE TABLE a ();\nSELECT nosuch FROM t;\nCREATE TABLE after ();", "2 off started 1/3"),
+        // One that takes no record along.
+        ("DO $$ BEGIN PERFORM FROM t; END $$;\nCREATE TABLE after ();", "2 off started 0/2 in doubt"),
     ] {
         let (database, mut client) = fresh().await;
-        set(&[TABLES]).run(&mut client).await.unwrap();
-        let somebody = database.connect().await.unwrap();
-        somebody.batch_execute("BEGIN; LOCK TABLE t").await.unwrap();
-        let migrations = around(statements);
-        let take_over = async {
-            let waits =
-                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-            until("the statement waits", || value(&database, waits) == "1").await;
-            database.execute("UPDATE graven_history SET run = gen_random_uuid() WHERE version = 2").unwrap();
-            somebody.batch_execute("COMMIT").await.unwrap();
-        };
-        let (result, ()) = tokio::join!(migrations.run(&mut client), take_over);
-        let failed = failed(result);
+        let failed = overtaken(&database, &mut client, around(statements)).await;
         if statements.contains("nosuch") {
             assert!(matches!(failed.cause, Cause::Server(_)), "{failed:?}");
         } else {
