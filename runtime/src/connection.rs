@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::driver::Cells;
 use crate::error::ServerError;
 
 /// A connection that migrations can be run on. Sealed: the features of this crate implement it for the drivers.
@@ -74,27 +75,14 @@ pub struct Reply {
     pub(crate) failure: Option<Failure>,
 }
 
-/// A row: its cells as text, `None` for NULL.
+/// A row: its cells as text, `None` for NULL. It is the driver's own, read in place.
 #[derive(Default)]
-pub(crate) struct Row {
-    /// Of all cells, one after another: ten thousand rows are not to be a hundred thousand strings.
-    text: String,
-    /// Where in it each cell lies.
-    cells: Vec<Option<(usize, usize)>>,
-}
+pub(crate) struct Row(Option<Cells>);
 
 impl Row {
-    /// A row of these cells.
-    #[cfg_attr(not(any(test, feature = "tokio-postgres")), expect(dead_code, reason = "only a driver has rows"))]
-    pub(crate) fn of<'a>(cells: impl ExactSizeIterator<Item = Option<&'a str>> + Clone) -> Self {
-        let length = cells.clone().flatten().map(str::len).sum();
-        let mut row = Self { text: String::with_capacity(length), cells: Vec::with_capacity(cells.len()) };
-        for cell in cells {
-            let start = row.text.len();
-            row.text.push_str(cell.unwrap_or_default());
-            row.cells.push(cell.map(|_| (start, row.text.len())));
-        }
-        row
+    #[cfg_attr(not(feature = "tokio-postgres"), expect(dead_code, reason = "only a driver has rows"))]
+    pub(crate) fn new(cells: Cells) -> Self {
+        Self(Some(cells))
     }
 
     /// The text of a cell, empty for NULL or a cell that is not there.
@@ -104,8 +92,7 @@ impl Row {
 
     /// The text of a cell that may be NULL.
     pub(crate) fn optional(&self, at: usize) -> Option<&str> {
-        let (start, end) = (*self.cells.get(at)?)?;
-        self.text.get(start..end)
+        self.0.as_ref()?.text(at)
     }
 
     /// A boolean cell; NULL is false.
@@ -121,7 +108,7 @@ impl Row {
 
 impl std::fmt::Debug for Row {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries((0..self.cells.len()).map(|at| self.optional(at))).finish()
+        f.debug_list().entries((0..self.0.as_ref().map_or(0, Cells::len)).map(|at| self.optional(at))).finish()
     }
 }
 

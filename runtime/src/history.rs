@@ -14,7 +14,7 @@ use graven_source::{Checksum, Version};
 
 pub(crate) use self::accept::accept;
 pub use self::foreign::ForeignHistory;
-pub(crate) use self::glance::{Asking, glance};
+pub(crate) use self::glance::{Asking, GLANCE, glance, put_back};
 pub(crate) use self::read::{Schema, become_role, first, look, same_elsewhere, schema, state};
 pub(crate) use self::write::{
     Claimant, FINISHED, NOT_THERE, ON_DISK, claim, claim_again, claim_covered, claim_started, complete,

@@ -65,7 +65,7 @@ async fn read(
     while let Some(message) = messages.try_next().await? {
         match message {
             SimpleQueryMessage::Row(_) if keep == Keep::FirstRow && !rows.is_empty() => {}
-            SimpleQueryMessage::Row(row) => rows.push(cells(&row)),
+            SimpleQueryMessage::Row(row) => rows.push(Row::new(Cells(row))),
             SimpleQueryMessage::CommandComplete(_) => completed.push(std::mem::take(&mut rows)),
             _ => {}
         }
@@ -73,9 +73,18 @@ async fn read(
     Ok(())
 }
 
-fn cells(row: &SimpleQueryRow) -> Row {
-    // A cell of text that is not UTF-8 (in an SQL_ASCII database) reads as NULL here, and then as not understood.
-    Row::of((0..row.len()).map(|at| row.try_get(at).ok().flatten()))
+/// The cells of a row.
+pub(crate) struct Cells(SimpleQueryRow);
+
+impl Cells {
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// A cell of text that is not UTF-8 (in an SQL_ASCII database) reads as NULL here, and then as not understood.
+    pub(crate) fn text(&self, at: usize) -> Option<&str> {
+        self.0.try_get(at).ok().flatten()
+    }
 }
 
 fn failure(error: tokio_postgres::Error) -> Failure {

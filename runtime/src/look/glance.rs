@@ -25,7 +25,7 @@ pub(crate) async fn glance<C: Connection>(
 ) -> Result<Glance, Error> {
     let asking = Asking::about(set);
     let sql = history::glance(question.wanted, question.namespace, asking, session.process());
-    let (reply, role_before) = send_as(session, question, &sql).await?;
+    let (reply, role_before) = send(session, question, &sql).await?;
     match understand(question, asking, set, reply)? {
         Some(Glance::Agrees(server)) => {
             session.reached(server.process);
@@ -37,6 +37,38 @@ pub(crate) async fn glance<C: Connection>(
         }
         None => look(session, question).await.map(Glance::Differs),
     }
+}
+
+/// Sends a message that begins with a glance, and hands back the reply to it and what the role was before. A transaction of the
+/// caller's own, in which there is nothing to be done, becomes what it was.
+pub(crate) async fn send<C: Connection>(
+    session: &mut Session<'_, C>,
+    question: Question<'_>,
+    sql: &str,
+) -> Result<(Reply, Option<String>), Error> {
+    let (reply, role_before) = send_as(session, question, sql).await?;
+    let first = |at: usize| reply.completed.get(at).and_then(|rows| rows.first());
+    match (first(STATEMENT_TIMEOUT), first(LOCK_TIMEOUT), first(PLACE)) {
+        (Some(statement), Some(lock), Some(place)) if reply.failure.is_none() && is_in_transaction(place) => {
+            let limits = history::put_back(statement.text(0), lock.text(0));
+            session.expect("putting the limits of the transaction back", &limits).await?;
+            Err(Error::InTransaction)
+        }
+        _ => Ok((reply, role_before)),
+    }
+}
+
+/// Which statements of a glance say what.
+const STANDBY: usize = 0;
+const APPLICATION: usize = 1;
+const STATEMENT_TIMEOUT: usize = 2;
+const LOCK_TIMEOUT: usize = 3;
+const PLACE: usize = 6;
+const ROWS: usize = 7;
+
+/// Whether the transaction began before the message.
+fn is_in_transaction(place: &Row) -> bool {
+    place.text(0) != place.text(1)
 }
 
 /// Reads the reply; `None` where it takes a look to say what is the matter: how far what is incomplete came, for one.
@@ -58,9 +90,8 @@ pub(crate) fn read(
     reply: Reply,
 ) -> Result<Option<Glance>, Error> {
     let Reply { completed, failure } = reply;
-    let mut results = completed.iter().map(Vec::as_slice);
-    let mut next = || results.next().and_then(<[Row]>::first);
-    let place = match (next(), next(), next()) {
+    let first = |at: usize| completed.get(at).and_then(|rows| rows.first());
+    let place = match (first(STANDBY), first(APPLICATION), first(PLACE)) {
         (Some(standby), Some(application), Some(place)) => Some(Place::parse(question, [standby, application, place])),
         _ => None,
     };
@@ -82,7 +113,7 @@ pub(crate) fn read(
         }
         Some(failure) => return Err(Error::from_failure(DOING, failure)),
     }
-    let (Some(place), Some(rows), false) = (place, results.next(), is_refused) else { return Ok(None) };
+    let (Some(place), Some(rows), false) = (place, completed.get(ROWS), is_refused) else { return Ok(None) };
     match place.table {
         Found::Meant => {}
         // Whatever was read lies further along the search path.
@@ -131,7 +162,7 @@ impl Place {
             (None, _) => (row.optional(3), Found::Other, 6),
         };
         Self {
-            in_transaction: row.text(0) != row.text(1),
+            in_transaction: is_in_transaction(row),
             table,
             server: Server {
                 in_recovery: standby.text(0) == "on",
@@ -160,9 +191,7 @@ impl Place {
 /// Whether the rows, from some cell on, are those of the set and no others, as they come: what was applied one after another
 /// mostly comes so.
 fn agree(rows: &[Row], at: usize, set: &Migrations) -> bool {
-    let has = |row: &Row, migration: &Migration| {
-        is_applied(row, at) && bytes(row.text(at + 2)).is_some_and(|checksum| checksum == migration.checksum)
-    };
+    let has = |row: &Row, migration: &Migration| is_applied(row, at) && is(row.text(at + 2), &migration.checksum);
     let mut versioned = set.migrations.iter();
     let is_of_set = |row: &Row| match row.number::<i64>(at) {
         Some(version) => versioned.next().is_some_and(|it| it.version.value() == version && has(row, it)),
@@ -198,6 +227,18 @@ fn record(row: &Row, at: usize) -> Option<Record> {
         started_by: None,
         origin: None,
     })
+}
+
+/// Whether a text says the same bytes. In the form that nearly every session has, it is compared as it stands.
+fn is(text: &str, checksum: &[u8; 32]) -> bool {
+    const LENGTH: usize = 2 + 2 * 32;
+    let hex = text.strip_prefix("\\x").filter(|_| text.len() == LENGTH);
+    let letter = |digit: u8| if digit < 10 { b'0' + digit } else { b'a' + (digit - 10) };
+    let says = |hex: &str| {
+        let mut pairs = hex.as_bytes().chunks_exact(2).zip(checksum);
+        pairs.all(|(pair, byte)| pair == [letter(byte >> 4), letter(byte & 15)])
+    };
+    hex.is_some_and(says) || bytes(text).is_some_and(|bytes| bytes == *checksum)
 }
 
 /// The bytes of a checksum in either of the two forms that `bytea_output` allows (PostgreSQL manual, 8.4).

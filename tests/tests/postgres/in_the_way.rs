@@ -322,17 +322,25 @@ async fn a_lock_on_the_history_itself_ends_each_verb_in_time_and_its_holder_is_n
 }
 
 #[tokio::test]
-async fn a_look_leaves_the_lock_timeout_of_a_transaction_of_the_callers_own_alone() {
+async fn no_verb_changes_the_timeouts_of_a_transaction_of_the_callers_own() {
     let (_database, migrations, mut client) = applied().await;
-    for _ in 0..2 {
-        client.batch_execute("BEGIN; SET LOCAL lock_timeout = '7s'").await.unwrap();
-        let error = migrations.run(&mut client).await.unwrap_err();
-        assert!(matches!(error, Error::InTransaction), "{error:?}");
-        let error = migrations.status(&mut client).await.unwrap_err();
-        assert!(matches!(error, Error::InTransaction), "{error:?}");
-        let row = client.query_one("SHOW lock_timeout", &[]).await.unwrap();
-        assert_eq!(row.get::<_, &str>(0), "7s");
-        client.batch_execute("ROLLBACK").await.unwrap();
+    client.batch_execute("SET statement_timeout = '90s'").await.unwrap();
+    for verb in ["run", "verify", "status", "health"] {
+        client.batch_execute("BEGIN; SET LOCAL lock_timeout = 7654; SAVEPOINT a").await.unwrap();
+        let error = match verb {
+            "run" => migrations.run(&mut client).await.map(drop),
+            "verify" => migrations.verify(&mut client).await.map(drop),
+            "status" => migrations.status(&mut client).await.map(drop),
+            _ => migrations.migrator().health(&mut client).await.map(drop),
+        };
+        assert!(matches!(error, Err(Error::InTransaction)), "{verb}: {error:?}");
+        for (then, lock_timeout) in [("", "7654ms"), ("ROLLBACK TO SAVEPOINT a", "7654ms"), ("COMMIT", "0")] {
+            client.batch_execute(then).await.unwrap();
+            for (name, before) in [("lock_timeout", lock_timeout), ("statement_timeout", "90s")] {
+                let row = client.query_one(&format!("SHOW {name}"), &[]).await.unwrap();
+                assert_eq!(row.get::<_, &str>(0), before, "{verb}, {then}: {name}");
+            }
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-use super::bytes;
+use super::{bytes, is};
 
 const CHECKSUM: [u8; 32] = {
     let mut checksum = [7; 32];
@@ -15,6 +15,19 @@ fn a_checksum_is_read_in_both_forms_of_bytea() {
     assert_eq!(bytes(&format!("\\x{hex}")), Some(CHECKSUM));
     assert_eq!(bytes(&format!("\\\\\\000\\377x{}", "\\007".repeat(28))), Some(CHECKSUM));
     assert_eq!(bytes(&"a".repeat(32)), Some([b'a'; 32]));
+}
+
+#[test]
+fn a_checksum_is_compared_in_both_forms_of_bytea() {
+    let other = [8; 32];
+    for text in [
+        CHECKSUM.iter().fold("\\x".to_owned(), |text, byte| format!("{text}{byte:02x}")),
+        CHECKSUM.iter().fold("\\x".to_owned(), |text, byte| format!("{text}{byte:02X}")),
+        format!("\\\\\\000\\377x{}", "\\007".repeat(28)),
+    ] {
+        assert!(is(&text, &CHECKSUM) && !is(&text, &other), "{text}");
+        assert!(!is(&format!("{text}00"), &CHECKSUM) && !is(text.get(..text.len() - 1).unwrap(), &CHECKSUM), "{text}");
+    }
 }
 
 #[test]

@@ -7,16 +7,13 @@ use crate::connection::{Connection, Reply, Row};
 use crate::error::Error;
 use crate::history::{self, Asking, Detail, Server, Table};
 use crate::lock::{self, Holder};
-use crate::look::glance::{Glance, read};
+use crate::look::glance::{Glance, read, send};
 use crate::look::{Question, look, send_as, table};
 use crate::migrations::Migrations;
 use crate::observe;
 use crate::sql::{identifier, literal};
 use crate::verb::run::Run;
 use crate::verb::status::Status;
-
-/// How many statements a glance has.
-const OF_GLANCE: usize = 4;
 
 impl<C: Connection> Run<'_, '_, C> {
     /// The verb `health`.
@@ -28,8 +25,8 @@ impl<C: Connection> Run<'_, '_, C> {
             history::glance(question.wanted, question.namespace, asking, self.session.process()),
             more(&self.set, question.namespace, &Place::wanted(question)),
         );
-        let (mut reply, _) = send_as(&mut self.session, question, &sql).await?;
-        let last = reply.completed.split_off(reply.completed.len().min(OF_GLANCE));
+        let (mut reply, _) = send(&mut self.session, question, &sql).await?;
+        let last = reply.completed.split_off(reply.completed.len().min(history::GLANCE));
         let row = last.first().and_then(|rows| rows.first());
         let health = match read(question, asking, &self.set, reply)? {
             Some(Glance::Agrees(server)) => {
