@@ -1,17 +1,20 @@
 //! Applying transactional migrations: claim, SQL and duration in one transaction, many transactions in one message.
 
 pub(crate) mod batch;
+pub(crate) mod head;
 pub(crate) mod index;
 pub(crate) mod keep;
 pub(crate) mod non_transactional;
+pub(crate) mod recording;
 pub(crate) mod retry;
 pub(crate) mod sent;
 
 use std::time::Duration;
 
-use graven_source::{Kind, Version};
+use graven_source::Kind;
 
 use crate::apply::batch::Batch;
+use crate::apply::recording::{Plans, Recording};
 use crate::apply::retry::Retries;
 use crate::apply::sent::{COMMENT, Pieces, Sent, goes_in_pieces, name_for_dba};
 use crate::connection::{Connection, Failure};
@@ -58,6 +61,8 @@ pub(crate) enum Way {
     StatementByStatement,
 }
 
+/// How many statements write that a transaction in several messages is done: how its commit waits, and how long it took.
+const IN_FULL: usize = 2;
 /// The most SQL that goes into one message, in bytes. A larger file goes alone.
 const MOST_BYTES: usize = 1 << 20;
 /// The most migrations that go into one message.
@@ -118,13 +123,15 @@ impl Applying<'_> {
     ) -> Result<Outcome, Error> {
         let mut left = steps;
         let mut one_by_one = 0;
+        let mut plans = Plans::Shared;
         let mut retries: Option<(&Migration, Retries)> = None;
         while !left.is_empty() {
             let count = if one_by_one > 0 { 1 } else { left.len() };
-            let mut batch = Batch::of(self, left.get(..count).unwrap_or(left));
+            let mut batch = Batch::of(self, left.get(..count).unwrap_or(left), plans);
             if run.session.has_lock_to_give_back() {
                 batch.give_back_the_lock(self);
             }
+            run.session.owes_plan(batch.forget());
             let reply = run.execute(left.first().filter(|_| count == 1).map(|step| step.migration), &batch.text).await;
             if let Some(answer) = batch.lock_given_back(&reply) {
                 lock::given_back(Some(answer));
@@ -142,6 +149,7 @@ impl Applying<'_> {
             left = left.get(committed..).unwrap_or_default();
             one_by_one = usize::saturating_sub(one_by_one, committed);
             let Some(failure) = reply.failure else {
+                run.session.owes_plan(None);
                 if committed < count {
                     return Err(self.unsaid(left));
                 }
@@ -154,11 +162,16 @@ impl Applying<'_> {
                 one_by_one = count;
                 continue;
             }
-            if !lost && !reply.completed.is_empty() {
-                // The error left its transaction open and aborted. That this fails as well would say nothing new.
-                let _ = run.session.send("ROLLBACK").await;
-            }
             let completed = reply.completed.len() - done.statements;
+            let is_deallocated = self.is_deallocated(&failure);
+            if !lost && !reply.completed.is_empty() {
+                let forget = batch.left_prepared(reply.completed.len(), &done, self.state.statements());
+                clear(run, forget.filter(|_| !is_deallocated)).await;
+            }
+            if is_deallocated {
+                plans = Plans::Own;
+                continue;
+            }
             let Some(failed) = batch.failed(committed) else { continue };
             if completed == failed.claim {
                 return self.claim_failed(failure);
@@ -166,7 +179,7 @@ impl Applying<'_> {
             let migration = failed.migration;
             let place = failed.sent.locate(migration, &failure, completed);
             let left_behind = if lost { Left::Unsaid { after: count - committed - 1 } } else { Left::Nothing };
-            let behind = self.behind(&failed.sent, migration, completed);
+            let behind = self.behind(&failed.sent, migration, failed.recording, completed);
             let failed = MigrationFailed::new(run.set, migration, failure, place, left_behind).behind(behind);
             let tries = match retries.take() {
                 Some((earlier, tries)) if std::ptr::eq(earlier, migration) => tries,
@@ -193,7 +206,8 @@ impl Applying<'_> {
         step: &Step,
     ) -> Result<Outcome, Error> {
         let (migration, claim) = (step.migration, self.claim(step));
-        let Some(duration) = self.transaction(run, migration, &claim, &self.tail(migration)).await? else {
+        let (tail, _) = self.tail(migration, Recording::InFull);
+        let Some(duration) = self.transaction(run, migration, &claim, &tail).await? else {
             return Ok(Outcome::ClaimedElsewhere);
         };
         run.applied(migration, duration, self.last);
@@ -232,7 +246,7 @@ impl Applying<'_> {
                     Failure::Connection(_) => Left::Unsaid { after: 0 },
                     Failure::Server(_) => Left::Nothing,
                 };
-                let behind = if at == last { self.behind(&sent, migration, completed) } else { None };
+                let behind = if at == last { self.behind(&sent, migration, IN_FULL, completed) } else { None };
                 if at > 0 || completed > 0 {
                     let _ = run.session.send("ROLLBACK").await;
                 }
@@ -246,46 +260,6 @@ impl Applying<'_> {
             }
             return Ok(Some(began.elapsed()));
         }
-    }
-
-    /// What stands before the SQL of a transactional migration.
-    pub(crate) fn head(self, step: &Step, opening: &[&str]) -> Head {
-        self.head_with(step.migration, opening, &self.claim(step))
-    }
-
-    /// The statement that makes it this run's to apply.
-    fn claim(self, step: &Step) -> String {
-        let Step { migration, start } = step;
-        match start {
-            Start::Again { recorded } => history::claim_again(self.table, migration, recorded, self.claimant),
-            _ if migration.kind() == Kind::Baseline => {
-                let covered = covered(self.versioned, migration.version);
-                history::claim_covered(self.table, covered, migration.version, self.claimant)
-            }
-            _ => history::claim(self.table, migration, self.claimant),
-        }
-    }
-
-    fn head_with(self, migration: &Migration, opening: &[&str], claim: &str) -> Head {
-        let details = migration.details();
-        let lock_timeout = details.lock_timeout.or(self.options.table_lock_timeout).unwrap_or_default();
-        let statement_timeout = details.statement_timeout.or(self.options.statement_timeout).unwrap_or_default();
-        let mut head = Head { text: name_for_dba(migration), statements: 0, claim: 0 };
-        head.push("BEGIN");
-        for statement in opening {
-            head.push(&format!("{}\n", statement.trim_end_matches(';')));
-        }
-        self.state.no_transaction_timeout(Reaches::Transaction).into_iter().for_each(|lift| head.push(lift));
-        self.patience().iter().for_each(|limit| head.push(limit));
-        self.state.discard().into_iter().for_each(|discard| head.push(discard));
-        head.claim = head.statements;
-        head.push(claim);
-        head.push(&format!("SET LOCAL lock_timeout = {}", milliseconds(lock_timeout)));
-        // It is off by then.
-        if !statement_timeout.is_zero() {
-            head.push(&format!("SET LOCAL statement_timeout = {}", milliseconds(statement_timeout)));
-        }
-        head
     }
 
     /// What sets the timeouts of a file without a transaction for its session.
@@ -304,36 +278,26 @@ impl Applying<'_> {
         timeouts
     }
 
-    /// The timeouts for a claim, in two statements. It may have to wait for another run's transaction, which is no table
-    /// lock that blocks a service; and a role's own limit is meant for queries.
-    pub(crate) fn patience(self) -> [String; 2] {
-        // Zero would be no limit.
-        let lock_timeout = self.options.lock_timeout.max(Duration::from_millis(1));
-        [
-            "SET LOCAL statement_timeout = 0".to_owned(),
-            format!("SET LOCAL lock_timeout = {}", milliseconds(lock_timeout)),
-        ]
-    }
-
-    /// What stands after it. The newline ends a comment on the last line, the semicolon a statement without one.
-    pub(crate) fn tail(self, migration: &Migration) -> String {
+    /// What stands after it, with how many statements write that it is done. The newline ends a comment on the last line, the
+    /// semicolon a statement without one.
+    pub(crate) fn tail(self, migration: &Migration, recording: Recording) -> (String, usize) {
         // All commits but the last need not wait for the disk: a crash of the server can only lose a whole suffix of them,
         // each with its row, and the last one flushes them all (PostgreSQL manual, 30.4).
         let is_last = std::ptr::eq(migration, self.last);
         let commit = if is_last { history::ON_DISK } else { "SET LOCAL synchronous_commit = off" };
-        let finish = history::finish(self.table, history::id(migration), self.claimant);
-        self.tail_with(&format!("{commit};\n{finish};\n"))
+        let (finish, statements) = recording.statements(self, migration);
+        (self.tail_with(&format!("{commit};\n{finish};\n")), statements + 1)
     }
 
     /// What of the tail has failed, if not what it makes the file itself do.
-    fn behind(self, sent: &Sent, migration: &Migration, completed: usize) -> Option<Behind> {
+    fn behind(self, sent: &Sent, migration: &Migration, recording: usize, completed: usize) -> Option<Behind> {
         let put_back = self.state.statements();
         match sent.behind(migration, completed)? {
             // Constraints are the file's own, and so are triggers that wait for the COMMIT.
             0 => None,
             number if number <= put_back => Some(Behind::PuttingBack),
             // The removal of a reverse's row is its claim.
-            number if number <= put_back + 2 && migration.kind() != Kind::Reverse => Some(Behind::Recording),
+            number if number <= put_back + recording && migration.kind() != Kind::Reverse => Some(Behind::Recording),
             _ => None,
         }
     }
@@ -342,6 +306,11 @@ impl Applying<'_> {
     pub(crate) fn tail_with(self, statements: &str) -> String {
         // Constraint triggers that wait for the commit must run with the settings that the file made for them.
         format!("\n;\nSET CONSTRAINTS ALL IMMEDIATE;\n{};\n{statements}COMMIT", self.state.restore())
+    }
+
+    /// Whether a file has made the session forget what was prepared.
+    fn is_deallocated(self, failure: &Failure) -> bool {
+        matches!(failure, Failure::Server(error) if history::is_deallocated(error, self.claimant))
     }
 
     /// What the failure of a claim means.
@@ -361,29 +330,10 @@ impl Applying<'_> {
     }
 }
 
-/// What stands before the SQL of a transactional migration.
-pub(crate) struct Head {
-    text: String,
-    statements: usize,
-    /// How many of its statements have completed where the claim fails.
-    pub(crate) claim: usize,
-}
-
-impl Head {
-    fn push(&mut self, statement: &str) {
-        self.statements += 1;
-        self.text.push_str(statement);
-        self.text.push_str(";\n");
-    }
-
-    /// Puts it there.
-    pub(crate) fn precede(&self, sent: &mut Sent) {
-        sent.precede(&self.text, self.statements);
-    }
-}
-
-/// What a baseline of that version stands for.
-pub(crate) fn covered(versioned: &'static [Migration], baseline: Version) -> &'static [Migration] {
-    let count = versioned.partition_point(|migration| migration.version <= baseline);
-    versioned.get(..count).unwrap_or_default()
+/// Ends the transaction that an error has left open and aborted, and forgets what the message has prepared. That this fails as
+/// well would say nothing new.
+async fn clear<C: Connection>(run: &mut Run<'_, '_, C>, forget: Option<String>) {
+    let clear: Vec<&str> = std::iter::once("ROLLBACK").chain(forget.as_deref()).collect();
+    let _ = run.session.send(&clear.join(";\n")).await;
+    run.session.owes_plan(None);
 }

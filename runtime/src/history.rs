@@ -4,6 +4,7 @@
 //! but for the first look, which confines the search path to the one schema instead (see [`look`]).
 
 mod accept;
+mod finish;
 mod foreign;
 mod glance;
 mod number;
@@ -13,13 +14,17 @@ mod write;
 use graven_source::{Checksum, Version};
 
 pub(crate) use self::accept::accept;
+pub(crate) use self::finish::{
+    FINISHED, deallocate_finish, finish, finish_as_prepared, finish_unheard, is_deallocated, is_row_gone,
+    prepare_finish,
+};
 pub use self::foreign::ForeignHistory;
 pub(crate) use self::glance::{Asking, GLANCE, glance, put_back};
 pub(crate) use self::read::{Schema, become_role, first, look, same_elsewhere, schema, state};
 pub(crate) use self::write::{
-    Claimant, FINISHED, NOT_THERE, ON_DISK, claim, claim_again, claim_covered, claim_started, complete,
-    complete_by_word, create, finish, finish_unheard, flush, id, is_left_by, is_not_held, is_row_gone, is_there,
-    or_fail, progress, progress_and_note, rest, settle, settle_by_word, stamp, take_back, take_over, unclaim, unsettle,
+    Claimant, NOT_THERE, ON_DISK, claim, claim_again, claim_covered, claim_started, complete, complete_by_word, create,
+    flush, id, is_left_by, is_not_held, is_there, or_fail, progress, progress_and_note, rest, settle, settle_by_word,
+    stamp, take_back, take_over, unclaim, unsettle,
 };
 use crate::connection::Row;
 use crate::error::server_error::ServerError;

@@ -43,6 +43,7 @@ struct Owed {
     discard: Option<&'static str>,
     role: Option<String>,
     unlock: Option<String>,
+    plan: Option<String>,
 }
 
 /// What is known of the lock, once it was had.
@@ -118,6 +119,11 @@ impl<'a, C: Connection> Session<'a, C> {
     /// Takes note of what drops the temporary objects that migrations make.
     pub(crate) fn owes_discard(&mut self, discard: &'static str) {
         self.owed.discard = Some(discard);
+    }
+
+    /// Takes note of what forgets the statement that the next message prepares, if it does.
+    pub(crate) fn owes_plan(&mut self, forget: Option<&str>) {
+        self.owed.plan = forget.map(str::to_owned);
     }
 
     /// What is to go before the lock is given back.
@@ -258,8 +264,9 @@ impl<'a, C: Connection> Session<'a, C> {
 
 impl<C: Connection> Drop for Session<'_, C> {
     fn drop(&mut self) {
-        let Owed { settings, discard, role, unlock } = std::mem::take(&mut self.owed);
-        let owed: Vec<String> = [settings, discard.map(str::to_owned), role, unlock].into_iter().flatten().collect();
+        let Owed { settings, discard, role, unlock, plan } = std::mem::take(&mut self.owed);
+        let owed = [settings, discard.map(str::to_owned), role, plan, unlock];
+        let owed: Vec<String> = owed.into_iter().flatten().collect();
         if owed.is_empty() {
             return;
         }

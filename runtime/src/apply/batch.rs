@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use crate::apply::Applying;
+use crate::apply::recording::{Plans, Recording};
 use crate::apply::sent::{COMMENT, Pieces, Sent, name_in_comment};
 use crate::connection::{Reply, Row};
-use crate::history::FINISHED;
+use crate::history::{self, FINISHED};
 use crate::lock;
 use crate::migrations::Migration;
 use crate::plan::Step;
@@ -18,6 +19,8 @@ pub(crate) struct Batch {
     finished: String,
     /// Whether it ends by giving back the lock.
     gives_back: bool,
+    /// What forgets the statement that the first transaction prepares for the others, and stands behind the last of them.
+    forget: Option<String>,
 }
 
 /// One migration of a batch.
@@ -26,6 +29,8 @@ pub(crate) struct Part {
     pub(crate) sent: Sent,
     /// How many of its statements have completed where its claim fails.
     pub(crate) claim: usize,
+    /// How many statements write that it is done.
+    pub(crate) recording: usize,
 }
 
 /// What of a batch has committed.
@@ -38,9 +43,12 @@ pub(crate) struct Done {
 
 impl Batch {
     /// Joins the transactions of some steps, each of which goes into one message.
-    pub(crate) fn of(applying: Applying<'_>, steps: &[Step]) -> Self {
-        let mut parts: Vec<Part> = steps.iter().filter_map(|step| Part::of(applying, step)).collect();
-        let text = match parts.as_mut_slice() {
+    pub(crate) fn of(applying: Applying<'_>, steps: &[Step], plans: Plans) -> Self {
+        let recording = Recording::of(plans, steps.len());
+        let prepares = recording.clone().any(|it| it == Recording::AsPrepared);
+        let parts = steps.iter().zip(recording).filter_map(|(step, recording)| Part::of(applying, step, recording));
+        let mut parts: Vec<Part> = parts.collect();
+        let mut text = match parts.as_mut_slice() {
             // A large file goes alone, and is not copied.
             [one] => std::mem::take(&mut one.sent.text),
             several => {
@@ -48,7 +56,14 @@ impl Batch {
                 format!("{}{}", name_for_dba(several), texts.join(SEPARATOR))
             }
         };
-        Self { text, parts, finished: format!("{FINISHED}{}", applying.claimant.run), gives_back: false }
+        let forget = prepares.then(|| history::deallocate_finish(applying.claimant));
+        forget.iter().for_each(|forget| text.extend([SEPARATOR, forget]));
+        Self { text, parts, finished: format!("{FINISHED}{}", applying.claimant.run), gives_back: false, forget }
+    }
+
+    /// What forgets the statement that it prepares, if it does.
+    pub(crate) fn forget(&self) -> Option<&str> {
+        self.forget.as_deref()
     }
 
     /// Gives the lock back as well, once everything has committed, where this is the last message of a run that needs it.
@@ -93,6 +108,20 @@ impl Batch {
         done
     }
 
+    /// The same where it was prepared and not forgotten, after so many statements that have completed; so many statements put the session back.
+    pub(crate) fn left_prepared(&self, completed: usize, done: &Done, put_back: usize) -> Option<String> {
+        let committed = done.durations.len();
+        let completed = completed.saturating_sub(done.statements);
+        let is_forgotten = committed >= self.parts.len() && completed > 0;
+        // Prepared is the last thing before the first COMMIT, and stays whatever comes of that.
+        let is_at_commit = |part: &Part| {
+            let behind = part.sent.behind(part.migration, completed);
+            behind.is_some_and(|number| number > put_back + part.recording)
+        };
+        let is_prepared = committed > 0 || self.parts.first().is_some_and(is_at_commit);
+        self.forget.clone().filter(|_| !is_forgotten && is_prepared)
+    }
+
     /// The migration at which the batch ended, after so many that committed, with its place in the message.
     pub(crate) fn failed(mut self, committed: usize) -> Option<Part> {
         if committed >= self.parts.len() {
@@ -126,13 +155,14 @@ fn place(migration: &Migration) -> String {
 const SEPARATOR: &str = ";\n";
 
 impl Part {
-    fn of(applying: Applying<'_>, step: &Step) -> Option<Self> {
+    fn of(applying: Applying<'_>, step: &Step, recording: Recording) -> Option<Self> {
         let migration = step.migration;
         let Pieces { opening, sent } = Pieces::of(migration);
         let mut sent = sent.into_iter().next()?;
         let head = applying.head(step, &opening);
         head.precede(&mut sent);
-        sent.follow(&applying.tail(migration));
-        Some(Self { migration, sent, claim: head.claim })
+        let (tail, recording) = applying.tail(migration, recording);
+        sent.follow(&tail);
+        Some(Self { migration, sent, claim: head.claim, recording })
     }
 }

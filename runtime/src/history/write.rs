@@ -179,39 +179,6 @@ const ONE_OR_NOT_THERE: &str = "SELECT CASE WHEN pg_catalog.int8eq(pg_catalog.co
 /// The SQLSTATE of a text that is no number, by which [`take_back`] and [`claim_again`] say that there is no such row.
 pub(crate) const NOT_THERE: &str = "22P02";
 
-/// With what the answer to [`finish`] begins, before the run.
-pub(crate) const FINISHED: &str = "graven finished ";
-
-/// Sets the duration of a migration that was claimed in this transaction, and has the server say so. Fails where the row is
-/// not there any more, so that nothing commits which no history knows of: see [`is_row_gone`].
-pub(crate) fn finish(table: &Table, id: impl Display, claimant: &Claimant) -> String {
-    finishing(table, id, &literal(&format!("{FINISHED}{}", claimant.run)))
-}
-
-/// The same, for a caller that needs no word of it.
-pub(crate) fn finish_unheard(table: &Table, id: impl Display) -> String {
-    finishing(table, id, "NULL")
-}
-
-fn finishing(table: &Table, id: impl Display, mark: &str) -> String {
-    // By functions instead of operators: a session that has just begun looks each of those up among all of its name.
-    let set = "duration = pg_catalog.timestamptz_mi(pg_catalog.clock_timestamp(), applied_at)";
-    format!(
-        "WITH done AS ({} RETURNING pg_catalog.date_part('epoch', duration)::pg_catalog.text AS seconds) \
-         SELECT {mark} AS finished, COALESCE((SELECT d.seconds FROM done d), {})::pg_catalog.float8 AS seconds",
-        update(table, id, set),
-        literal(ROW_GONE),
-    )
-}
-
-/// What [`finish`] puts where a number belongs. The server repeats it in its error, whose other words may be translated.
-const ROW_GONE: &str = "graven: the migration has taken its own row in the history away";
-
-/// Whether an error is that of a [`finish`] which found no row.
-pub(crate) fn is_row_gone(error: &ServerError) -> bool {
-    error.sqlstate == NOT_THERE && error.message.contains(ROW_GONE)
-}
-
 /// Asks whether the row of a migration is there.
 pub(crate) fn is_there(table: &Table, id: impl Display) -> String {
     format!(
@@ -404,10 +371,13 @@ fn still_at(change: &str, done: u32) -> String {
 const WAS_THERE: &str = "was_there::pg_catalog.text";
 
 fn update(table: &Table, id: impl Display, set: &str) -> String {
+    update_of(table, &literal(&id.to_string()), set)
+}
+
+pub(super) fn update_of(table: &Table, id: &str, set: &str) -> String {
     format!(
-        "UPDATE {} SET {set} WHERE namespace {EQ} {} AND id {EQ} {}",
+        "UPDATE {} SET {set} WHERE namespace {EQ} {} AND id {EQ} {id}",
         table.qualified(),
-        literal(&table.namespace),
-        literal(&id.to_string())
+        literal(&table.namespace)
     )
 }

@@ -27,6 +27,7 @@ mod observe;
 mod own_row;
 mod plan;
 mod pooler;
+mod prepared;
 mod privileges;
 mod race;
 mod recorded;

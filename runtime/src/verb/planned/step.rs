@@ -6,8 +6,9 @@ use graven_source::statement::{LockMode, split};
 use graven_source::{Kind, Version};
 
 use super::locks::Relations;
+use crate::apply::Way;
+use crate::apply::head::covered;
 use crate::apply::sent::Pieces;
-use crate::apply::{Way, covered};
 use crate::migrations::{Migration, Migrations, Sealing, Transaction};
 use crate::options::Options;
 use crate::plan::{Start, Step};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use graven_source::Kind;
 
-use crate::apply::covered;
+use crate::apply::head::covered;
 use crate::connection::Connection;
 use crate::error::{Error, Pending};
 use crate::event::Event;

@@ -8,7 +8,7 @@ use graven_source::{Checksum, Kind};
 use super::label;
 use super::page::{STOP, fill_in};
 use super::psql::{Reading, argument, by_value, comment, piece};
-use crate::apply::covered;
+use crate::apply::head::covered;
 use crate::apply::non_transactional::Trace;
 use crate::apply::sent::{Pieces, changes_strings};
 use crate::history::{self, Claimant, Doubt, Table};

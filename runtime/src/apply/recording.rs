@@ -1,0 +1,58 @@
+//! How the transactions of one message write how long they took. PostgreSQL plans that statement anew each time, which takes it
+//! longer than most of what it does for a migration: so the first transaction of a message also prepares it for the others.
+
+use crate::apply::Applying;
+use crate::history;
+use crate::migrations::Migration;
+
+/// Whether the transactions of a message may share a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Plans {
+    Shared,
+    /// What a file says makes the session forget what was prepared: `DEALLOCATE ALL`.
+    Own,
+}
+
+/// How one transaction does it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Recording {
+    InFull,
+    /// And prepares it for those behind it. That lasts longer than the transaction (PostgreSQL manual, PREPARE).
+    InFullForOthers,
+    /// By what was prepared.
+    AsPrepared,
+}
+
+/// From how many migrations on it takes less time to prepare the statement than it saves.
+const FEW: usize = 4;
+
+impl Recording {
+    /// That of each of so many transactions in one message.
+    pub(crate) fn of(plans: Plans, transactions: usize) -> impl Iterator<Item = Self> + Clone {
+        let (first, others) = match plans {
+            Plans::Shared if transactions >= FEW => (Self::InFullForOthers, Self::AsPrepared),
+            _ => (Self::InFull, Self::InFull),
+        };
+        std::iter::once(first).chain(std::iter::repeat_n(others, transactions.saturating_sub(1)))
+    }
+
+    /// The statements, and how many they are.
+    pub(crate) fn statements(self, applying: Applying<'_>, migration: &Migration) -> (String, usize) {
+        let Applying { table, claimant, .. } = applying;
+        let id = history::id(migration);
+        match self {
+            Self::InFull => (history::finish(table, id, claimant), 1),
+            Self::InFullForOthers => {
+                (format!("{};\n{}", history::finish(table, id, claimant), history::prepare_finish(table, claimant)), 2)
+            }
+            // Nothing of a file's own runs after it. Else PostgreSQL would make five plans before it keeps one.
+            Self::AsPrepared => (
+                format!(
+                    "SET LOCAL plan_cache_mode = force_generic_plan;\n{}",
+                    history::finish_as_prepared(&id, claimant)
+                ),
+                2,
+            ),
+        }
+    }
+}
