@@ -123,7 +123,7 @@ impl Applying<'_> {
     ) -> Result<Outcome, Error> {
         let mut left = steps;
         let mut one_by_one = 0;
-        let mut plans = Plans::Shared;
+        let mut plans = Plans::of(run.session.reach());
         let mut retries: Option<(&Migration, Retries)> = None;
         while !left.is_empty() {
             let count = if one_by_one > 0 { 1 } else { left.len() };

@@ -13,7 +13,7 @@ use crate::apply::retry::Retries;
 use crate::apply::sent::{Sent, changes_strings};
 use crate::apply::{Applying, Outcome};
 use crate::connection::{Connection, Failure};
-use crate::error::conflict::first_line;
+use crate::error::conflict::first_line_of_unit;
 use crate::error::failed::{Left, MigrationFailed};
 use crate::error::{Cause, Error};
 use crate::event::Event;
@@ -202,7 +202,12 @@ impl Applying<'_> {
         }
         for (at, unit) in units.iter().enumerate().skip(first) {
             let (version, number, of) = (migration.version, at + 1, units.len());
-            run.observers.tell(&Event::Statement { version, number, of, sql: &first_line(unit.sql(migration)) });
+            run.observers.tell(&Event::Statement {
+                version,
+                number,
+                of,
+                sql: &first_line_of_unit(unit.sql(migration)),
+            });
             let before = now.take();
             let going = Going {
                 doubt: doubt.take(),

@@ -4,13 +4,25 @@
 use crate::apply::Applying;
 use crate::history;
 use crate::migrations::Migration;
+use crate::session::Reach;
 
 /// Whether the transactions of a message may share a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Plans {
     Shared,
-    /// What a file says makes the session forget what was prepared: `DEALLOCATE ALL`.
+    /// Each makes its own: a file has made the session forget what was prepared (`DEALLOCATE ALL`), or a stranger may have that
+    /// session of a pool next.
     Own,
+}
+
+impl Plans {
+    /// Those of messages that reach such sessions.
+    pub(crate) fn of(reach: Reach) -> Self {
+        match reach {
+            Reach::Own => Self::Shared,
+            Reach::Pooled => Self::Own,
+        }
+    }
 }
 
 /// How one transaction does it.

@@ -352,6 +352,11 @@ fn behind_begin(sql: &str) -> usize {
     }
 }
 
+/// The first line of what a unit does, cut to what fits a message.
+pub(crate) fn first_line_of_unit(sql: &str) -> String {
+    first_line(sql.get(behind_begin(sql)..).unwrap_or(sql))
+}
+
 /// The first line of a statement, cut to what fits a message.
 pub(crate) fn first_line(sql: &str) -> String {
     let line = sql.lines().next().unwrap_or_default().trim_end();

@@ -9,7 +9,7 @@ use crate::apply::sent::Sent;
 use crate::apply::{Applying, Outcome};
 use crate::connection::{Connection, Failure};
 use crate::error::Error;
-use crate::error::conflict::first_line;
+use crate::error::conflict::first_line_of_unit;
 use crate::error::failed::{Left, MigrationFailed};
 use crate::event::Event;
 use crate::history;
@@ -85,7 +85,7 @@ impl Applying<'_> {
         run.session.expect("setting the timeouts", &head).await?;
         for (at, unit) in details.units.iter().enumerate() {
             let (version, number, of) = (reversal.migration.version, at + 1, details.units.len());
-            let sql = first_line(unit.sql(reversal.reverse));
+            let sql = first_line_of_unit(unit.sql(reversal.reverse));
             run.observers.tell(&Event::Statement { version, number, of, sql: &sql });
             self.reverse_unit(run, reversal, *unit).await?;
             let sql = unit.sql(reversal.reverse);

@@ -87,6 +87,18 @@ async fn an_observer_hears_of_each_step_in_order() {
 const QUIET: &str = "DO $$ BEGIN EXECUTE 'DO $q$ BEGIN RAISE W' || 'ARNING ''quiet''; END $q$'; END $$;";
 
 #[tokio::test]
+async fn of_a_transaction_of_the_files_own_is_told_what_it_does() {
+    let (_database, mut client) = fresh().await;
+    let (events, observer) = recorder();
+    let text = "-- graven: transaction = off\nCREATE TABLE a (id int);\nBEGIN;\n-- Both or none.\nINSERT INTO a\nVALUES (1);\n\
+                DELETE FROM a;\nCOMMIT;";
+    set(&[("1_a.sql", text)]).migrator().observe(observer).run(&mut client).await.unwrap();
+    let found = events.lock().unwrap().clone();
+    let statements: Vec<_> = found.iter().filter(|event| event.starts_with("statement")).collect();
+    assert_eq!(statements, ["statement 1 1/2 CREATE TABLE a (id int);", "statement 1 2/2 INSERT INTO a"]);
+}
+
+#[tokio::test]
 async fn what_postgresql_warns_of_is_told_with_whose_it_is() {
     let warn = |what: &str| format!("DO $$ BEGIN RAISE WARNING '{what}' USING HINT = 'look'; END $$;");
     let off = format!("-- graven: transaction = off\n{}", warn("off"));
