@@ -23,8 +23,8 @@ pub(crate) use self::glance::{Asking, GLANCE, glance, put_back};
 pub(crate) use self::read::{Schema, become_role, first, look, same_elsewhere, schema, state};
 pub(crate) use self::write::{
     Claimant, NOT_THERE, ON_DISK, claim, claim_again, claim_covered, claim_started, complete, complete_by_word, create,
-    flush, id, is_left_by, is_not_held, is_there, or_fail, progress, progress_and_note, rest, settle, settle_by_word,
-    stamp, take_back, take_over, unclaim, unsettle,
+    flush, id, is_left_by, is_not_held, is_there, noted, or_fail, progress, progress_and_note, rest, settle,
+    settle_by_word, stamp, take_back, take_over, unclaim, unsettle,
 };
 use crate::connection::Row;
 use crate::error::server_error::ServerError;

@@ -237,6 +237,15 @@ pub(crate) fn is_left_by(table: &Table, version: Version, done: u32, started_by:
     )
 }
 
+/// Asks what was noted before the unit after the recorded ones was sent.
+pub(crate) fn noted(table: &Table, version: Version) -> String {
+    format!(
+        "SELECT {WAS_THERE} FROM {} WHERE namespace {EQ} {} AND id {EQ} '{version}' AND state {EQ} 'started'",
+        table.qualified(),
+        literal(&table.namespace)
+    )
+}
+
 /// Records that `done` units have run, and that the next is about to.
 pub(crate) fn progress(table: &Table, version: Version, claimant: &Claimant, done: u32, next: Doubt) -> String {
     fenced(&progressing(table, version, done, next, "NULL"), &claimant.run)

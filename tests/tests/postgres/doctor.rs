@@ -243,6 +243,13 @@ async fn an_index_that_the_next_run_builds_again_is_left_to_it() {
     client.batch_execute(build).await.unwrap_err();
     database.execute("UPDATE graven_history SET in_doubt = true WHERE version = 2").unwrap();
     assert_eq!(value(&database, "SELECT count(*) FROM graven_history WHERE in_doubt"), "1");
+    // One that was there before the build is somebody else's, and no run drops it.
+    let before = "UPDATE graven_history SET was_there = ARRAY['public.\"I\"'::regclass::oid] WHERE version = 2";
+    database.execute(before).unwrap();
+    let diagnosis = doctor(migrations, database.url()).await;
+    let remedy = complaint(&diagnosis, "invalid-index").remedy.as_deref().unwrap();
+    assert!(remedy.contains("DROP INDEX CONCURRENTLY public.\"I\"") && !remedy.contains("graven apply"), "{remedy}");
+    database.execute("UPDATE graven_history SET was_there = '{}' WHERE version = 2").unwrap();
     let diagnosis = doctor(migrations, database.url()).await;
     let finding = complaint(&diagnosis, "invalid-index");
     assert!(finding.what.contains("public.\"I\""), "{finding:?}");

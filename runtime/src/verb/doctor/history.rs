@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use crate::apply::index::{Index, index};
+use crate::apply::index::{Age, Index, index};
 use crate::connection::Connection;
 use crate::error::Conflict;
 use crate::guard;
@@ -149,19 +149,22 @@ impl<C: Connection> Run<'_, '_, C> {
             refused => refused,
         };
         findings.extend(refused.err().as_ref().map(Finding::refused));
-        let rebuilt = self.rebuilt_by_run(&plan).await;
+        let rebuilt = self.rebuilt_by_run(table, &plan).await;
         History { findings, pending: Some(pending), rebuilt }
     }
 
     /// The indexes that the next run builds again. What cannot be asked is passed over: it only serves a remedy.
-    async fn rebuilt_by_run(&mut self, plan: &Plan) -> Vec<RebuiltByRun> {
+    async fn rebuilt_by_run(&mut self, table: &Table, plan: &Plan) -> Vec<RebuiltByRun> {
         let mut rebuilt = Vec::new();
         for Step { migration, start } in &plan.steps {
-            // Of what was not cut off, an index of that name may be somebody else's.
+            // Of what was not cut off, an index of that name may be somebody else's; so is one that was there before.
             let Start::Resume { done, doubt: Doubt::InDoubt, .. } = start else { continue };
             let unit = usize::try_from(*done).ok().and_then(|done| migration.details().units.get(done));
             let Some(unit) = unit else { continue };
-            if let Ok(Index::Invalid(_, index)) = index(&mut self.session, unit.effect, None).await {
+            let noted = history::noted(table, migration.version());
+            let Ok(noted) = self.session.expect("looking at what was noted", &noted).await else { continue };
+            let noted = noted.first().and_then(|rows| rows.first()).and_then(|row| row.optional(0));
+            if let Ok(Index::Invalid(Age::Since, index)) = index(&mut self.session, unit.effect, noted).await {
                 let migration = format!("{} {}", migration.version(), migration.name());
                 rebuilt.push(RebuiltByRun { index, migration });
             }
