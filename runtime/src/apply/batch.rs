@@ -113,12 +113,12 @@ impl Batch {
         let committed = done.durations.len();
         let completed = completed.saturating_sub(done.statements);
         let is_forgotten = committed >= self.parts.len() && completed > 0;
-        // Prepared is the last thing before the first COMMIT, and stays whatever comes of that.
-        let is_at_commit = |part: &Part| {
-            let behind = part.sent.behind(part.migration, completed);
-            behind.is_some_and(|number| number > put_back + part.recording)
+        // After the session is put back, it is said how the COMMIT waits, and then prepared: that stays whatever comes after it.
+        let has_prepared = |first: &Part| {
+            let behind = first.sent.behind(first.migration, completed);
+            behind.is_some_and(|number| number > put_back + 2)
         };
-        let is_prepared = committed > 0 || self.parts.first().is_some_and(is_at_commit);
+        let is_prepared = committed > 0 || self.parts.first().is_some_and(has_prepared);
         self.forget.clone().filter(|_| !is_forgotten && is_prepared)
     }
 

@@ -1,5 +1,5 @@
 //! How the transactions of one message write how long they took. PostgreSQL plans that statement anew each time, which takes it
-//! longer than most of what it does for a migration: so the first transaction of a message also prepares it for the others.
+//! longer than most of what it does for a migration: so the first transaction of a message prepares it for all of them.
 
 use crate::apply::Applying;
 use crate::history;
@@ -29,9 +29,9 @@ impl Plans {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Recording {
     InFull,
-    /// And prepares it for those behind it. That lasts longer than the transaction (PostgreSQL manual, PREPARE).
-    InFullForOthers,
-    /// By what was prepared.
+    /// By what it prepares, which lasts longer than the transaction (PostgreSQL manual, PREPARE).
+    Preparing,
+    /// By what another one has prepared.
     AsPrepared,
 }
 
@@ -42,29 +42,25 @@ impl Recording {
     /// That of each of so many transactions in one message.
     pub(crate) fn of(plans: Plans, transactions: usize) -> impl Iterator<Item = Self> + Clone {
         let (first, others) = match plans {
-            Plans::Shared if transactions >= FEW => (Self::InFullForOthers, Self::AsPrepared),
+            Plans::Shared if transactions >= FEW => (Self::Preparing, Self::AsPrepared),
             _ => (Self::InFull, Self::InFull),
         };
         std::iter::once(first).chain(std::iter::repeat_n(others, transactions.saturating_sub(1)))
     }
 
-    /// The statements, and how many they are.
+    /// The statements, and how many they are. The last of them is the one that writes.
     pub(crate) fn statements(self, applying: Applying<'_>, migration: &Migration) -> (String, usize) {
         let Applying { table, claimant, .. } = applying;
         let id = history::id(migration);
+        if self == Self::InFull {
+            return (history::finish(table, id, claimant), 1);
+        }
+        // No SQL of the file runs after it. Else PostgreSQL would make five plans before it keeps one.
+        let execute =
+            format!("SET LOCAL plan_cache_mode = force_generic_plan;\n{}", history::finish_as_prepared(&id, claimant));
         match self {
-            Self::InFull => (history::finish(table, id, claimant), 1),
-            Self::InFullForOthers => {
-                (format!("{};\n{}", history::finish(table, id, claimant), history::prepare_finish(table, claimant)), 2)
-            }
-            // Nothing of a file's own runs after it. Else PostgreSQL would make five plans before it keeps one.
-            Self::AsPrepared => (
-                format!(
-                    "SET LOCAL plan_cache_mode = force_generic_plan;\n{}",
-                    history::finish_as_prepared(&id, claimant)
-                ),
-                2,
-            ),
+            Self::Preparing => (format!("{};\n{execute}", history::prepare_finish(table, claimant)), 3),
+            _ => (execute, 2),
         }
     }
 }

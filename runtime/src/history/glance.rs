@@ -1,4 +1,5 @@
-//! The glance: the least that must be asked to learn that everything is as the set says. One message; it changes nothing.
+//! The glance: the least that must be asked to learn that everything is as the set says. One message; it changes nothing
+//! that lasts.
 //!
 //! In a session that has just begun, each function, operator and table that a message names is a journey through cold
 //! caches, and costs more than a hundred rows do. So it asks for rights and names only as keywords and settings tell them,

@@ -40,7 +40,7 @@ pub(crate) async fn glance<C: Connection>(
 }
 
 /// Sends a message that begins with a glance, and hands back the reply to it and what the role was before. A transaction of the
-/// caller's own, in which there is nothing to be done, becomes what it was.
+/// caller's own, in which there is nothing to be done, is given its limits back.
 pub(crate) async fn send<C: Connection>(
     session: &mut Session<'_, C>,
     question: Question<'_>,

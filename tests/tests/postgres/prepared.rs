@@ -55,10 +55,12 @@ async fn a_run_leaves_nothing_prepared_and_keeps_what_is_the_callers() {
 
 #[tokio::test]
 async fn a_failure_leaves_nothing_prepared() {
-    for (at, text) in [(1, "SELECT nothing"), (2, "SELECT nothing"), (5, "SELECT 1/0;"), (8, "SELECT nothing")] {
+    // The one has a place of its own, the other is found by counting.
+    for (at, text) in [1, 2, 5, 8].into_iter().flat_map(|at| [(at, "SELECT nothing"), (at, "SELECT 1 / (SELECT 0);")]) {
         let (database, mut client) = fresh().await;
         let failed = failed(eight(at, text).run(&mut client).await);
-        assert_eq!((failed.version.unwrap().value(), failed.line.is_some()), (at as i64, true), "{failed}");
+        let line = if at == 1 { 3 } else { 2 };
+        assert_eq!((failed.version.unwrap().value(), failed.line), (at as i64, Some(line)), "{failed}");
         assert_eq!((left(&client).await, history(&database).len()), (vec![], at - 1), "{at}");
         assert_eq!(eight(0, "").run(&mut client).await.unwrap().applied.len(), 9 - at);
         assert_eq!(ran(&database), (ALL.to_owned(), "8".to_owned()));
@@ -80,30 +82,56 @@ async fn a_file_that_deallocates_everything_is_applied_once_like_all_others() {
 }
 
 #[tokio::test]
-async fn a_commit_that_fails_is_tried_again_though_it_was_prepared_by_then() {
-    let (database, mut client) = fresh().await;
-    set(&[("0_first.sql", "SELECT 0")]).run(&mut client).await.unwrap();
-    // It fails the first COMMIT of the message, and the fifth.
-    database
-        .execute(
-            "CREATE SEQUENCE tries;
-             CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-                 IF nextval('public.tries') IN (1, 6) THEN RAISE serialization_failure; END IF;
-                 RETURN NULL;
-             END $$;
-             CREATE CONSTRAINT TRIGGER fails AFTER UPDATE ON graven_history DEFERRABLE INITIALLY DEFERRED
-                 FOR EACH ROW EXECUTE FUNCTION fail();",
-        )
-        .unwrap();
-    let files = [("0_first.sql".to_owned(), "SELECT 0".to_owned())].into_iter().chain((1..=8).map(|number| {
-        let table = if number == 1 { "CREATE TABLE ran (number int);\n" } else { "" };
-        (format!("{number}_step.sql"), format!("{table}INSERT INTO ran VALUES ({number})"))
-    }));
-    let files: Vec<_> = files.collect();
-    let migrations = set(&files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect::<Vec<_>>());
-    assert_eq!(migrations.run(&mut client).await.unwrap().applied.len(), 8);
-    assert_eq!(ran(&database), (ALL.to_owned(), "9".to_owned()));
-    assert_eq!((left(&client).await, value(&database, "SELECT nextval('tries')")), (vec![], "11".to_owned()));
+async fn a_commit_that_fails_is_tried_again_and_counts_for_nothing() {
+    for at in [1, 2, 5, 8] {
+        let (database, mut client) = fresh().await;
+        database
+            .execute(
+                "CREATE SCHEMA other;
+                 CREATE SEQUENCE other.tries;
+                 CREATE FUNCTION other.fails_once() RETURNS int LANGUAGE plpgsql AS $$ BEGIN
+                     IF nextval('other.tries') = 1 THEN RAISE serialization_failure; END IF;
+                     RETURN 1;
+                 END $$;",
+            )
+            .unwrap();
+        // A cursor that outlives its transaction is run at the COMMIT.
+        let text = "DECLARE c CURSOR WITH HOLD FOR SELECT other.fails_once();";
+        let report = eight(at, text).run(&mut client).await.unwrap();
+        assert_eq!(versions(&report), [1, 2, 3, 4, 5, 6, 7, 8], "{at}");
+        assert_eq!((ran(&database), history(&database).len()), ((ALL.to_owned(), "8".to_owned()), 8), "{at}");
+        assert_eq!((left(&client).await, value(&database, "SELECT nextval('other.tries')")), (vec![], "3".to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn a_commit_that_fails_for_good_is_its_own_migrations_failure() {
+    for at in [1, 2, 5, 8] {
+        let (database, mut client) = fresh().await;
+        let failed = failed(eight(at, "DECLARE c CURSOR WITH HOLD FOR SELECT 1 / (SELECT 0);").run(&mut client).await);
+        assert_eq!((failed.version.unwrap().value(), failed.applied.len()), (at as i64, at - 1), "{failed}");
+        assert_eq!((history(&database).len(), left(&client).await), (at - 1, vec![]));
+    }
+}
+
+#[tokio::test]
+async fn a_claim_that_another_run_has_made_is_noticed_at_any_place() {
+    for at in [2, 3, 8] {
+        let (database, mut client) = fresh().await;
+        // The file before it stands in for that run: its row commits right before the claim.
+        let checksum = eight(0, "").by_version(at).unwrap().checksum().to_string();
+        let claims = format!(
+            "INSERT INTO graven_history SELECT namespace, '{at}', {at}, name, kind, \
+             decode('{}', 'hex'), state, statements_done, statements_total, in_doubt, was_there, applied_at, applied_by, \
+             applied_as, interval '1 s', run, format FROM graven_history WHERE version = {};",
+            checksum.trim_start_matches("sha256:"),
+            at - 1
+        );
+        let report = eight(at as usize - 1, &claims).run(&mut client).await.unwrap();
+        let others: Vec<i64> = (1..=8).filter(|number| *number != at).collect();
+        assert_eq!(versions(&report), others);
+        assert_eq!((history(&database).len(), left(&client).await), (8, vec![]));
+    }
 }
 
 #[tokio::test]
@@ -131,13 +159,15 @@ async fn a_row_that_is_gone_is_noticed_by_what_was_prepared() {
 #[tokio::test]
 async fn a_run_that_is_given_up_leaves_nothing_prepared() {
     let (database, mut client) = fresh().await;
-    let waits = eight(5, "SELECT pg_sleep(1), 'it waits';");
-    let run = waits.run(&mut client);
-    tokio::select! {
-        _ = run => panic!("it waits"),
-        () = until("the first is applied", || exists(&database, "ran")) => {}
+    {
+        let waits = eight(5, "SELECT pg_sleep(1); SELECT 1 / (SELECT 0);");
+        let run = waits.run(&mut client);
+        tokio::select! {
+            _ = run => panic!("it waits"),
+            () = until("the first is applied", || exists(&database, "ran")) => {}
+        }
     }
-    assert_eq!(left(&client).await, [""; 0]);
-    let report = eight(5, "SELECT pg_sleep(1), 'it waits';").run(&mut client).await.unwrap();
-    assert_eq!(ran(&database), (ALL.to_owned(), "8".to_owned()), "{report:?}");
+    assert_eq!((left(&client).await, history(&database).len()), (vec![], 4));
+    assert_eq!(versions(&eight(0, "").run(&mut client).await.unwrap()), [5, 6, 7, 8]);
+    assert_eq!(ran(&database), (ALL.to_owned(), "8".to_owned()));
 }
