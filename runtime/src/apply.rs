@@ -165,8 +165,7 @@ impl Applying<'_> {
             let completed = reply.completed.len() - done.statements;
             let is_deallocated = plans == Plans::Shared && self.is_deallocated(&failure);
             if !lost && !reply.completed.is_empty() {
-                let forget = batch.left_prepared(reply.completed.len(), &done, self.state.statements());
-                clear(run, forget.filter(|_| !is_deallocated)).await;
+                clear(run, batch.forget()).await;
             }
             if is_deallocated {
                 plans = Plans::Own;

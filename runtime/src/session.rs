@@ -122,8 +122,8 @@ impl<'a, C: Connection> Session<'a, C> {
     }
 
     /// Takes note of what forgets the statement that the next message prepares, if it does.
-    pub(crate) fn owes_plan(&mut self, forget: Option<&str>) {
-        self.owed.plan = forget.map(str::to_owned);
+    pub(crate) fn owes_plan(&mut self, forget: Option<String>) {
+        self.owed.plan = forget;
     }
 
     /// What is to go before the lock is given back.

@@ -19,7 +19,7 @@ pub(crate) struct Batch {
     finished: String,
     /// Whether it ends by giving back the lock.
     gives_back: bool,
-    /// What forgets the statement that the first transaction prepares for the others, and stands behind the last of them.
+    /// What forgets the statement that the first transaction prepares, where the message ends before it does so itself.
     forget: Option<String>,
 }
 
@@ -44,8 +44,8 @@ pub(crate) struct Done {
 impl Batch {
     /// Joins the transactions of some steps, each of which goes into one message.
     pub(crate) fn of(applying: Applying<'_>, steps: &[Step], plans: Plans) -> Self {
-        let recording = Recording::of(plans, steps.len());
-        let prepares = recording.clone().any(|it| it == Recording::AsPrepared);
+        let recording = Recording::of(plans, steps);
+        let prepares = recording.clone().any(|it| it == Recording::Preparing);
         let parts = steps.iter().zip(recording).filter_map(|(step, recording)| Part::of(applying, step, recording));
         let mut parts: Vec<Part> = parts.collect();
         let mut text = match parts.as_mut_slice() {
@@ -56,14 +56,16 @@ impl Batch {
                 format!("{}{}", name_for_dba(several), texts.join(SEPARATOR))
             }
         };
-        let forget = prepares.then(|| history::deallocate_finish(applying.claimant));
-        forget.iter().for_each(|forget| text.extend([SEPARATOR, forget]));
+        if prepares {
+            text.extend([SEPARATOR, &history::deallocate_finish(applying.claimant)]);
+        }
+        let forget = prepares.then(|| history::deallocate_finish_if_there(applying.claimant));
         Self { text, parts, finished: format!("{FINISHED}{}", applying.claimant.run), gives_back: false, forget }
     }
 
-    /// What forgets the statement that it prepares, if it does.
-    pub(crate) fn forget(&self) -> Option<&str> {
-        self.forget.as_deref()
+    /// What forgets the statement that it prepares, if it does, however far it came.
+    pub(crate) fn forget(&self) -> Option<String> {
+        self.forget.clone()
     }
 
     /// Gives the lock back as well, once everything has committed, where this is the last message of a run that needs it.
@@ -106,20 +108,6 @@ impl Batch {
             }
         }
         done
-    }
-
-    /// The same where it was prepared and not forgotten, after so many statements that have completed; so many statements put the session back.
-    pub(crate) fn left_prepared(&self, completed: usize, done: &Done, put_back: usize) -> Option<String> {
-        let committed = done.durations.len();
-        let completed = completed.saturating_sub(done.statements);
-        let is_forgotten = committed >= self.parts.len() && completed > 0;
-        // After the session is put back, it is said how the COMMIT waits, and then prepared: that stays whatever comes after it.
-        let has_prepared = |first: &Part| {
-            let behind = first.sent.behind(first.migration, completed);
-            behind.is_some_and(|number| number > put_back + 2)
-        };
-        let is_prepared = committed > 0 || self.parts.first().is_some_and(has_prepared);
-        self.forget.clone().filter(|_| !is_forgotten && is_prepared)
     }
 
     /// The migration at which the batch ended, after so many that committed, with its place in the message.

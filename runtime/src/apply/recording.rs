@@ -2,8 +2,10 @@
 //! longer than most of what it does for a migration: so the first transaction of a message prepares it for all of them.
 
 use crate::apply::Applying;
+use crate::apply::sent::contains_ignoring_case;
 use crate::history;
 use crate::migrations::Migration;
+use crate::plan::Step;
 use crate::session::Reach;
 
 /// Whether the transactions of a message may share a plan.
@@ -39,13 +41,17 @@ pub(crate) enum Recording {
 const FEW: usize = 4;
 
 impl Recording {
-    /// That of each of so many transactions in one message.
-    pub(crate) fn of(plans: Plans, transactions: usize) -> impl Iterator<Item = Self> + Clone {
+    /// That of each of these migrations, which travel in one message.
+    pub(crate) fn of(plans: Plans, steps: &[Step]) -> impl Iterator<Item = Self> + Clone {
+        // What says so in other words makes its transaction fail, and is run once more.
+        let deallocates = |step: &Step| contains_ignoring_case(step.migration.sql(), "deallocate");
         let (first, others) = match plans {
-            Plans::Shared if transactions >= FEW => (Self::Preparing, Self::AsPrepared),
+            Plans::Shared if steps.len() >= FEW && !steps.iter().any(deallocates) => {
+                (Self::Preparing, Self::AsPrepared)
+            }
             _ => (Self::InFull, Self::InFull),
         };
-        std::iter::once(first).chain(std::iter::repeat_n(others, transactions.saturating_sub(1)))
+        std::iter::once(first).chain(std::iter::repeat_n(others, steps.len().saturating_sub(1)))
     }
 
     /// The statements, and how many they are. The last of them is the one that writes.

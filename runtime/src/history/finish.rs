@@ -5,7 +5,7 @@ use std::fmt::Display;
 use super::write::update_of;
 use super::{Claimant, NOT_THERE, Table};
 use crate::error::server_error::ServerError;
-use crate::sql::{identifier, literal};
+use crate::sql::{EQ, identifier, literal};
 
 /// With what the answer to [`finish`] begins, before the run.
 pub(crate) const FINISHED: &str = "graven finished ";
@@ -39,6 +39,16 @@ pub(crate) fn finish_as_prepared(id: &str, claimant: &Claimant) -> String {
 /// Forgets what was prepared.
 pub(crate) fn deallocate_finish(claimant: &Claimant) -> String {
     format!("DEALLOCATE {}", claimant.prepared())
+}
+
+/// The same where it may not be there.
+pub(crate) fn deallocate_finish_if_there(claimant: &Claimant) -> String {
+    let name = literal(&format!("{FINISHED}{}", claimant.run));
+    format!(
+        "DO $$ BEGIN IF EXISTS (SELECT FROM pg_catalog.pg_prepared_statements p WHERE p.name {EQ} {name}) \
+         THEN EXECUTE {}; END IF; END $$",
+        literal(&deallocate_finish(claimant))
+    )
 }
 
 /// Whether an error says that what was prepared is not there any more.
