@@ -15,8 +15,8 @@ use graven_source::{Checksum, Version};
 
 pub(crate) use self::accept::accept;
 pub(crate) use self::finish::{
-    FINISHED, deallocate_finish, deallocate_finish_if_there, finish, finish_as_prepared, finish_unheard,
-    is_deallocated, is_row_gone, prepare_finish,
+    deallocate_finish, deallocate_finish_if_there, finish, finish_as_prepared, finish_unheard, is_deallocated,
+    is_row_gone, prepare_finish,
 };
 pub use self::foreign::ForeignHistory;
 pub(crate) use self::glance::{Asking, GLANCE, glance, put_back};

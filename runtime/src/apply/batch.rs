@@ -6,7 +6,7 @@ use crate::apply::Applying;
 use crate::apply::recording::{Plans, Recording};
 use crate::apply::sent::{COMMENT, Pieces, Sent, name_in_comment};
 use crate::connection::{Reply, Row};
-use crate::history::{self, FINISHED};
+use crate::history;
 use crate::lock;
 use crate::migrations::Migration;
 use crate::plan::Step;
@@ -60,7 +60,7 @@ impl Batch {
             text.extend([SEPARATOR, &history::deallocate_finish(applying.claimant)]);
         }
         let forget = prepares.then(|| history::deallocate_finish_if_there(applying.claimant));
-        Self { text, parts, finished: format!("{FINISHED}{}", applying.claimant.run), gives_back: false, forget }
+        Self { text, parts, finished: applying.claimant.mark(), gives_back: false, forget }
     }
 
     /// What forgets the statement that it prepares, if it does, however far it came.

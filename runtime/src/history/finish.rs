@@ -8,12 +8,12 @@ use crate::error::server_error::ServerError;
 use crate::sql::{EQ, identifier, literal};
 
 /// With what the answer to [`finish`] begins, before the run.
-pub(crate) const FINISHED: &str = "graven finished ";
+const FINISHED: &str = "graven finished ";
 
 /// Sets the duration of a migration that was claimed in this transaction, and has the server say so. Fails where the row is
 /// not there any more, so that nothing commits which no history knows of: see [`is_row_gone`].
 pub(crate) fn finish(table: &Table, id: impl Display, claimant: &Claimant) -> String {
-    finishing(table, id, &claimant.finished())
+    finishing(table, id, &literal(&claimant.mark()))
 }
 
 /// The same, for a caller that needs no word of it.
@@ -27,7 +27,7 @@ fn finishing(table: &Table, id: impl Display, mark: &str) -> String {
 
 /// Prepares [`finish`] for any migration.
 pub(crate) fn prepare_finish(table: &Table, claimant: &Claimant) -> String {
-    let finish = finishing_of(table, "$1", &claimant.finished());
+    let finish = finishing_of(table, "$1", &literal(&claimant.mark()));
     format!("PREPARE {} (pg_catalog.text) AS {finish}", claimant.prepared())
 }
 
@@ -43,7 +43,7 @@ pub(crate) fn deallocate_finish(claimant: &Claimant) -> String {
 
 /// The same where it may not be there.
 pub(crate) fn deallocate_finish_if_there(claimant: &Claimant) -> String {
-    let name = literal(&format!("{FINISHED}{}", claimant.run));
+    let name = literal(&claimant.mark());
     format!(
         "DO $$ BEGIN IF EXISTS (SELECT FROM pg_catalog.pg_prepared_statements p WHERE p.name {EQ} {name}) \
          THEN EXECUTE {}; END IF; END $$",
@@ -77,13 +77,12 @@ pub(crate) fn is_row_gone(error: &ServerError) -> bool {
 }
 
 impl Claimant {
-    /// What the server says when it has written a duration, as SQL.
-    fn finished(&self) -> String {
-        literal(&format!("{FINISHED}{}", self.run))
+    /// What the server says when it has written a duration, and what is prepared is called: no other run's in the same session.
+    pub(crate) fn mark(&self) -> String {
+        format!("{FINISHED}{}", self.run)
     }
 
-    /// The name of what is prepared, which is no other run's in the same session.
     fn prepared(&self) -> String {
-        identifier(&format!("{FINISHED}{}", self.run))
+        identifier(&self.mark())
     }
 }
