@@ -20,17 +20,6 @@ pub(super) struct Workload {
     pub(super) files: usize,
     pub(super) bytes: usize,
     pub(super) content: Content,
-    pub(super) packages: Packages,
-}
-
-/// What a package depends on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Packages {
-    /// Its tool.
-    Own,
-    /// All tools, of which it uses its own: cargo has the same to sort out for each.
-    All,
 }
 
 /// What each file of a set holds.
@@ -45,20 +34,18 @@ pub(super) enum Content {
 
 impl Workload {
     pub(super) const ONE: Self = Self::plain(1, 1_024);
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 6] = [
         // What a tool costs before it embeds anything to speak of.
         Self::ONE,
         Self::plain(100, 1_024),
         Self::plain(1_000, 1_024),
         Self { content: Content::Block, ..Self::plain(1_000, 1_024) },
         Self::plain(10_000, 1_024),
-        Self { packages: Packages::All, ..Self::plain(1_000, 1_024) },
-        Self { packages: Packages::All, ..Self::plain(10_000, 1_024) },
         Self::plain(1, 50 * 1_024 * 1_024),
     ];
 
     const fn plain(files: usize, bytes: usize) -> Self {
-        Self { files, bytes, content: Content::Plain, packages: Packages::Own }
+        Self { files, bytes, content: Content::Plain }
     }
 }
 
@@ -70,12 +57,9 @@ impl fmt::Display for Workload {
             0 => write!(f, "{files} {noun} of {} KB", self.bytes / 1_024)?,
             megabytes => write!(f, "{files} {noun} of {megabytes} MB")?,
         }
-        if self.content == Content::Block {
-            f.write_str(", each with a BEGIN and COMMIT of its own")?;
-        }
-        match self.packages {
-            Packages::Own => Ok(()),
-            Packages::All => f.write_str(", in packages that depend on all tools alike"),
+        match self.content {
+            Content::Plain => Ok(()),
+            Content::Block => f.write_str(", each with a BEGIN and COMMIT of its own"),
         }
     }
 }
@@ -179,13 +163,9 @@ pub(super) struct Package {
 impl Package {
     pub(super) fn write(tool: Embedder, workload: Workload) -> Result<Self> {
         let package = Self { tool, workload, directory: tempfile::tempdir()? };
-        let dependencies: Vec<String> = match workload.packages {
-            Packages::Own => vec![tool.dependency()],
-            Packages::All => Embedder::all().into_iter().map(Embedder::dependency).collect(),
-        };
         let manifest = format!(
             "[package]\nname = \"{PACKAGE}\"\nedition = \"2024\"\n\n[workspace]\n\n[dependencies]\n{}\n",
-            dependencies.join("\n")
+            tool.dependency()
         );
         fs::create_dir_all(package.path().join("src/bin"))?;
         fs::write(package.path().join("Cargo.toml"), manifest)?;
