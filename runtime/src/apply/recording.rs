@@ -1,5 +1,5 @@
 //! How the transactions of one message write how long they took. PostgreSQL plans that statement anew each time, which takes it
-//! longer than most of what it does for a migration: so the first transaction of a message prepares it for all of them.
+//! nearly as long as all else that graven adds to a migration: so the first transaction of a message prepares it for all of them.
 
 use crate::apply::Applying;
 use crate::apply::sent::contains_ignoring_case;
