@@ -61,7 +61,8 @@ impl Recording {
         if self == Self::InFull {
             return (history::finish(table, id, claimant), 1);
         }
-        // No SQL of the file runs after it. Else PostgreSQL would make five plans before it keeps one.
+        // Of the file's own, only triggers on the history and cursors that outlive the transaction run after it. Else PostgreSQL
+        // would make five plans before it keeps one.
         let execute =
             format!("SET LOCAL plan_cache_mode = force_generic_plan;\n{}", history::finish_as_prepared(&id, claimant));
         match self {
